@@ -1,0 +1,1 @@
+//! The real-time half of offhook: what the network did to a voice is undone here.
