@@ -1,0 +1,97 @@
+//! The media of a call allocates nothing per packet. Counted by an allocator that counts per thread, so
+//! that tests which run beside each other do not see each other.
+#![allow(unsafe_code)]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that is being torn down has no counter any more; nothing is measured there.
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+}
+
+// SAFETY: every call is passed on unchanged to `System`, which keeps the contract; counting touches only a
+// const-initialised thread-local cell, which itself never allocates.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promise about `layout` is handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count();
+        // SAFETY: `pointer` came from `System` through `alloc` or `realloc`, with this `layout`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as for `dealloc`; `new_size` is the caller's promise.
+        unsafe { System.realloc(pointer, layout, new_size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many times `work` allocated, freed or resized.
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = CALLS.with(Cell::get);
+    work();
+    CALLS.with(Cell::get) - before
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Vec::<u8>::with_capacity(16)))), 2);
+}
+
+mod packet {
+    use super::allocations;
+    use offhook_sip_rtp::media::packet::{PacketHeader, PacketView};
+    use offhook_units::{PayloadType, RtpTime, SeqNo, Ssrc};
+    use std::hint::black_box;
+
+    #[test]
+    fn reading_and_writing_packets_is_free() {
+        let payload = [0xFF; 160];
+        let mut out = [0; 256];
+        let count = allocations(|| {
+            for seq in 0..10_000_u16 {
+                let header = PacketHeader {
+                    seq: SeqNo(seq),
+                    time: RtpTime(u32::from(seq) * 160),
+                    ssrc: Ssrc(7),
+                    payload_type: PayloadType::PCMU,
+                    marker: seq == 0,
+                };
+                let length = header.write(&payload, &mut out).expect("room");
+                assert!(PacketView::parse(black_box(&out[..length])).is_ok());
+            }
+        });
+        assert_eq!(count, 0);
+    }
+
+    #[test]
+    fn hostile_headers_are_free_too() {
+        let mut bytes = [0xFF; 200];
+        let count = allocations(|| {
+            for first in 0..=255_u8 {
+                for second in 0..=255_u8 {
+                    (bytes[0], bytes[1]) = (first, second);
+                    let _ = black_box(PacketView::parse(black_box(&bytes)));
+                }
+            }
+        });
+        assert_eq!(count, 0);
+    }
+}
