@@ -1,1 +1,3 @@
 //! The real-time half of offhook: what the network did to a voice is undone here.
+
+pub mod sound;

@@ -1,0 +1,56 @@
+//! Cross-fades and the way between `i16` and `f32`.
+//!
+//! Real-time: arithmetic on slices only.
+
+/// Sum of products, in eight lanes so that it vectorises.
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; 8];
+    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in a8.zip(b8) {
+        for (lane, (x, y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
+            *lane += x * y;
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
+}
+
+/// Nearest 16-bit sample; what is too loud is cut, never wrapped.
+pub(super) fn to_i16(x: f32) -> i16 {
+    // `as` saturates and takes NaN to 0.
+    x.round() as i16
+}
+
+/// Copies the last `to.len()` samples of `from` to the end of `to`; zeros before them where `from` is short.
+pub(super) fn take_last(from: &[i16], to: &mut [f32]) -> usize {
+    let n = from.len().min(to.len());
+    let (blank, tail) = to.split_at_mut(to.len() - n);
+    blank.fill(0.0);
+    for (t, &f) in tail.iter_mut().zip(&from[from.len() - n..]) {
+        *t = f32::from(f);
+    }
+    n
+}
+
+/// How alike two equally long stretches are: -1 to 1, 0 when either is silent.
+pub(super) fn likeness(a: &[f32], b: &[f32]) -> f32 {
+    let n = a.len().min(b.len());
+    let (a, b) = (&a[..n], &b[..n]);
+    let power = dot(a, a) * dot(b, b);
+    if power < 1.0 { 0.0 } else { (dot(a, b) / power.sqrt()).clamp(-1.0, 1.0) }
+}
+
+/// Gains `(old, new)` at `s` (0 to 1) of a cross-fade of signals whose likeness is `r`: linear for like
+/// signals (r = 1), equal power for strangers (r = 0), so that loudness has no dent and no bump.
+pub(super) fn gains(s: f32, r: f32) -> (f32, f32) {
+    let (old, new) = (1.0 - s, s);
+    let power = old * old + new * new + 2.0 * r.clamp(0.0, 1.0) * old * new;
+    let level = power.max(0.25).sqrt().recip();
+    (old * level, new * level)
+}
+
+/// 0 to 1 along a raised cosine's kin (3s² − 2s³): flat at both ends.
+pub(super) fn smooth(s: f32) -> f32 {
+    let s = s.clamp(0.0, 1.0);
+    s * s * (3.0 - 2.0 * s)
+}
