@@ -1,0 +1,58 @@
+# What can be done here. `make` alone lists it.
+
+# Gates work on the whole workspace; PKGS="-p offhook-units" narrows them.
+PKGS ?= --workspace
+# Passed on by run, bench, score.
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench score setup fmt fmt-check clippy doc boundaries unit-tests test-arm64 build-arm64 check-gates
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+run: setup ## the demonstration: a bad network, a voice, and what the engine makes of it
+	cargo run --locked --release -p offhook -- demo $(ARGS)
+
+test: setup ## install what is missing, then every gate and every test
+	@scripts/step "formatting" $(MAKE) --no-print-directory fmt-check
+	@scripts/step "clippy" $(MAKE) --no-print-directory clippy
+	@scripts/step "documentation" $(MAKE) --no-print-directory doc
+	@scripts/step "boundaries" $(MAKE) --no-print-directory boundaries
+	@scripts/step "tests" $(MAKE) --no-print-directory unit-tests
+
+bench: setup ## benchmarks; not part of test
+	cargo bench --locked --workspace --bench '*' $(ARGS)
+
+score: ## run a scoring script in its own Python environment: make score ARGS="SCRIPT.py VOICE.wav OUT.wav"
+	@scripts/score $(ARGS)
+
+setup: ## install what `make test` needs; nothing when it is all there
+	@scripts/setup
+
+fmt: ## format the code
+	cargo fmt --all
+
+fmt-check: ## gate: is the code formatted?
+	cargo fmt --all --check
+
+clippy: ## gate: lints are errors
+	cargo clippy --locked $(PKGS) --all-targets -- -D warnings
+
+doc: ## gate: documentation without a warning
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(PKGS) --no-deps --document-private-items
+
+boundaries: ## gate: who may depend on whom, which words may stand where
+	@scripts/check-boundaries
+
+unit-tests: ## all tests, counted for each crate
+	@scripts/run-tests $(PKGS)
+
+build-arm64: ## the workspace for 64-bit ARM, with Debian's tool chain
+	@scripts/arm64 build
+
+test-arm64: ## build-arm64, then the engine's tests under qemu
+	@scripts/arm64 test
+
+check-gates: ## plant a fault for each gate in a copy of the tree and see it go red
+	@scripts/check-gates
