@@ -24,4 +24,4 @@ mod warp;
 
 pub use background::ComfortNoise;
 pub use conceal::Concealer;
-pub use warp::{Squeezed, Stretched, Texture, Warper};
+pub use warp::{Limits, Squeezed, Stretched, Texture, Warper};

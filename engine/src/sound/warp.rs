@@ -24,6 +24,21 @@ pub enum Texture {
     Unfit,
 }
 
+/// How much may go or come, by what is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Samples, where nobody speaks.
+    pub pause: usize,
+    /// Samples, in a voice.
+    pub speech: usize,
+}
+
+impl Limits {
+    fn within(self, room: usize) -> Self {
+        Self { pause: self.pause.min(room), speech: self.speech.min(room) }
+    }
+}
+
 /// What [`Warper::squeeze`] did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Squeezed {
@@ -78,10 +93,10 @@ impl Warper {
         }
     }
 
-    /// Takes out up to `limit` samples. `background_rms` is the level between words
+    /// Takes out samples up to `limits`. `background_rms` is the level between words
     /// ([`super::Concealer::background_rms`]).
-    pub fn squeeze(&mut self, block: &mut [i16], limit: usize, background_rms: f32) -> Squeezed {
-        let cut = self.find(block, limit, background_rms);
+    pub fn squeeze(&mut self, block: &mut [i16], limits: Limits, background_rms: f32) -> Squeezed {
+        let cut = self.find(block, limits, background_rms);
         if cut.lag > 0 {
             for i in 0..cut.fade {
                 block[cut.at + i] = self.mixed(cut, i, 0, cut.lag);
@@ -91,16 +106,16 @@ impl Warper {
         Squeezed { removed: cut.lag, texture: cut.texture, quality: cut.alike }
     }
 
-    /// Puts in up to `limit` samples, as far as `out` has room; `out` gets the longer block.
+    /// Puts in samples up to `limits`, as far as `out` has room; `out` gets the longer block.
     pub fn stretch(
         &mut self,
         block: &[i16],
         out: &mut [i16],
-        limit: usize,
+        limits: Limits,
         background_rms: f32,
     ) -> Stretched {
         let room = out.len().saturating_sub(block.len());
-        let cut = self.find(block, limit.min(room), background_rms);
+        let cut = self.find(block, limits.within(room), background_rms);
         let n = block.len().min(out.len());
         if cut.lag == 0 {
             out[..n].copy_from_slice(&block[..n]);
@@ -122,7 +137,7 @@ impl Warper {
         to_i16(a * self.x[cut.at + old + i] + b * self.x[cut.at + new + i])
     }
 
-    fn find(&mut self, block: &[i16], limit: usize, background_rms: f32) -> Cut {
+    fn find(&mut self, block: &[i16], limits: Limits, background_rms: f32) -> Cut {
         let mut cut = Cut { texture: Texture::Unfit, at: 0, lag: 0, fade: 0, alike: 0.0 };
         let n = block.len().min(self.x.len());
         take_last(&block[..n], &mut self.x[..n]);
@@ -130,13 +145,14 @@ impl Warper {
         let rms = (dot(x, x) / n.max(1) as f32).sqrt();
         if rms <= PAUSE * background_rms + 2.0 {
             cut.texture = Texture::Pause;
-            self.place_in_pause(&mut cut, n, limit);
-        } else if let Some(pitch) = self.finder.find(x)
+            self.place_in_pause(&mut cut, n, limits.pause);
+        } else if limits.speech >= self.shortest
+            && let Some(pitch) = self.finder.find(x)
             && pitch.likeness >= ALIKE
         {
             cut.alike = pitch.likeness;
             cut.texture = Texture::Periodic;
-            self.place_periods(&mut cut, n, limit, pitch.period);
+            self.place_periods(&mut cut, n, limits.speech, pitch.period);
         }
         cut
     }
