@@ -95,3 +95,44 @@ mod packet {
         assert_eq!(count, 0);
     }
 }
+
+mod dtmf {
+    use super::allocations;
+    use offhook_sip_rtp::media::{
+        dtmf::{Digit, DtmfReceiver, DtmfSender, InbandDetector, Volume},
+        packet::PacketView,
+    };
+    use offhook_units::{Frames, Moment, PayloadType, RtpTime, SampleRate, SeqNo, Ssrc};
+
+    #[test]
+    fn keys_out_in_and_in_the_voice_are_free() {
+        let mut sender = DtmfSender::new(SampleRate::HZ_8000, 100, 100, Volume::USUAL);
+        let mut receiver = DtmfReceiver::new(SampleRate::HZ_8000);
+        let mut detector = InbandDetector::new(SampleRate::HZ_8000).expect("rate");
+        let payload_type = PayloadType::new(101).expect("seven bits");
+        let mut told = 0;
+        let count = allocations(|| {
+            for tick in 0..10_000_u32 {
+                if sender.is_idle() {
+                    for digit in Digit::all() {
+                        sender.push(digit).expect("room");
+                    }
+                }
+                let (now, time) = (Moment::from_millis(u64::from(tick) * 20), RtpTime(tick * 160));
+                let samples = [(tick % 7) as i16 * 1_000; 160];
+                detector.put(&samples, |_| ());
+                if let Some(out) = sender.tick(time, Frames(160)) {
+                    let (seq, ssrc) = (SeqNo(tick as u16), Ssrc(1));
+                    let (marker, time, payload) = (out.marker, out.time, &out.payload[..]);
+                    receiver.put(now, &PacketView { seq, time, ssrc, payload_type, marker, payload });
+                }
+                receiver.handle_timeout(now);
+                while receiver.poll_output().is_some() {
+                    told += 1;
+                }
+            }
+        });
+        assert_eq!(count, 0);
+        assert!(told > 1_000, "{told}");
+    }
+}
