@@ -1,0 +1,38 @@
+//! The sample file, the defaults and the keys say the same.
+
+use offhook_config::{Config, Jitter, Sources, Speed};
+use offhook_units::{Ppm, Span};
+
+const SAMPLE: &str = include_str!("../offhook.toml");
+
+#[test]
+fn the_sample_file_holds_the_defaults() {
+    assert_eq!(Config::from_toml(SAMPLE, "offhook.toml").unwrap(), Config::default());
+}
+
+#[test]
+fn an_empty_file_and_no_source_at_all_give_the_defaults() {
+    assert_eq!(Config::from_toml("", "offhook.toml").unwrap(), Config::default());
+    assert_eq!(Sources::new().read().unwrap(), Config::default());
+}
+
+#[test]
+fn the_defaults_are_the_promised_ones() {
+    let ms = Span::from_millis;
+    let jitter = Jitter { min: ms(20), target: ms(100), max: ms(500) };
+    assert_eq!(Config::default(), Config { jitter, speed: Speed { max: Ppm(50_000.0) } });
+}
+
+#[test]
+fn a_target_that_nobody_asked_for_moves_between_the_bounds_that_somebody_did() {
+    let target = |text| Config::from_toml(text, "t").unwrap().jitter.target;
+    assert_eq!(target("[jitter]\nmin_ms = 150"), Span::from_millis(150));
+    assert_eq!(target("[jitter]\nmax_ms = 60"), Span::from_millis(60));
+    assert_eq!(target("[jitter]\nmin_ms = 40\nmax_ms = 300"), Span::from_millis(100));
+}
+
+#[test]
+fn low_latency_mode_is_a_minimum_equal_to_the_target() {
+    let jitter = Config::from_toml("jitter = { min_ms = 20, target_ms = 20 }", "t").unwrap().jitter;
+    assert_eq!((jitter.min, jitter.target), (Span::from_millis(20), Span::from_millis(20)));
+}

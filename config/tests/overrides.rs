@@ -1,0 +1,135 @@
+//! File, environment, command line: the later one wins, and each is checked.
+
+use offhook_config::{Config, Problems, Sources};
+use offhook_units::{Ppm, Span};
+
+const FILE: &str = "[jitter]\nmin_ms = 40\ntarget_ms = 120\nmax_ms = 400\n";
+
+fn read(variables: &[(&str, &str)], options: &[&str]) -> Result<Config, Problems> {
+    let sources = Sources::new().file("offhook.toml", FILE).environment(variables.iter().copied());
+    options.iter().fold(sources, |sources, option| sources.set(option)).read()
+}
+
+#[test]
+fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
+    let all = [("JITTER_BUFFER_MIN_MS", "50"), ("JITTER_BUFFER_MAX_MS", "300")];
+    let config = read(&all, &["jitter.min_ms=60", "speed.max_percent = 2.5"]).unwrap();
+    assert_eq!(config.jitter.min, Span::from_millis(60));
+    assert_eq!(config.jitter.target, Span::from_millis(120));
+    assert_eq!(config.jitter.max, Span::from_millis(300));
+    assert_eq!(config.speed.max, Ppm(25_000.0));
+}
+
+#[test]
+fn the_last_of_two_options_for_one_key_holds() {
+    assert_eq!(
+        read(&[], &["jitter.min_ms=60", "jitter.min_ms=80"]).unwrap().jitter.min,
+        Span::from_millis(80)
+    );
+}
+
+#[test]
+fn every_documented_variable_is_heard() {
+    let variables = [
+        ("JITTER_BUFFER_MIN_MS", "30"),
+        ("JITTER_BUFFER_TARGET_MS", "130"),
+        ("JITTER_BUFFER_MAX_MS", "330"),
+        ("PLAYBACK_SPEED_ADJUSTMENT_MAX", "3"),
+    ];
+    let config = read(&variables, &[]).unwrap();
+    let jitter = config.jitter;
+    assert_eq!([jitter.min, jitter.target, jitter.max], [30, 130, 330].map(Span::from_millis));
+    assert_eq!(config.speed.max, Ppm(30_000.0));
+}
+
+#[test]
+fn strange_and_empty_variables_are_passed_over() {
+    let plain = read(&[], &[]).unwrap();
+    assert_eq!(read(&[("PATH", "x"), ("JITTER_BUFFER_MIN_MS", " ")], &[]).unwrap(), plain);
+}
+
+#[test]
+fn a_bad_variable_is_shown_with_its_name() {
+    let error = read(&[("JITTER_BUFFER_MIN_MS", "9000")], &[]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "\
+error: jitter.min_ms 9000 is out of range
+ --> environment:1:22
+  |
+1 | JITTER_BUFFER_MIN_MS=9000
+  |                      ^^^^ expected whole milliseconds from 20 to 500, default 20
+
+1 problem in the configuration"
+    );
+}
+
+#[test]
+fn a_bad_option_is_shown_as_it_was_typed() {
+    let error =
+        read(&[], &["jitter.min_ms=fast", "jitter.mim_ms=40", "jitter.max_ms"]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "\
+error: jitter.min_ms is text
+ --> --set:1:15
+  |
+1 | jitter.min_ms=fast
+  |               ^^^^ expected whole milliseconds from 20 to 500, default 20
+
+error: unknown key jitter.mim_ms
+ --> --set:1:1
+  |
+1 | jitter.mim_ms=40
+  | ^^^^^^^^^^^^^ no such key
+  |
+  = help: did you mean jitter.min_ms?
+
+error: an override without a value
+ --> --set:1:1
+  |
+1 | jitter.max_ms
+  | ^^^^^^^^^^^^^ expected KEY=VALUE, as in jitter.min_ms=40
+
+3 problems in the configuration"
+    );
+}
+
+#[test]
+fn a_contradiction_between_two_sources_shows_both() {
+    let error = read(&[], &["jitter.max_ms=30"]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "\
+error: target_ms 120 is above max_ms 30: no call could start with it
+ --> offhook.toml:3:13
+  |
+3 | target_ms = 120
+  |             ^^^ expected 30 or less
+  |
+ ::: --set:1:15
+  |
+1 | jitter.max_ms=30
+  |               -- given here
+
+error: max_ms 30 is below min_ms 40: the buffer could never start
+ --> --set:1:15
+  |
+1 | jitter.max_ms=30
+  |               ^^ expected 40 or more
+  |
+ ::: offhook.toml:2:10
+  |
+2 | min_ms = 40
+  |          -- given here
+
+2 problems in the configuration"
+    );
+}
+
+#[test]
+fn a_wrong_value_in_the_file_is_reported_even_where_an_option_overrides_it() {
+    let problems =
+        Sources::new().file("t", "[jitter]\nmin_ms = 1").set("jitter.min_ms=40").read().unwrap_err();
+    assert_eq!(problems.iter().count(), 1);
+}
