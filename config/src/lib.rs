@@ -28,7 +28,7 @@ use layer::Layer;
 use reading::Reading;
 
 /// The whole configuration, checked. Nobody else sees an unchecked one.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Config {
     /// `[jitter]`: how much sound is held back.
     pub jitter: Jitter,
@@ -43,12 +43,6 @@ impl Config {
     /// All problems of the text at once.
     pub fn from_toml(text: &str, file_name: &str) -> Result<Self, Problems> {
         Sources::new().file(file_name, text).read()
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { jitter: Jitter::default(), speed: Speed::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 use offhook_config::{Config, Fault};
 
 fn error(text: &str) -> String {
-    Config::from_toml(text, "offhook.toml").unwrap_err().to_string()
+    Config::from_toml(text, "offhook.toml").expect_err("it is wrong").to_string()
 }
 
 #[test]
