@@ -2,3 +2,4 @@
 //! for what it wants sent; sockets, threads and the clock belong to the appliance.
 
 pub mod media;
+pub mod sip;

@@ -1,0 +1,21 @@
+//! SIP without sockets.
+//!
+//! From the wire up: [`framing`] cuts streams, [`parse`] reads messages ([`message`]) and decides which bad ones
+//! are answered. [`digest`] proves who is who.
+
+pub mod address;
+pub mod digest;
+pub mod framing;
+pub mod header;
+pub mod host;
+pub mod ids;
+pub mod malformed;
+pub mod message;
+pub mod method;
+pub mod param;
+pub mod parse;
+pub mod status;
+mod text;
+pub mod transport;
+pub mod uri;
+pub mod via;
