@@ -11,6 +11,10 @@
 //! `unsafe` in [`voice::flite`] alone.
 #![warn(missing_docs)]
 
+pub mod breath;
 mod random;
+pub mod say;
+pub mod text;
+pub mod voice;
 
 pub use random::Random;

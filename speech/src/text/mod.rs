@@ -1,0 +1,15 @@
+//! From written text to what is to be spoken: sentences, pauses, breaths.
+
+mod boundary;
+mod held;
+mod markup;
+mod pauses;
+mod plan;
+mod sentence;
+mod splitter;
+mod words;
+
+pub use pauses::{BadPauseRange, PauseKind, PauseRange, PauseTable, RateMeter, SpeechRate};
+pub use plan::{PlanSettings, Planner, Rest, Step};
+pub use sentence::{Cue, CueKind, End, Sentence};
+pub use splitter::{Splitter, SplitterSettings};

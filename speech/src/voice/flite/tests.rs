@@ -1,0 +1,117 @@
+//! flite itself; skipped, loudly, where it is not installed.
+#![expect(clippy::print_stderr, reason = "a test that is skipped must say so, and figures are printed")]
+
+use super::*;
+use std::time::Instant;
+
+fn voice(which: FliteVoice) -> Option<Flite> {
+    match Flite::open(FliteSettings { voice: which, speed: 1.0 }) {
+        Ok(voice) => Some(voice),
+        Err(error) => {
+            eprintln!("SKIPPED: {error}");
+            None
+        }
+    }
+}
+
+fn speak(voice: &mut Flite, text: &str) -> (Result<Spoke, VoiceError>, Vec<i16>) {
+    let mut all = Vec::new();
+    let result = voice.speak(text, &mut |samples| {
+        all.extend_from_slice(samples);
+        ControlFlow::Continue(())
+    });
+    (result, all)
+}
+
+const SENTENCE: &str = "Thank you for calling, your appointment is Monday at nine.";
+
+#[test]
+fn every_voice_speaks_the_sentence_in_about_its_time() {
+    for which in FliteVoice::ALL {
+        let Some(mut voice) = voice(which) else { return };
+        let begun = Instant::now();
+        let (result, samples) = speak(&mut voice, SENTENCE);
+        let seconds = samples.len() as f32 / RATE_HZ as f32;
+        eprintln!("{}: {seconds:.2} s of audio in {:?}", voice.name(), begun.elapsed());
+        assert_eq!(result, Ok(Spoke::All));
+        assert!((2.5..5.5).contains(&seconds), "{which:?}: {seconds} s");
+        assert!(samples.iter().any(|x| x.abs() > 5_000));
+    }
+}
+
+#[test]
+fn the_same_words_give_the_same_samples_each_time() {
+    let Some(mut voice) = voice(FliteVoice::Kal16) else { return };
+    assert!(speak(&mut voice, SENTENCE).1 == speak(&mut voice, SENTENCE).1);
+}
+
+#[test]
+fn it_stops_in_the_call_that_says_so() {
+    for which in FliteVoice::ALL {
+        let Some(mut voice) = voice(which) else { return };
+        let mut calls = 0;
+        let result = voice.speak(SENTENCE, &mut |_| {
+            calls += 1;
+            if calls == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!((result, calls), (Ok(Spoke::Stopped), 3), "{which:?}");
+        assert_eq!(speak(&mut voice, "And again.").0, Ok(Spoke::All), "{which:?} goes on afterwards");
+    }
+}
+
+#[test]
+fn speed_changes_the_length() {
+    let Some(mut normal) = voice(FliteVoice::Slt) else { return };
+    let mut fast = Flite::open(FliteSettings { voice: FliteVoice::Slt, speed: 1.5 }).expect("it is loaded");
+    let (slow, quick) = (speak(&mut normal, SENTENCE).1.len(), speak(&mut fast, SENTENCE).1.len());
+    assert!((quick as f32) < slow as f32 * 0.75, "{slow} and {quick}");
+    assert_eq!(speak(&mut normal, SENTENCE).1.len(), slow, "one voice's speed is not the other's");
+}
+
+#[test]
+fn a_panic_in_the_sink_comes_out_and_leaves_the_voice_usable() {
+    let Some(mut voice) = voice(FliteVoice::Kal16) else { return };
+    let caught = catch_unwind(AssertUnwindSafe(|| voice.speak(SENTENCE, &mut |_| panic!("in the sink"))));
+    assert_eq!(caught.unwrap_err().downcast_ref::<&str>(), Some(&"in the sink"));
+    assert_eq!(speak(&mut voice, SENTENCE).0, Ok(Spoke::All));
+}
+
+#[test]
+fn threads_take_turns() {
+    // Lengths: slt's noise goes on from sentence to sentence, so that no two are alike to the sample.
+    let Some(mut alone) = voice(FliteVoice::Slt) else { return };
+    let expected = speak(&mut alone, SENTENCE).1.len();
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            std::thread::spawn(|| voice(FliteVoice::Slt).map(|mut voice| speak(&mut voice, SENTENCE).1.len()))
+        })
+        .collect();
+    for thread in threads {
+        assert_eq!(thread.join().expect("no panic"), Some(expected));
+    }
+}
+
+#[test]
+fn odd_text_is_spoken_or_refused_and_never_harms() {
+    let Some(mut voice) = voice(FliteVoice::Kal16) else { return };
+    for text in ["a", "7", "...hello...", "café €5", "<b>", "\"(a", "x\0y", "http://example.com/?a=b&c=%20"]
+    {
+        assert_eq!(speak(&mut voice, text).0, Ok(Spoke::All), "{text:?}");
+    }
+    for text in ["", "...", "你好", "\0"] {
+        assert_eq!(speak(&mut voice, text).0, Err(VoiceError::Unspeakable), "{text:?}");
+    }
+    assert_eq!(speak(&mut voice, &"long ".repeat(400)).0, Ok(Spoke::All));
+    assert!(matches!(speak(&mut voice, &"a".repeat(17_000)).0, Err(VoiceError::TooLong { .. })));
+}
+
+#[test]
+fn a_library_that_is_not_there_says_what_to_install() {
+    let error = missing("libflite.so.1")(unsafe_free_load("libflite-not-here.so").unwrap_err());
+    assert!(error.to_string().ends_with("apt-get install libflite1"), "{error}");
+}
+
+fn unsafe_free_load(file: &str) -> Result<Library, libloading::Error> {
+    // SAFETY: there is no such file, so nothing is loaded.
+    unsafe { Library::new(file) }
+}

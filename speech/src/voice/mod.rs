@@ -1,0 +1,182 @@
+//! Voices on the device: what speaks when there is no service, or none is wanted.
+
+mod ascii;
+pub mod command;
+pub mod flite;
+pub mod wav;
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+/// Where a voice puts its audio: mono 16-bit samples as they come. Called with nothing at all while a voice
+/// waits, so that it can be stopped at any time: [`ControlFlow::Break`] stops it at once.
+pub type Sink<'a> = &'a mut dyn FnMut(&[i16]) -> ControlFlow<()>;
+
+/// Something that speaks.
+pub trait Voice: Send {
+    /// Its name, for logs and reports.
+    fn name(&self) -> &str;
+
+    /// Samples a second of what it delivers.
+    fn rate_hz(&self) -> u32;
+
+    /// Characters of text a second when it is not hurried.
+    fn normal_chars_per_s(&self) -> f32;
+
+    /// Speaks `text`, a sentence or a part of one, and returns when all of it went into `sink`, or when
+    /// `sink` broke off.
+    ///
+    /// # Errors
+    /// [`VoiceError`]; the voice may be asked again.
+    fn speak(&mut self, text: &str, sink: Sink<'_>) -> Result<Spoke, VoiceError>;
+}
+
+/// How speaking ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoke {
+    /// All of it was spoken.
+    All,
+    /// The sink broke off.
+    Stopped,
+}
+
+/// Which voice to use.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum VoiceChoice {
+    /// flite's `slt` when it is installed, or else espeak-ng.
+    #[default]
+    Any,
+    /// flite.
+    Flite(flite::FliteSettings),
+    /// A command.
+    Command(command::CommandSettings),
+}
+
+/// Opens the voice that was chosen.
+///
+/// # Errors
+/// [`VoiceError`] that says what is missing and what to install.
+pub fn open(choice: &VoiceChoice) -> Result<Box<dyn Voice>, VoiceError> {
+    match choice {
+        VoiceChoice::Flite(settings) => Ok(Box::new(flite::Flite::open(*settings)?)),
+        VoiceChoice::Command(settings) => Ok(Box::new(command::Command::open(settings.clone())?)),
+        VoiceChoice::Any => {
+            let flite = match flite::Flite::open(flite::FliteSettings::default()) {
+                Ok(voice) => return Ok(Box::new(voice)),
+                Err(error) => error,
+            };
+            match command::Command::open(command::CommandSettings::espeak_ng()) {
+                Ok(voice) => Ok(Box::new(voice)),
+                Err(command) => {
+                    Err(VoiceError::NoVoice { flite: Box::new(flite), command: Box::new(command) })
+                }
+            }
+        }
+    }
+}
+
+/// Why a voice does not speak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VoiceError {
+    /// None of the voices that are tried by themselves is there.
+    NoVoice {
+        /// Why flite is not.
+        flite: Box<VoiceError>,
+        /// Why the command is not.
+        command: Box<VoiceError>,
+    },
+    /// flite's library or one of its voices cannot be loaded.
+    FliteMissing {
+        /// The file.
+        library: String,
+        /// What the loader said.
+        detail: String,
+    },
+    /// flite gave no audio for this text.
+    FliteFailed,
+    /// The command cannot be started.
+    CommandMissing {
+        /// Its name.
+        program: String,
+        /// What the system said.
+        detail: String,
+    },
+    /// The command ended badly.
+    CommandFailed {
+        /// Its name.
+        program: String,
+        /// Its exit status and the last line that it wrote to stderr.
+        detail: String,
+    },
+    /// The command said nothing for too long and was killed.
+    CommandSilent {
+        /// Its name.
+        program: String,
+        /// For how long.
+        waited_ms: u32,
+    },
+    /// The audio is not what was expected.
+    BadAudio(wav::BadAudio),
+    /// There is nothing in the text that this voice can say.
+    Unspeakable,
+    /// One piece of text beyond any sentence.
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
+}
+
+impl fmt::Display for VoiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoVoice { flite, command } => {
+                write!(f, "no voice on this device. {flite}. {command}")
+            }
+            Self::FliteMissing { library, detail } => write!(
+                f,
+                "flite cannot be used: {library} could not be loaded ({detail}); install it with: apt-get install libflite1"
+            ),
+            Self::FliteFailed => f.write_str("flite gave no audio for this text"),
+            Self::CommandMissing { program, detail } => {
+                let package =
+                    if program == "espeak-ng" { "; install it with: apt-get install espeak-ng" } else { "" };
+                write!(f, "the voice command \"{program}\" could not be started ({detail}){package}")
+            }
+            Self::CommandFailed { program, detail } => {
+                write!(f, "the voice command \"{program}\" failed: {detail}")
+            }
+            Self::CommandSilent { program, waited_ms } => {
+                write!(f, "the voice command \"{program}\" gave no audio for {waited_ms} ms and was stopped")
+            }
+            Self::BadAudio(error) => write!(f, "the voice's audio cannot be used: {error}"),
+            Self::Unspeakable => f.write_str("the text has nothing that this voice can say"),
+            Self::TooLong { bytes, most } => {
+                write!(
+                    f,
+                    "{bytes} bytes of text in one piece; a voice takes {most} at most: split it into sentences"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for VoiceError {}
+
+impl From<wav::BadAudio> for VoiceError {
+    fn from(error: wav::BadAudio) -> Self {
+        Self::BadAudio(error)
+    }
+}
+
+/// Longest piece of text that a voice takes: far above a sentence, well below what a pipe holds.
+const TEXT_MAX: usize = 16 * 1024;
+
+/// Refuses what no voice should be asked to say.
+const fn check_length(text: &str) -> Result<(), VoiceError> {
+    if text.len() > TEXT_MAX {
+        return Err(VoiceError::TooLong { bytes: text.len(), most: TEXT_MAX });
+    }
+    Ok(())
+}
