@@ -136,3 +136,59 @@ mod dtmf {
         assert!(told > 1_000, "{told}");
     }
 }
+
+mod rtcp {
+    use super::allocations;
+    use offhook_sip_rtp::media::{
+        emodel::Equipment,
+        packet::PacketView,
+        rtcp::{Cname, NtpTime, RtcpConfig, RtcpSession},
+    };
+    use offhook_units::{Moment, PayloadType, RtpTime, SampleRate, SeqNo, Span, Ssrc};
+
+    #[test]
+    fn reports_are_free() {
+        let session = |ssrc| {
+            let config = RtcpConfig {
+                ssrc: Ssrc(ssrc),
+                cname: Cname::from_bits(1, 2),
+                clock: SampleRate::HZ_8000,
+                packet: Span::from_millis(20),
+                bits_per_second: 80_000,
+                equipment: Equipment::G711_CONCEALED,
+                extended: true,
+                ntp_origin: NtpTime(0),
+                seed: 1,
+            };
+            RtcpSession::new(config, Moment::ZERO)
+        };
+        let (mut here, mut there) = (session(1), session(2));
+        let mut reports = 0;
+        let count = allocations(|| {
+            for n in 0..10_000_u32 {
+                let now = Moment::from_millis(u64::from(n) * 20);
+                let packet = PacketView {
+                    seq: SeqNo(n as u16),
+                    time: RtpTime(n * 160),
+                    ssrc: Ssrc(2),
+                    payload_type: PayloadType::PCMU,
+                    marker: false,
+                    payload: &[0; 160],
+                };
+                there.rtp_sent(now, packet.time, 160);
+                if n % 7 != 0 {
+                    here.rtp_received(now, &packet, true);
+                }
+                let mut out = [0; RtcpSession::MOST_BYTES];
+                if let Some(length) = here.poll_output(now, &mut out) {
+                    there.handle_input(now, &out[..length]).expect("ours");
+                    while there.poll_event().is_some() {
+                        reports += 1;
+                    }
+                }
+            }
+        });
+        assert_eq!(count, 0);
+        assert!(reports > 20, "{reports}");
+    }
+}

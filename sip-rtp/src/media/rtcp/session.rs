@@ -1,0 +1,437 @@
+//! RTCP of one call leg: what is told of RTP in and out goes into reports, what the peer reports comes out as
+//! events.
+
+use super::{
+    Cname, DelayLimits, DlrrItem, NtpTime, ReportBlock, RtcpError, SenderInfo, SourceStats, VoipMetrics,
+    bursts::Bursts,
+    compound::{Blocks, Compound, GOODBYE, RtcpPacket, XrBlocks},
+    compound::{EXTENDED_REPORT, RECEIVER_REPORT, SENDER_REPORT, SOURCE_DESCRIPTION},
+    ntp::{round_trip, to_65536ths},
+    schedule::{Membership, Schedule},
+    source::Arrival,
+    xr::{MetricInputs, XrBlock},
+};
+use crate::media::{
+    emodel::Equipment,
+    packet::{NoRoom, PacketView},
+    wire::Writer,
+};
+use heapless::Deque;
+use offhook_units::{Moment, RtpTime, SampleRate, SeqNo, Span, Ssrc};
+
+/// What one leg's RTCP has to know from the start.
+#[derive(Clone, Copy, Debug)]
+pub struct RtcpConfig {
+    /// The SSRC that we send with.
+    pub ssrc: Ssrc,
+    /// Our name in this call.
+    pub cname: Cname,
+    /// Clock of the voice's RTP timestamps.
+    pub clock: SampleRate,
+    /// Length of the voice in one packet.
+    pub packet: Span,
+    /// Bandwidth of the session one way, in bits a second: RTCP takes a twentieth of it.
+    pub bits_per_second: u32,
+    /// How codec and concealment take loss.
+    pub equipment: Equipment,
+    /// Whether to send extended reports (RFC 3611).
+    pub extended: bool,
+    /// What the wall clock said at the origin of all moments.
+    pub ntp_origin: NtpTime,
+    /// Makes the times of reports unguessable and different from call to call.
+    pub seed: u64,
+}
+
+/// The peer's view of what we send (a report block about us).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RemoteReport {
+    /// When it came.
+    pub at: Moment,
+    /// Share lost since its report before, 0 to 1.
+    pub fraction_lost: f32,
+    /// Packets lost since the beginning.
+    pub lost: i32,
+    /// Inter-arrival jitter.
+    pub jitter: Span,
+    /// There and back, without the peer's own delay.
+    pub round_trip: Option<Span>,
+}
+
+/// Something that the peer said.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RtcpEvent {
+    /// How our stream arrives there.
+    Report(RemoteReport),
+    /// Its VoIP metrics about our stream.
+    Voip(VoipMetrics),
+    /// Its stream ends. Not the end of the call: that is SIP's to say, and streams do come back.
+    Goodbye,
+}
+
+/// What came and what of it was no use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RtcpCounters {
+    /// Datagrams taken.
+    pub received: u64,
+    /// Datagrams that were not RTCP.
+    pub malformed: u64,
+    /// Packets or report blocks about sources that are not in this call.
+    pub foreign: u64,
+    /// Events that were not fetched in time and are lost.
+    pub overflowed: u64,
+    /// Datagrams sent.
+    pub sent: u64,
+}
+
+/// How a leg is doing, for metrics, the call's page and the record of the call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LocalFigures {
+    /// Packets received from the present source.
+    pub received: u64,
+    /// Packets that it lost; negative when more came double.
+    pub lost: i64,
+    /// Inter-arrival jitter (RFC 3550 A.8).
+    pub jitter: Span,
+    /// There and back, if the peer ever answered.
+    pub round_trip: Option<Span>,
+    /// Bursts, ratings and scores.
+    pub metrics: VoipMetrics,
+}
+
+/// The source that we hear.
+#[derive(Debug)]
+struct Remote {
+    ssrc: Ssrc,
+    stats: SourceStats,
+    bursts: Bursts,
+    heard_since_report: bool,
+}
+
+/// What we sent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    packets: u32,
+    bytes: u32,
+    last: Option<(Moment, RtpTime)>,
+    /// Reports since the last packet: after two we are no sender any more (RFC 3550 6.3.8).
+    idle_reports: u8,
+}
+
+/// A time of the peer's that a later report of ours answers.
+#[derive(Clone, Copy, Debug)]
+struct PeerTime {
+    ssrc: Ssrc,
+    middle: u32,
+    at: Moment,
+}
+
+/// RTCP of one call leg.
+///
+/// Order of calls: [`rtp_sent`](Self::rtp_sent) and [`rtp_received`](Self::rtp_received) for each packet that
+/// leaves or is admitted, [`handle_input`](Self::handle_input) for each RTCP datagram from an admitted address
+/// and then [`poll_event`](Self::poll_event) until `None`, [`poll_output`](Self::poll_output) when
+/// [`poll_timeout`](Self::poll_timeout) says so, [`goodbye`](Self::goodbye) at the end.
+#[derive(Debug)]
+pub struct RtcpSession {
+    config: RtcpConfig,
+    schedule: Schedule,
+    sent: Sent,
+    remote: Option<Remote>,
+    sender_report: Option<PeerTime>,
+    reference_time: Option<PeerTime>,
+    round_trip: Option<Span>,
+    buffer: DelayLimits,
+    end_system_ms: u16,
+    events: Deque<RtcpEvent, 8>,
+    counters: RtcpCounters,
+}
+
+impl RtcpSession {
+    /// Room that every datagram of ours fits in.
+    pub const MOST_BYTES: usize = 256;
+
+    /// RTCP of a leg that starts at `now`.
+    pub fn new(config: RtcpConfig, now: Moment) -> Self {
+        let alone = Membership { members: 1, senders: 1, we_sent: true };
+        Self {
+            schedule: Schedule::new(now, config.bits_per_second, config.seed, alone),
+            config,
+            sent: Sent::default(),
+            remote: None,
+            sender_report: None,
+            reference_time: None,
+            round_trip: None,
+            buffer: DelayLimits::default(),
+            end_system_ms: 0,
+            events: Deque::new(),
+            counters: RtcpCounters::default(),
+        }
+    }
+
+    /// What was counted so far.
+    pub const fn counters(&self) -> &RtcpCounters {
+        &self.counters
+    }
+
+    /// A packet with `payload_bytes` left at `now` with the media time `time`.
+    pub fn rtp_sent(&mut self, now: Moment, time: RtpTime, payload_bytes: usize) {
+        self.sent.packets = self.sent.packets.wrapping_add(1);
+        self.sent.bytes = self.sent.bytes.wrapping_add(payload_bytes as u32);
+        self.sent.last = Some((now, time));
+        self.sent.idle_reports = 0;
+    }
+
+    /// A packet of the call's source arrived at `at`. `timed` as in [`SourceStats::put`].
+    pub fn rtp_received(&mut self, at: Moment, packet: &PacketView<'_>, timed: bool) -> Arrival {
+        let clock = self.config.clock;
+        let remote = match &mut self.remote {
+            Some(remote) if remote.ssrc == packet.ssrc => remote,
+            slot => slot.insert(Remote {
+                ssrc: packet.ssrc,
+                stats: SourceStats::new(packet.seq, clock),
+                bursts: Bursts::default(),
+                heard_since_report: true,
+            }),
+        };
+        remote.heard_since_report = true;
+        let arrival = remote.stats.put(at, packet, timed);
+        match arrival {
+            Arrival::Ahead | Arrival::Behind => remote.bursts.arrived(packet.seq),
+            Arrival::Restarted => remote.bursts.restart(packet.seq),
+            Arrival::Astray => {}
+        }
+        arrival
+    }
+
+    /// The jitter buffer threw a packet away unplayed.
+    pub fn discarded(&mut self, seq: SeqNo) {
+        if let Some(remote) = &mut self.remote {
+            remote.bursts.discarded(seq);
+        }
+    }
+
+    /// What the jitter buffer adds, and how long this device keeps a sound in all.
+    pub fn set_delays(&mut self, buffer: DelayLimits, end_system_ms: u16) {
+        (self.buffer, self.end_system_ms) = (buffer, end_system_ms);
+    }
+
+    /// We send as `ssrc` from now on; the counts of what was sent begin anew (RFC 3550 8.2).
+    pub fn set_ssrc(&mut self, ssrc: Ssrc) {
+        self.config.ssrc = ssrc;
+        self.sent = Sent::default();
+    }
+
+    /// How this leg is doing; `None` before the first packet.
+    pub fn figures(&self) -> Option<LocalFigures> {
+        let remote = self.remote.as_ref()?;
+        Some(LocalFigures {
+            received: remote.stats.received(),
+            lost: remote.stats.lost(),
+            jitter: self.config.clock.span_of(i64::from(remote.stats.jitter())),
+            round_trip: self.round_trip,
+            metrics: self.metrics(remote),
+        })
+    }
+
+    /// Takes an RTCP datagram from an address that the call admits.
+    ///
+    /// # Errors
+    /// [`RtcpError`] when it is none; it is counted and changes nothing.
+    pub fn handle_input(&mut self, now: Moment, datagram: &[u8]) -> Result<(), RtcpError> {
+        let compound = Compound::parse(datagram).inspect_err(|_| self.counters.malformed += 1)?;
+        self.counters.received += 1;
+        self.schedule.measure(datagram.len());
+        for packet in compound.packets() {
+            match packet {
+                RtcpPacket::SenderReport { ssrc, info, reports } => {
+                    self.sender_report = Some(PeerTime { ssrc, middle: info.ntp.middle(), at: now });
+                    self.take_reports(now, reports);
+                }
+                RtcpPacket::ReceiverReport { reports, .. } => self.take_reports(now, reports),
+                RtcpPacket::Extended { ssrc, blocks } => self.take_extended(now, ssrc, blocks),
+                RtcpPacket::Goodbye { ssrcs } => {
+                    if ssrcs.iter().any(|ssrc| self.remote.as_ref().is_some_and(|r| r.ssrc == ssrc)) {
+                        self.tell(RtcpEvent::Goodbye);
+                    } else {
+                        self.counters.foreign += 1;
+                    }
+                }
+                RtcpPacket::SourceDescription { .. } | RtcpPacket::Other(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The next thing that the peer said.
+    pub fn poll_event(&mut self) -> Option<RtcpEvent> {
+        self.events.pop_front()
+    }
+
+    /// When [`poll_output`](Self::poll_output) may have a report.
+    pub fn poll_timeout(&self) -> Moment {
+        self.schedule.next()
+    }
+
+    /// Writes the report that is due, if one is, and returns its length.
+    pub fn poll_output(&mut self, now: Moment, out: &mut [u8; Self::MOST_BYTES]) -> Option<usize> {
+        let membership = self.membership();
+        if !self.schedule.is_due(now, membership) {
+            return None;
+        }
+        let length = self.write(now, out, false).ok()?;
+        self.schedule.sent(now, length, membership);
+        self.counters.sent += 1;
+        Some(length)
+    }
+
+    /// Writes the last datagram of the leg: a report and a goodbye (RFC 3550 6.3.7: at once, for so few
+    /// members). `None` if nothing was ever sent, neither RTP nor RTCP.
+    pub fn goodbye(&mut self, now: Moment, out: &mut [u8; Self::MOST_BYTES]) -> Option<usize> {
+        if self.sent.packets == 0 && self.counters.sent == 0 {
+            return None;
+        }
+        let length = self.write(now, out, true).ok()?;
+        self.counters.sent += 1;
+        Some(length)
+    }
+
+    fn membership(&self) -> Membership {
+        let we_sent = self.is_sender();
+        let heard = self.remote.is_some();
+        Membership { members: 1 + u32::from(heard), senders: u32::from(we_sent) + u32::from(heard), we_sent }
+    }
+
+    fn is_sender(&self) -> bool {
+        self.sent.last.is_some() && self.sent.idle_reports < 2
+    }
+
+    fn take_reports(&mut self, now: Moment, reports: Blocks<'_>) {
+        for report in reports.iter() {
+            if report.ssrc != self.config.ssrc {
+                self.counters.foreign += 1;
+                continue;
+            }
+            let ntp = self.config.ntp_origin.at(now);
+            let way = round_trip(ntp, report.last_report, report.delay_since);
+            self.round_trip = way.or(self.round_trip);
+            self.tell(RtcpEvent::Report(RemoteReport {
+                at: now,
+                fraction_lost: f32::from(report.fraction_lost) / 256.0,
+                lost: report.lost,
+                jitter: self.config.clock.span_of(i64::from(report.jitter)),
+                round_trip: way,
+            }));
+        }
+    }
+
+    fn take_extended(&mut self, now: Moment, ssrc: Ssrc, blocks: XrBlocks<'_>) {
+        for block in blocks.iter() {
+            match block {
+                XrBlock::ReferenceTime(ntp) => {
+                    self.reference_time = Some(PeerTime { ssrc, middle: ntp.middle(), at: now });
+                }
+                XrBlock::Dlrr(item) if item.ssrc == self.config.ssrc => {
+                    let way = round_trip(self.config.ntp_origin.at(now), item.last, item.delay);
+                    self.round_trip = way.or(self.round_trip);
+                }
+                XrBlock::Voip(metrics) if metrics.ssrc == self.config.ssrc => {
+                    self.tell(RtcpEvent::Voip(metrics));
+                }
+                XrBlock::Dlrr(_) | XrBlock::Voip(_) => self.counters.foreign += 1,
+            }
+        }
+    }
+
+    fn tell(&mut self, event: RtcpEvent) {
+        if self.events.push_back(event).is_err() {
+            self.counters.overflowed += 1;
+        }
+    }
+
+    fn write(&mut self, now: Moment, out: &mut [u8], last: bool) -> Result<usize, NoRoom> {
+        let block = self.take_report_block(now);
+        let mut out = Writer::new(out);
+        let count = u8::from(block.is_some());
+        if self.is_sender() {
+            let info = self.sender_info(now);
+            out.rtcp(count, SENDER_REPORT, |out| {
+                out.u32(self.config.ssrc.0)?;
+                info.write(out)?;
+                block.map_or(Ok(()), |block| block.write(out))
+            })?;
+        } else {
+            out.rtcp(count, RECEIVER_REPORT, |out| {
+                out.u32(self.config.ssrc.0)?;
+                block.map_or(Ok(()), |block| block.write(out))
+            })?;
+        }
+        self.sent.idle_reports = self.sent.idle_reports.saturating_add(1);
+        out.rtcp(1, SOURCE_DESCRIPTION, |out| {
+            out.u32(self.config.ssrc.0)?;
+            out.bytes(&[1, 16])?;
+            out.bytes(self.config.cname.as_bytes())?;
+            // The list of items ends with a zero; more of them fill the word.
+            out.u8(0)
+        })?;
+        if self.config.extended {
+            self.write_extended(now, &mut out)?;
+        }
+        if last {
+            out.rtcp(1, GOODBYE, |out| out.u32(self.config.ssrc.0))?;
+        }
+        Ok(out.len())
+    }
+
+    fn write_extended(&self, now: Moment, out: &mut Writer<'_>) -> Result<(), NoRoom> {
+        out.rtcp(0, EXTENDED_REPORT, |out| {
+            out.u32(self.config.ssrc.0)?;
+            XrBlock::ReferenceTime(self.config.ntp_origin.at(now)).write(out)?;
+            if let Some(PeerTime { ssrc, middle, at }) = self.reference_time {
+                let delay = to_65536ths(now.since(at));
+                XrBlock::Dlrr(DlrrItem { ssrc, last: middle, delay }).write(out)?;
+            }
+            if let Some(remote) = &self.remote {
+                XrBlock::Voip(self.metrics(remote)).write(out)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn sender_info(&self, now: Moment) -> SenderInfo {
+        let hz = i128::from(self.config.clock.hz());
+        let time = self.sent.last.map_or(RtpTime(0), |(at, time)| {
+            let frames = i128::from(now.since(at).as_micros()) * hz / 1_000_000;
+            RtpTime(time.0.wrapping_add(frames as u32))
+        });
+        let ntp = self.config.ntp_origin.at(now);
+        SenderInfo { ntp, time, packets: self.sent.packets, bytes: self.sent.bytes }
+    }
+
+    /// The block about the source that was heard since the last report, and a new interval for it.
+    fn take_report_block(&mut self, now: Moment) -> Option<ReportBlock> {
+        let remote = self.remote.as_mut().filter(|remote| remote.heard_since_report)?;
+        remote.heard_since_report = false;
+        let answered = self.sender_report.filter(|report| report.ssrc == remote.ssrc);
+        Some(ReportBlock {
+            ssrc: remote.ssrc,
+            fraction_lost: remote.stats.take_fraction_lost(),
+            lost: remote.stats.lost().clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32,
+            highest: remote.stats.extended_highest(),
+            jitter: remote.stats.jitter(),
+            last_report: answered.map_or(0, |report| report.middle),
+            delay_since: answered.map_or(0, |report| to_65536ths(now.since(report.at))),
+        })
+    }
+
+    fn metrics(&self, remote: &Remote) -> VoipMetrics {
+        let inputs = MetricInputs {
+            ssrc: remote.ssrc,
+            packet: self.config.packet,
+            round_trip: self.round_trip,
+            end_system_ms: self.end_system_ms,
+            equipment: self.config.equipment,
+            buffer: self.buffer,
+        };
+        VoipMetrics::measured(&remote.bursts.figures(), &inputs)
+    }
+}

@@ -1,0 +1,268 @@
+//! T2, T5: two ends of a call report on each other through a lossy network in virtual time; and no bytes make
+//! the RTCP reader fall over.
+
+use offhook_sip_rtp::media::{
+    emodel::Equipment,
+    packet::PacketView,
+    rtcp::{Cname, Compound, DelayLimits, NtpTime, RtcpConfig, RtcpEvent, RtcpPacket, RtcpSession, XrBlock},
+};
+use offhook_units::{Moment, PayloadType, RtpTime, SampleRate, SeqNo, Span, Ssrc};
+use proptest::prelude::*;
+
+const ONE_WAY: Span = Span::from_millis(40);
+const TICK_MS: u64 = 20;
+
+fn session(ssrc: u32) -> RtcpSession {
+    let config = RtcpConfig {
+        ssrc: Ssrc(ssrc),
+        cname: Cname::from_bits(1, u64::from(ssrc)),
+        clock: SampleRate::HZ_8000,
+        packet: Span::from_millis(20),
+        bits_per_second: 80_000,
+        equipment: Equipment::G711_CONCEALED,
+        extended: true,
+        // Each end has a wall clock of its own.
+        ntp_origin: NtpTime(u64::from(ssrc) << 33),
+        seed: u64::from(ssrc),
+    };
+    RtcpSession::new(config, Moment::ZERO)
+}
+
+fn packet(ssrc: u32, n: u64) -> PacketView<'static> {
+    PacketView {
+        seq: SeqNo((65_000 + n) as u16),
+        time: RtpTime((n * 160) as u32),
+        ssrc: Ssrc(ssrc),
+        payload_type: PayloadType::PCMU,
+        marker: false,
+        payload: &[0xFF; 160],
+    }
+}
+
+/// One end and what it was told.
+struct End {
+    ssrc: u32,
+    session: RtcpSession,
+    events: Vec<RtcpEvent>,
+    sends: bool,
+}
+
+impl End {
+    fn new(ssrc: u32, sends: bool) -> Self {
+        Self { ssrc, session: session(ssrc), events: Vec::new(), sends }
+    }
+}
+
+/// Runs a call for `seconds` with both ways delayed by [`ONE_WAY`]. `lost` decides which RTP packets of the
+/// first end do not arrive.
+fn call(seconds: u64, sends: [bool; 2], lost: impl Fn(u64) -> bool) -> [End; 2] {
+    let mut ends = [End::new(1, sends[0]), End::new(2, sends[1])];
+    let mut flying: Vec<(Moment, usize, Vec<u8>)> = Vec::new();
+    for n in 0..seconds * 1000 / TICK_MS {
+        let now = Moment::from_millis(n * TICK_MS);
+        for from in 0..2 {
+            let to = 1 - from;
+            if ends[from].sends {
+                let packet = packet(ends[from].ssrc, n);
+                ends[from].session.rtp_sent(now, packet.time, packet.payload.len());
+                if from == 1 || !lost(n) {
+                    ends[to].session.rtp_received(now + ONE_WAY, &packet, true);
+                }
+            }
+            let mut out = [0; RtcpSession::MOST_BYTES];
+            if let Some(length) = ends[from].session.poll_output(now, &mut out) {
+                flying.push((now + ONE_WAY, to, out[..length].to_vec()));
+            }
+        }
+        while let Some(due) = flying.iter().position(|(at, _, _)| *at <= now) {
+            let (at, to, bytes) = flying.remove(due);
+            ends[to].session.handle_input(at, &bytes).expect("ours");
+            while let Some(event) = ends[to].session.poll_event() {
+                ends[to].events.push(event);
+            }
+        }
+    }
+    ends
+}
+
+fn last_report(end: &End) -> offhook_sip_rtp::media::rtcp::RemoteReport {
+    end.events
+        .iter()
+        .rev()
+        .find_map(|event| if let RtcpEvent::Report(report) = event { Some(*report) } else { None })
+        .expect("a report")
+}
+
+#[test]
+fn both_ends_measure_the_way_there_and_back() {
+    for end in call(60, [true, true], |_| false) {
+        let way = last_report(&end).round_trip.expect("measured").as_millis_f32();
+        assert!((79.0..81.0).contains(&way), "{way} ms");
+        let figures = end.session.figures().expect("heard");
+        assert_eq!((figures.lost, figures.jitter), (0, Span::ZERO));
+        assert_eq!(figures.metrics.mos_listening_10, 44);
+    }
+}
+
+#[test]
+fn an_end_that_only_listens_measures_it_too() {
+    // It gets no report blocks, for it sends nothing: the reference time of RFC 3611 is for that.
+    let [_, listener] = call(60, [true, false], |_| false);
+    let way = listener.session.figures().expect("heard").round_trip.expect("measured").as_millis_f32();
+    assert!((79.0..81.0).contains(&way), "{way} ms");
+    assert!(!listener.events.iter().any(|event| matches!(event, RtcpEvent::Report(_))));
+}
+
+#[test]
+fn loss_is_reported_to_the_one_who_sends_and_lowers_the_score() {
+    let [sender, receiver] = call(120, [true, true], |n| n % 20 == 7);
+    let report = last_report(&sender);
+    assert!((0.03..0.07).contains(&report.fraction_lost), "{}", report.fraction_lost);
+    assert!((270..300).contains(&report.lost), "{}", report.lost);
+    let figures = receiver.session.figures().expect("heard");
+    assert_eq!(figures.metrics.loss_rate, 12, "5 % in 1/256");
+    // R = 93.2 - 95 * 5 / (5 + 25.1) = 77.4: 3.93.
+    assert_eq!(figures.metrics.mos_listening_10, 39);
+    let told = sender.events.iter().rev().find_map(|event| match event {
+        RtcpEvent::Voip(metrics) => Some(metrics),
+        _ => None,
+    });
+    assert_eq!(told.expect("VoIP metrics").mos_listening_10, 39);
+}
+
+#[test]
+fn packets_that_the_buffer_throws_away_count_as_discarded() {
+    let mut end = End::new(1, true);
+    for n in 0..2_000 {
+        let packet = packet(2, n);
+        end.session.rtp_received(Moment::from_millis(n * 20), &packet, true);
+        if n % 50 == 0 {
+            end.session.discarded(packet.seq);
+        }
+    }
+    end.session.set_delays(DelayLimits { nominal_ms: 60, maximum_ms: 80, absolute_ms: 500 }, 90);
+    let metrics = end.session.figures().expect("heard").metrics;
+    assert_eq!((metrics.loss_rate, metrics.discard_rate, metrics.end_system_ms), (0, 5, 90));
+}
+
+#[test]
+fn a_goodbye_ends_the_stream_and_carries_a_last_report() {
+    let [mut first, mut second] = call(20, [true, true], |_| false);
+    let mut out = [0; RtcpSession::MOST_BYTES];
+    let now = Moment::from_millis(20_000);
+    let length = first.session.goodbye(now, &mut out).expect("it sent");
+    let kinds: Vec<_> = Compound::parse(&out[..length]).expect("sound").packets().collect();
+    assert!(matches!(kinds[0], RtcpPacket::SenderReport { .. }));
+    assert!(matches!(kinds.last(), Some(RtcpPacket::Goodbye { .. })));
+    second.session.handle_input(now, &out[..length]).expect("ours");
+    let events: Vec<_> = std::iter::from_fn(|| second.session.poll_event()).collect();
+    assert_eq!(events.last(), Some(&RtcpEvent::Goodbye));
+    second.session.rtp_received(now, &packet(1, 5_000), true);
+    assert!(second.session.figures().is_some(), "a stream that comes back is heard");
+}
+
+#[test]
+fn who_never_sent_says_no_goodbye() {
+    assert_eq!(session(1).goodbye(Moment::from_millis(100), &mut [0; RtcpSession::MOST_BYTES]), None);
+}
+
+#[test]
+fn who_stops_sending_becomes_a_receiver_in_its_reports() {
+    let mut session = session(1);
+    session.rtp_sent(Moment::ZERO, RtpTime(0), 160);
+    let mut types = Vec::new();
+    while types.len() < 4 {
+        let mut out = [0; RtcpSession::MOST_BYTES];
+        let now = session.poll_timeout();
+        if session.poll_output(now, &mut out).is_some() {
+            types.push(out[1]);
+        }
+    }
+    assert_eq!(types, [200, 200, 201, 201], "RFC 3550 6.3.8");
+}
+
+#[test]
+fn strangers_in_reports_change_nothing() {
+    let mut session = session(1);
+    let foreign_bye = [0x81, 203, 0, 1, 0, 0, 0, 9];
+    let mut report_on_another = vec![0x81, 201, 0, 7, 0, 0, 0, 9];
+    report_on_another.extend_from_slice(&[0xFF; 24]);
+    for datagram in [&foreign_bye[..], &report_on_another] {
+        session.handle_input(Moment::ZERO, datagram).expect("sound");
+    }
+    assert_eq!(session.poll_event(), None);
+    assert_eq!(session.counters().foreign, 2);
+}
+
+#[test]
+fn a_flood_of_reports_keeps_its_bounds() {
+    let mut session = session(1);
+    let mut report = vec![0x81, 201, 0, 7, 0, 0, 0, 9, 0, 0, 0, 1];
+    report.extend_from_slice(&[0xFF; 20]);
+    for _ in 0..10_000 {
+        session.handle_input(Moment::ZERO, &report).expect("sound");
+    }
+    assert_eq!(std::iter::from_fn(|| session.poll_event()).count(), 8);
+    assert_eq!(session.counters().overflowed, 9_992);
+    assert!(session.poll_timeout() < Moment::from_millis(10_000));
+}
+
+/// RTCP-like bytes: a version, a likely type, a likely length.
+fn nearly_rtcp() -> impl Strategy<Value = Vec<u8>> {
+    let part = (0x80..0xC0_u8, 199..208_u8, 0..12_u16, proptest::collection::vec(any::<u8>(), 0..48))
+        .prop_map(|(first, kind, words, body)| {
+            let [high, low] = words.to_be_bytes();
+            [&[first, kind, high, low][..], &body].concat()
+        });
+    proptest::collection::vec(part, 1..4).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2048))]
+
+    #[test]
+    fn any_bytes_are_read_or_refused(
+        random in proptest::collection::vec(any::<u8>(), 0..200), likely in nearly_rtcp(),
+    ) {
+        let mut session = session(1);
+        session.rtp_received(Moment::ZERO, &packet(2, 0), true);
+        for bytes in [random, likely] {
+            let _ = session.handle_input(Moment::from_millis(1), &bytes);
+            if let Ok(compound) = Compound::parse(&bytes) {
+                prop_assert!(compound.packets().count() >= 1);
+                for packet in compound.packets() {
+                    if let RtcpPacket::Extended { blocks, .. } = packet {
+                        prop_assert!(blocks.iter().count() <= bytes.len() / 4);
+                    }
+                }
+            }
+        }
+        let mut out = [0; RtcpSession::MOST_BYTES];
+        prop_assert!(session.poll_output(Moment::from_millis(60_000), &mut out).is_some());
+    }
+
+    #[test]
+    fn any_stream_gives_reports_that_can_be_read(
+        seqs in proptest::collection::vec((any::<u16>(), any::<u32>(), 0..100_u64), 1..200),
+    ) {
+        let mut session = session(1);
+        let mut now = Moment::ZERO;
+        for (seq, time, wait) in seqs {
+            now += Span::from_millis(wait as i64);
+            let packet = PacketView { seq: SeqNo(seq), time: RtpTime(time), ..packet(2, 0) };
+            session.rtp_received(now, &packet, seq % 3 != 0);
+            session.discarded(SeqNo(seq ^ 3));
+        }
+        let mut out = [0; RtcpSession::MOST_BYTES];
+        let length = session.poll_output(now + Span::from_millis(60_000), &mut out).expect("due");
+        let compound = Compound::parse(&out[..length]).expect("ours");
+        let voip = compound.packets().find_map(|packet| match packet {
+            RtcpPacket::Extended { blocks, .. } => {
+                blocks.iter().find_map(|block| if let XrBlock::Voip(voip) = block { Some(voip) } else { None })
+            }
+            _ => None,
+        });
+        let voip = voip.expect("metrics");
+        prop_assert!(voip.rating <= 100 && (10..=45).contains(&voip.mos_conversation_10));
+    }
+}
