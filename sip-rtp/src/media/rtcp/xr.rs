@@ -17,7 +17,7 @@ const VOIP_METRICS: u8 = 7;
 /// Written where nothing is known (RFC 3611 4.7.4, 4.7.5).
 const UNKNOWN: u8 = 127;
 /// Receiver configuration (RFC 3611 4.7.6): enhanced concealment, adaptive buffer, rate of adaptation 0.
-const CONFIG_ENHANCED_ADAPTIVE: u8 = 0b10_11_0000;
+const CONFIG_ENHANCED_ADAPTIVE: u8 = 0b1011_0000;
 
 /// A block that we know.
 #[derive(Clone, Copy, Debug, PartialEq)]
