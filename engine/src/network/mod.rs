@@ -1,0 +1,100 @@
+//! Real-time: no allocation after `new`, no lock, no syscall, no panic, no log.
+//!
+//! What the network does to the stream, learnt from exact arrival times (J2), and the delay that suits it.
+//!
+//! A packet's *transit* is its arrival minus its media time: the network's delay plus an unknown constant.
+//! The least transit of late is the *floor*; all else is measured from there. The floor follows a step of
+//! the network and the drift of the sender's clock by itself.
+
+mod drift;
+mod floor;
+mod price;
+
+pub use drift::Drift;
+pub use price::{Tariff, REACH_MS};
+
+use floor::Floor;
+use offhook_units::{Moment, Ppm, Span};
+use price::PriceList;
+
+/// One arrival, as the model needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// When it came.
+    pub at: Moment,
+    /// Its first sample on the media axis, as a length from the axis' origin.
+    pub media: Span,
+    /// How long it lasts.
+    pub duration: Span,
+    /// Packets sent before it that have not come.
+    pub skipped: u64,
+    /// It was overtaken by one sent later.
+    pub late: bool,
+    /// The axis was mended at this packet: what was learnt about the floor may not hold.
+    pub restarted: bool,
+}
+
+/// The model of one call's network. `heard` for each packet with audio, `wanted` whenever a decision is due.
+#[derive(Debug)]
+pub struct Network {
+    floor: Floor,
+    prices: PriceList,
+    drift: Drift,
+    /// Transits are kept as differences from the first one, which makes them small.
+    origin: Option<i64>,
+    heard: u64,
+}
+
+impl Network {
+    /// Knows nothing but what a call starts from: a wait of `start` beyond the floor.
+    pub fn new(start: Span, tariff: Tariff) -> Self {
+        Self {
+            floor: Floor::default(),
+            prices: PriceList::new(start.as_millis_f32(), tariff),
+            drift: Drift::default(),
+            origin: None,
+            heard: 0,
+        }
+    }
+
+    /// A packet came.
+    pub fn heard(&mut self, arrival: &Arrival) {
+        let transit = arrival.at.as_micros() as i64 - arrival.media.as_micros();
+        let origin = *self.origin.get_or_insert(transit);
+        let transit_ms = (transit - origin) as f32 / 1000.0;
+        if arrival.restarted {
+            self.floor.forget();
+        }
+        if !arrival.late {
+            self.floor.note(arrival.at, transit_ms);
+            self.drift.note(arrival.at, transit_ms);
+        }
+        let floor_ms = self.floor.ms().unwrap_or(transit_ms);
+        self.prices.charge(transit_ms, floor_ms, arrival);
+        self.heard += 1;
+    }
+
+    /// Packets heard so far.
+    pub const fn count(&self) -> u64 {
+        self.heard
+    }
+
+    /// The transit that suits the line, between the given waits beyond the floor: a packet that took
+    /// no longer is in time. `None` before the first packet.
+    pub fn wanted(&self, least: Span, most: Span) -> Option<Span> {
+        let origin = self.origin?;
+        let floor_ms = self.floor.ms()?;
+        let wait_ms = self.prices.best_ms().clamp(least.as_millis_f32(), most.as_millis_f32().max(0.0));
+        Some(Span::from_micros(origin + ((floor_ms + wait_ms) * 1000.0) as i64))
+    }
+
+    /// The least transit of late.
+    pub fn floor(&self) -> Option<Span> {
+        Some(Span::from_micros(self.origin? + (self.floor.ms()? * 1000.0) as i64))
+    }
+
+    /// How far the sender's clock runs off ours, once that is known: positive when it is fast.
+    pub fn drift(&self) -> Option<Ppm> {
+        self.drift.ppm()
+    }
+}

@@ -1,0 +1,178 @@
+//! Real-time: no allocation, no lock, no syscall, no panic, no log.
+//!
+//! What each possible wait would have cost on this line lately.
+//!
+//! Beside the real player, a row of imagined ones plays the same arrivals, each waiting a little longer than
+//! its neighbour. A wait costs its delay; a packet that comes too late costs the concealment that the player
+//! would have needed; a lost packet costs less to the player that has its successor in hand, because a hole
+//! is bridged better from both sides. The cheapest player's wait is the target. That weighs delay against
+//! damage for any shape of jitter and loss, without a quantile that suits one network and not the next.
+
+use super::Arrival;
+
+/// The waits that are tried, in milliseconds beyond the floor.
+const WAITS: usize = 48;
+/// Packets after which the floor is trusted.
+const SETTLED: u32 = 25;
+/// The longest of them.
+pub const REACH_MS: f32 = 480.0;
+
+/// What damage costs, in milliseconds of delay that one would rather bear all the time than have that
+/// damage all the time.
+#[derive(Clone, Copy, Debug)]
+pub struct Tariff {
+    /// The voice stands still until a late packet comes.
+    pub pause: f32,
+    /// A piece of the voice is guessed and its packet thrown away.
+    pub skip: f32,
+    /// What the guess costs less where it is bridged from both sides.
+    pub bridged: f32,
+    /// Delay is given back at this share of real time,
+    pub give_back: f32,
+    /// but not within so many milliseconds of a packet that came too late.
+    pub hold_ms: f32,
+    /// A packet that is late by no more than this, and alone, is skipped; otherwise the voice pauses.
+    pub skip_ms: f32,
+    /// Packets in the memory, roughly.
+    pub memory: f32,
+    /// A new wait must be cheaper by this much.
+    pub dead_band: f32,
+}
+
+impl Default for Tariff {
+    fn default() -> Self {
+        Self {
+            pause: 4000.0,
+            skip: 2600.0,
+            bridged: 1200.0,
+            give_back: 0.05,
+            hold_ms: 1000.0,
+            skip_ms: 20.0,
+            memory: 600.0,
+            dead_band: 1.0,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct PriceList {
+    wait_ms: [f32; WAITS],
+    /// Each imagined player's transit at this instant.
+    plays_at_ms: [f32; WAITS],
+    /// Since its last packet that came too late.
+    calm_ms: [f32; WAITS],
+    /// Since it paused for one.
+    flow_ms: [f32; WAITS],
+    cost: [f32; WAITS],
+    /// What the last hole cost less for each lost packet: taken back when it turns up after all.
+    credit: [f32; WAITS],
+    heard: u32,
+    tariff: Tariff,
+    weight: f32,
+    best: usize,
+}
+
+impl PriceList {
+    pub(super) fn new(start_ms: f32, tariff: Tariff) -> Self {
+        let mut wait_ms = [0.0; WAITS];
+        let mut cost = [0.0; WAITS];
+        for (i, (wait, cost)) in wait_ms.iter_mut().zip(&mut cost).enumerate() {
+            *wait = wait_of(i);
+            // Before anything is known, the start wins; the first arrivals outweigh it soon.
+            *cost = (*wait - start_ms).abs();
+        }
+        let mut list =
+            Self { wait_ms, plays_at_ms: [f32::MIN; WAITS], calm_ms: [0.0; WAITS], flow_ms: [0.0; WAITS], cost, credit: [0.0; WAITS], heard: 0, tariff, weight: 4.0, best: 0 };
+        list.choose();
+        list
+    }
+
+    pub(super) fn best_ms(&self) -> f32 {
+        self.wait_ms[self.best]
+    }
+
+    pub(super) fn charge(&mut self, transit_ms: f32, floor_ms: f32, arrival: &Arrival) {
+        let duration_ms = arrival.duration.as_millis_f32().clamp(5.0, 120.0);
+        let tariff = self.tariff;
+        let hole_ms = if arrival.late { 0.0 } else { (arrival.skipped.min(4) as f32) * duration_ms };
+        let passed_ms = if arrival.late { 0.0 } else { duration_ms + hole_ms };
+        let (pause, skip) = (tariff.pause / duration_ms, tariff.skip / duration_ms);
+        let bridged = tariff.bridged / duration_ms;
+        // A packet that was overtaken is never waited for: its successor is in hand.
+        let skip_ms = if arrival.late { f32::MAX } else { tariff.skip_ms };
+        self.weight = (self.weight + 1.0).min(tariff.memory);
+        let keep = 1.0 - 1.0 / self.weight;
+        let players = self.wait_ms.iter().zip(&mut self.plays_at_ms);
+        let players = players.zip(self.calm_ms.iter_mut().zip(&mut self.flow_ms));
+        let players = players.zip(self.cost.iter_mut().zip(&mut self.credit));
+        // The first packets only show where the floor is; until then no player has a delay to give back.
+        let settled = self.heard >= SETTLED;
+        self.heard = self.heard.saturating_add(1);
+        for (((wait, plays_at), (calm, flow)), (cost, credit)) in players {
+            if !settled {
+                *plays_at = f32::MIN;
+            }
+            let given_back_ms = if *flow > tariff.hold_ms { tariff.give_back * passed_ms } else { 0.0 };
+            let at = (*plays_at - given_back_ms).max(floor_ms + wait);
+            let short_ms = (transit_ms - at).max(0.0);
+            let missed = short_ms > 0.0;
+            let pauses = missed && (short_ms > skip_ms || (*calm < 300.0 && !arrival.late));
+            // The player looks once in 10 ms, so that a hole is that much longer at the mean half.
+            let hole = (short_ms + 5.0).min(200.0);
+            let price = match (missed, pauses) {
+                (false, _) => 0.0,
+                (true, true) => hole * pause,
+                (true, false) => hole.min(duration_ms) * skip,
+            };
+            let mut saved = (at - transit_ms).clamp(0.0, hole_ms) * bridged;
+            if arrival.late {
+                saved = -*credit;
+            } else if hole_ms > 0.0 {
+                *credit = saved * duration_ms / hole_ms;
+            }
+            *calm = if missed { 0.0 } else { *calm + passed_ms };
+            *flow = if pauses { 0.0 } else { *flow + passed_ms };
+            *plays_at = if pauses { at + short_ms.min(REACH_MS) } else { at };
+            let price = (at - floor_ms) + price - saved;
+            *cost = *cost * keep + price * (1.0 - keep);
+        }
+        self.choose();
+    }
+
+    fn choose(&mut self) {
+        let mut best = 0;
+        for (i, cost) in self.cost.iter().enumerate() {
+            if *cost < self.cost[best] {
+                best = i;
+            }
+        }
+        if self.cost[best] + self.tariff.dead_band < self.cost[self.best] {
+            self.best = best;
+        }
+    }
+}
+
+/// Close together where calls live, coarse where a few milliseconds do not matter.
+fn wait_of(i: usize) -> f32 {
+    let i = i as f32;
+    if i < 16.0 {
+        i * 4.0
+    } else if i < 32.0 {
+        60.0 + (i - 15.0) * 8.0
+    } else {
+        188.0 + (i - 31.0) * 18.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_rise_and_reach_the_end() {
+        for i in 1..WAITS {
+            assert!(wait_of(i) > wait_of(i - 1), "{i}");
+        }
+        assert!((wait_of(WAITS - 1) - REACH_MS).abs() < 10.0, "{}", wait_of(WAITS - 1));
+    }
+}

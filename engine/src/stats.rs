@@ -1,0 +1,73 @@
+//! Real-time: plain counters, owned by the audio thread and copied out whole.
+//!
+//! What happened to one call's incoming voice. Every refusal and every operation has its counter.
+
+use crate::sequencer::Misfit;
+use offhook_units::{Ppm, Span};
+
+/// Counters since the call began; frames are of the call's sample rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stats {
+    /// Packets offered.
+    pub packets: u64,
+    /// Refused: seen before.
+    pub duplicates: u64,
+    /// Refused: from before the sequencer's window.
+    pub too_old: u64,
+    /// Refused: lone packets far out of sequence.
+    pub on_probation: u64,
+    /// Refused: of a stream that the sender had left.
+    pub stragglers: u64,
+    /// Refused: came after its place was played.
+    pub late: u64,
+    /// Refused: no codec here decodes it.
+    pub undecodable: u64,
+    /// Thrown out because the buffer was at its cap.
+    pub overrun: u64,
+    /// Times the sender's counters started anew.
+    pub restarts: u64,
+    /// Packets that never came or came too late, as the player saw it.
+    pub missing: u64,
+    /// Ticks rendered.
+    pub ticks: u64,
+    /// Frames decoded and played.
+    pub voice_frames: u64,
+    /// Frames guessed from the past.
+    pub extrapolated_frames: u64,
+    /// Frames filled from both sides.
+    pub bridged_frames: u64,
+    /// Frames that the decoder itself recovered (Opus FEC) or concealed.
+    pub recovered_frames: u64,
+    /// Frames of comfort noise.
+    pub noise_frames: u64,
+    /// Frames of silence before the call's first packet.
+    pub silent_frames: u64,
+    /// Times the buffer ran dry in a voice.
+    pub underruns: u64,
+    /// Frames taken out to catch up.
+    pub squeezed_frames: u64,
+    /// Frames put in to fall back.
+    pub stretched_frames: u64,
+    /// Of both, frames beyond the usual speed limit.
+    pub hurried_frames: u64,
+    /// Changes of speed that speech or a pause went through.
+    pub warps: u64,
+    /// Delay of what is played, packet included, against the fastest packet of late.
+    pub delay: Span,
+    /// What the line asks for.
+    pub target: Span,
+    /// The sender's clock against ours, once known.
+    pub drift: Option<Ppm>,
+}
+
+impl Stats {
+    pub(crate) fn refuse(&mut self, misfit: Misfit) {
+        let counter = match misfit {
+            Misfit::Duplicate => &mut self.duplicates,
+            Misfit::TooOld => &mut self.too_old,
+            Misfit::OnProbation => &mut self.on_probation,
+            Misfit::Straggler => &mut self.stragglers,
+        };
+        *counter += 1;
+    }
+}
