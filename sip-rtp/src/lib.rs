@@ -2,4 +2,5 @@
 //! for what it wants sent; sockets, threads and the clock belong to the appliance.
 
 pub mod media;
+pub mod sdp;
 pub mod sip;

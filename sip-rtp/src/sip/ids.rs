@@ -49,6 +49,16 @@ impl Ids {
         hex(self.block().get(..16).unwrap_or(&[]))
     }
 
+    /// `length` random bytes, for keys.
+    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(length + 32);
+        while out.len() < length {
+            out.extend_from_slice(&self.block());
+        }
+        out.truncate(length);
+        out
+    }
+
     /// A number below `bound`, for jitter.
     pub fn below(&mut self, bound: u64) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.block();

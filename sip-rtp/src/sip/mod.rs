@@ -15,7 +15,7 @@ pub mod method;
 pub mod param;
 pub mod parse;
 pub mod status;
-mod text;
+pub(crate) mod text;
 pub mod transport;
 pub mod uri;
 pub mod via;
