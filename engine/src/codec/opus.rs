@@ -12,12 +12,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const RATE_HZ: i32 = 48_000;
 /// 2.5 ms, the grain of concealment.
 const GRAIN: usize = 120;
-/// Enough for transparent full-band speech (RFC 6716 2.1.1 gives 28 to 40 kbit/s).
-const BITRATE_BPS: i32 = 32_000;
-/// Of 10. Above this, listening finds no difference in speech at this rate, and the cost doubles.
+/// Full-band speech with the copy for FEC in it (RFC 6716 2.1.1: 28 to 40 kbit/s).
+const BITRATE_BPS: i32 = 40_000;
+/// Of 10.
 const COMPLEXITY: i32 = 5;
-/// The loss that the encoder prepares for: enough for it to send in-band FEC.
-const EXPECTED_LOSS_PERCENT: i32 = 10;
+/// The loss that the encoder prepares for. Just enough for in-band FEC at full band: above 5 the encoder may
+/// trade bandwidth for it, and opus-rs 0.1.40 then divides by zero (it stays in hybrid mode at wide band).
+const EXPECTED_LOSS_PERCENT: i32 = 5;
 
 pub(super) struct Decoder {
     inner: Box<OpusDecoder>,
@@ -111,6 +112,9 @@ impl Encoder {
             OpusEncoder::new(RATE_HZ, 1, Application::Voip).map_err(|_| Unavailable(Codec::Opus))?;
         inner.bitrate_bps = BITRATE_BPS;
         inner.complexity = COMPLEXITY;
+        // A length that follows the speech tells it through the encryption (RFC 6562), and opus-rs overshoots
+        // a variable rate by a third.
+        inner.use_cbr = true;
         inner.use_inband_fec = true;
         inner.packet_loss_perc = EXPECTED_LOSS_PERCENT;
         Ok(Self { inner: Box::new(inner) })

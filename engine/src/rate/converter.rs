@@ -84,11 +84,11 @@ impl Converter {
         }
     }
 
-    /// Writes the end of the stream, [`delay`](Self::delay) frames, as far as `out` has room, and is then
-    /// ready for another stream.
+    /// Writes the end of the stream, up to one frame more than [`delay`](Self::delay), as far as `out` has
+    /// room, and is then ready for another stream.
     pub fn flush(&mut self, out: &mut [i16]) -> usize {
         let Some(sinc) = &mut self.sinc else { return 0 };
-        let mut rest = out.get_mut(..sinc.delay().min(out.len())).unwrap_or_default();
+        let mut rest = out.get_mut(..(sinc.delay() + 1).min(out.len())).unwrap_or_default();
         let mut produced = 0;
         while !rest.is_empty() {
             // The share of one frame of silence, 0 to 6 frames.
