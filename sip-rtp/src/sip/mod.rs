@@ -1,7 +1,8 @@
 //! SIP without sockets.
 //!
 //! From the wire up: [`framing`] cuts streams, [`parse`] reads messages ([`message`]) and decides which bad ones
-//! are answered. [`digest`] proves who is who.
+//! are answered. [`transaction`] repeats and matches them; [`digest`]
+//! proves who is who.
 
 pub mod address;
 pub mod digest;
@@ -16,6 +17,8 @@ pub mod param;
 pub mod parse;
 pub mod status;
 pub(crate) mod text;
+mod timers;
+pub mod transaction;
 pub mod transport;
 pub mod uri;
 pub mod via;
