@@ -67,6 +67,8 @@ impl Sources {
     }
 
     /// Adds the environment variables that stand for a key; all others, and empty ones, are passed over.
+    ///
+    /// `std::env::vars` panics on a variable that is not Unicode; hand in `vars_os` with those left out.
     #[must_use]
     pub fn environment<N: AsRef<str>, V: AsRef<str>>(
         mut self,
