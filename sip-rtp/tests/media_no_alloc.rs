@@ -192,3 +192,40 @@ mod rtcp {
         assert!(reports > 20, "{reports}");
     }
 }
+
+mod srtp {
+    use super::allocations;
+    use offhook_sip_rtp::media::{
+        packet::PacketHeader,
+        srtp::{MasterKey, SrtpReceiver, SrtpSender, Suite},
+    };
+    use offhook_units::{PayloadType, RtpTime, SeqNo, Ssrc};
+
+    #[test]
+    fn secrecy_is_free() {
+        for suite in Suite::ALL {
+            let key =
+                || MasterKey::new(suite, &[7; 46][..suite.key_and_salt_len()], &[]).expect("lengths fit");
+            let (mut sender, mut receiver) = (SrtpSender::new(key()), SrtpReceiver::new(key()));
+            let mut buffer = [0; 256];
+            let count = allocations(|| {
+                for seq in 0..5_000_u16 {
+                    let header = PacketHeader {
+                        seq: SeqNo(seq),
+                        time: RtpTime(u32::from(seq) * 160),
+                        ssrc: Ssrc(u32::from(seq / 600)),
+                        payload_type: PayloadType::PCMU,
+                        marker: false,
+                    };
+                    let plain = header.write(&[0x55; 160], &mut buffer).expect("room");
+                    let length = sender.protect_rtp(&mut buffer, plain).expect("protected");
+                    assert_eq!(receiver.unprotect_rtp(&mut buffer[..length]), Ok(plain));
+                    buffer[..8].copy_from_slice(&[0x80, 201, 0, 1, 0, 0, 0, 1]);
+                    let length = sender.protect_rtcp(&mut buffer, 8).expect("protected");
+                    assert_eq!(receiver.unprotect_rtcp(&mut buffer[..length]), Ok(8));
+                }
+            });
+            assert_eq!(count, 0);
+        }
+    }
+}
