@@ -154,13 +154,12 @@ impl Breath {
         let timbre = self.kind.timbre();
         let top_hz = (rate * 0.40).min(7_000.0);
         let mut random = Random::new(self.seed);
-        let mut bands =
-            timbre.centres.map(|hz| Biquad::new(Shape::BandPass { q: 1.6 }, hz.min(top_hz), rate));
+        let mut bands = timbre.centres.map(|hz| Biquad::new(Shape::Band { q: 1.6 }, hz.min(top_hz), rate));
         let mut edges = [
-            Biquad::new(Shape::HighPass, 180.0, rate),
-            Biquad::new(Shape::HighPass, 180.0, rate),
-            Biquad::new(Shape::LowPass, top_hz * 0.8, rate),
-            Biquad::new(Shape::LowPass, top_hz * 0.8, rate),
+            Biquad::new(Shape::Above, 180.0, rate),
+            Biquad::new(Shape::Above, 180.0, rate),
+            Biquad::new(Shape::Below, top_hz * 0.8, rate),
+            Biquad::new(Shape::Below, top_hz * 0.8, rate),
         ];
         // Each higher resonance is weaker, by more than its band is wider: turbulence loses power up there.
         const WEIGHTS: [f32; 3] = [1.0, 0.5, 0.27];
@@ -172,7 +171,7 @@ impl Breath {
                 let t = i.saturating_sub(settle) as f32 / frames.max(1) as f32;
                 let factor = 1.0 + (timbre.glide - 1.0) * t;
                 for (band, hz) in bands.iter_mut().zip(timbre.centres) {
-                    band.tune(Shape::BandPass { q: 1.6 }, (hz * factor).min(top_hz), rate);
+                    band.tune(Shape::Band { q: 1.6 }, (hz * factor).min(top_hz), rate);
                 }
             }
             let white = random.between(-1.0, 1.0);

@@ -7,11 +7,11 @@ use std::f32::consts::{FRAC_1_SQRT_2, TAU};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
     /// A band, 0 dB at its centre.
-    BandPass { q: f32 },
+    Band { q: f32 },
     /// What lies below, maximally flat.
-    LowPass,
+    Below,
     /// What lies above, maximally flat.
-    HighPass,
+    Above,
 }
 
 /// One section.
@@ -32,12 +32,12 @@ impl Biquad {
     /// New coefficients; the state stays.
     pub(super) fn tune(&mut self, shape: Shape, hz: f32, rate: f32) {
         let (sin, cos) = (TAU * hz / rate).sin_cos();
-        let q = if let Shape::BandPass { q } = shape { q } else { FRAC_1_SQRT_2 };
+        let q = if let Shape::Band { q } = shape { q } else { FRAC_1_SQRT_2 };
         let alpha = sin / (2.0 * q);
         let b = match shape {
-            Shape::BandPass { .. } => [alpha, 0.0, -alpha],
-            Shape::LowPass => [(1.0 - cos) / 2.0, 1.0 - cos, (1.0 - cos) / 2.0],
-            Shape::HighPass => [f32::midpoint(1.0, cos), -(1.0 + cos), f32::midpoint(1.0, cos)],
+            Shape::Band { .. } => [alpha, 0.0, -alpha],
+            Shape::Below => [(1.0 - cos) / 2.0, 1.0 - cos, (1.0 - cos) / 2.0],
+            Shape::Above => [f32::midpoint(1.0, cos), -(1.0 + cos), f32::midpoint(1.0, cos)],
         };
         self.b = b.map(|x| x / (1.0 + alpha));
         self.a = [-2.0 * cos, 1.0 - alpha].map(|x| x / (1.0 + alpha));
@@ -73,11 +73,11 @@ mod tests {
 
     #[test]
     fn each_shape_passes_its_side_and_stops_the_other() {
-        assert!(gain_db(Shape::BandPass { q: 1.6 }, 1_000.0, 1_000.0).abs() < 0.1);
-        assert!(gain_db(Shape::BandPass { q: 1.6 }, 1_000.0, 100.0) < -20.0);
-        assert!(gain_db(Shape::LowPass, 1_000.0, 100.0).abs() < 0.1);
-        assert!(gain_db(Shape::LowPass, 1_000.0, 4_000.0) < -23.0);
-        assert!(gain_db(Shape::HighPass, 1_000.0, 4_000.0).abs() < 0.1);
-        assert!((gain_db(Shape::HighPass, 1_000.0, 1_000.0) + 3.0).abs() < 0.1, "3 dB down at the corner");
+        assert!(gain_db(Shape::Band { q: 1.6 }, 1_000.0, 1_000.0).abs() < 0.1);
+        assert!(gain_db(Shape::Band { q: 1.6 }, 1_000.0, 100.0) < -20.0);
+        assert!(gain_db(Shape::Below, 1_000.0, 100.0).abs() < 0.1);
+        assert!(gain_db(Shape::Below, 1_000.0, 4_000.0) < -23.0);
+        assert!(gain_db(Shape::Above, 1_000.0, 4_000.0).abs() < 0.1);
+        assert!((gain_db(Shape::Above, 1_000.0, 1_000.0) + 3.0).abs() < 0.1, "3 dB down at the corner");
     }
 }

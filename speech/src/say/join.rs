@@ -3,42 +3,37 @@
 //! before it to the first sound after it.
 //!
 //! ```text
-//! phrase:   ....~~~~########~~~~##########~~~~.........      # loud, ~ quiet, . the voice's own silence
+//! phrase:   ....~~~~########~~~~##########~~~~.........      # sound, ~ soft, . the voice's own silence
 //! kept:        [↗ lead ################ tail ↘]
 //! stream:   …tail ↘] rest: zeros, breath, zeros [↗ lead …    the rest counts tail and lead as its own
 //! stream:   …tail ↘ over ↗ lead …                            no rest: the two are cross-faded
 //! ```
 
+use super::loudness::Loudness;
 use crate::voice::Sink;
 use std::f32::consts::PI;
 use std::ops::ControlFlow;
 
-/// Quieter than this is silence: -48 dB below full scale.
-const QUIET: u16 = 130;
-/// Kept before the first sound, so that a soft consonant keeps its start.
-const LEAD_MS: u32 = 12;
-/// Kept after the last sound.
-const TAIL_MS: u32 = 20;
+/// Above this a sample beside a sound may be a soft consonant and is kept: -54 dB below full scale.
+const SOFT: u16 = 64;
+/// Kept before the first sound and after the last one: at least this,
+const MARGIN_MIN_MS: u32 = 8;
+/// and when it is not silent, up to this.
+const MARGIN_MAX_MS: u32 = 50;
 /// Silence inside of a phrase is held until a sound follows it, up to this.
 const HELD_MS: u32 = 1_000;
 /// A voice that stops while it is loud is faded out over this.
 const FADE_MS: u32 = 4;
 
-/// The end of one phrase as the joiner saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Heard {
-    /// Frames from its first sound to its last; 0 when there was none.
-    pub(super) frames: u64,
-}
-
 /// The stream. Calling order: [`Joiner::put`] for each part of a phrase, [`Joiner::end_phrase`] after it,
 /// [`Joiner::rest`] where there is one, [`Joiner::finish`] at the end.
 #[derive(Debug)]
 pub(super) struct Joiner {
-    lead: usize,
-    tail: usize,
+    margin_min: usize,
+    margin_max: usize,
     fade: usize,
     held_max: usize,
+    loudness: Loudness,
     /// Frames that went out.
     out: u64,
     /// Frames of this phrase that are not out yet: before its first sound the lead, afterwards what may be
@@ -46,93 +41,110 @@ pub(super) struct Joiner {
     held: Vec<i16>,
     /// How many of `held` come after the last sound.
     quiet: usize,
-    /// Whether this phrase has made a sound; and the position of the first.
+    /// Where in the stream this phrase made its first sound.
     first_sound: Option<u64>,
-    /// The faded tail of the phrase before.
-    overlap: Vec<i16>,
-    /// How many of `overlap` come after the last sound.
-    overlap_quiet: usize,
-    /// Zeros that the next phrase's lead replaces.
-    owed: usize,
+    /// The end of the phrase before, and how much of that comes after its last sound.
+    tail: Vec<i16>,
+    tail_quiet: usize,
+    /// After a rest: zeros of it that the next phrase's lead replaces.
+    owed: Option<usize>,
 }
 
 impl Joiner {
     pub(super) fn new(rate_hz: u32) -> Self {
         let frames = |ms: u32| (u64::from(rate_hz) * u64::from(ms) / 1000) as usize;
         Self {
-            lead: frames(LEAD_MS),
-            tail: frames(TAIL_MS),
+            margin_min: frames(MARGIN_MIN_MS),
+            margin_max: frames(MARGIN_MAX_MS),
             fade: frames(FADE_MS).max(1),
             held_max: frames(HELD_MS),
+            loudness: Loudness::new(rate_hz),
             out: 0,
             held: Vec::new(),
             quiet: 0,
             first_sound: None,
-            overlap: Vec::new(),
-            overlap_quiet: 0,
-            owed: 0,
+            tail: Vec::new(),
+            tail_quiet: 0,
+            owed: None,
         }
     }
 
     /// Between two phrases: the frame just after the last sound.
     pub(super) const fn after_sound(&self) -> u64 {
-        self.out + (self.overlap.len() - self.overlap_quiet) as u64
+        self.out + (self.tail.len() - self.tail_quiet) as u64
     }
 
     /// The next samples of a phrase.
     pub(super) fn put(&mut self, samples: &[i16], sink: Sink<'_>) -> ControlFlow<()> {
-        let loud = |x: &i16| x.unsigned_abs() > QUIET;
+        let Some((first, last)) = self.loudness.sounds(samples) else {
+            self.held.extend_from_slice(samples);
+            if self.first_sound.is_none() {
+                let excess = self.held.len().saturating_sub(self.margin_max);
+                self.held.drain(..excess);
+                return ControlFlow::Continue(());
+            }
+            self.quiet += samples.len();
+            return self.send_certain(sink);
+        };
         let mut rest = samples;
         if self.first_sound.is_none() {
-            let Some(first) = samples.iter().position(loud) else {
-                self.hold_lead(samples);
-                return ControlFlow::Continue(());
-            };
             let (before, after) = samples.split_at(first);
-            self.hold_lead(before);
+            self.held.extend_from_slice(before);
             self.start(sink)?;
             rest = after;
         }
-        match rest.iter().rposition(loud) {
-            Some(last) => self.quiet = rest.len() - 1 - last,
-            None => self.quiet += rest.len(),
-        }
         self.held.extend_from_slice(rest);
-        // Of the sounds, only what a fade may need stays; of silence, what a pause of the voice may be.
-        let sounds = self.held.len() - self.quiet.min(self.held.len());
-        let ready = if self.quiet > self.held_max {
-            self.held.len() - self.tail.max(self.fade)
-        } else {
-            sounds.saturating_sub(self.fade)
-        };
-        self.send_held(ready, sink)
+        self.quiet = samples.len() - 1 - last;
+        self.send_certain(sink)
     }
 
-    fn hold_lead(&mut self, samples: &[i16]) {
-        self.held.extend_from_slice(samples);
-        let excess = self.held.len().saturating_sub(self.lead);
-        self.held.drain(..excess);
+    /// Of sounds, only what a fade may need stays back; of silence, what may be the end of the phrase.
+    fn send_certain(&mut self, sink: Sink<'_>) -> ControlFlow<()> {
+        if self.quiet > self.held_max {
+            let kept = self.margin_max.max(self.fade);
+            return self.send_held(self.held.len().saturating_sub(kept), sink);
+        }
+        let sounds = self.held.len().saturating_sub(self.quiet);
+        self.send_held(sounds.saturating_sub(self.fade), sink)
     }
 
-    /// The first sound of a phrase comes: its lead goes out, over the tail before it or after the rest.
+    /// The first sound of a phrase comes: its lead goes out, over the tail before it or at the end of the rest.
     fn start(&mut self, sink: Sink<'_>) -> ControlFlow<()> {
         let mut lead = std::mem::take(&mut self.held);
-        // A voice that starts at full strength has no lead; the rest before it is then all zeros.
-        let zeros = std::mem::take(&mut self.owed).saturating_sub(lead.len());
-        self.send_zeros(zeros, sink)?;
+        let soft = lead.iter().position(|x| x.unsigned_abs() > SOFT).unwrap_or(lead.len());
+        lead.drain(..soft.min(lead.len().saturating_sub(self.margin_min)));
+        let excess = lead.len().saturating_sub(self.margin_max);
+        lead.drain(..excess);
+        if let Some(owed) = self.owed.take() {
+            let excess = lead.len().saturating_sub(owed);
+            lead.drain(..excess);
+            self.send_zeros(owed - lead.len(), sink)?;
+        }
         fade(&mut lead, true);
-        let over = self.overlap.len().min(lead.len());
-        let from = self.overlap.len() - over;
-        for (x, under) in lead.iter_mut().zip(self.overlap.get(from..).unwrap_or_default()) {
+        let mut joined = self.take_tail(self.margin_max);
+        let over = joined.len().min(lead.len());
+        let from = joined.len() - over;
+        for (x, under) in lead.iter_mut().zip(joined.get(from..).unwrap_or_default()) {
             *x = x.saturating_add(*under);
         }
-        self.overlap.truncate(from);
-        self.overlap.append(&mut lead);
-        self.overlap_quiet = 0;
-        let joined = std::mem::take(&mut self.overlap);
+        joined.truncate(from);
+        joined.append(&mut lead);
         self.send(&joined, sink)?;
         self.first_sound = Some(self.out);
         ControlFlow::Continue(())
+    }
+
+    /// The faded tail with at most `quiet_max` frames after its last sound.
+    fn take_tail(&mut self, quiet_max: usize) -> Vec<i16> {
+        let mut tail = std::mem::take(&mut self.tail);
+        let quiet = std::mem::take(&mut self.tail_quiet);
+        let sounds = tail.len() - quiet;
+        tail.truncate(sounds + quiet_max);
+        // Sounds keep their strength when there is quiet enough behind them to fade in.
+        let faded = (tail.len() - sounds).max(self.fade).min(tail.len());
+        let from = tail.len() - faded;
+        fade(tail.get_mut(from..).unwrap_or_default(), false);
+        tail
     }
 
     fn send_held(&mut self, count: usize, sink: Sink<'_>) -> ControlFlow<()> {
@@ -144,26 +156,29 @@ impl Joiner {
         self.send(&ready, sink)
     }
 
-    /// The phrase is over; its tail stays back, faded, for what comes next.
-    pub(super) fn end_phrase(&mut self, sink: Sink<'_>) -> (ControlFlow<()>, Heard) {
+    /// The phrase is over; its tail stays back for what comes next. Gives the frames from its first sound to
+    /// its last; 0 when there was none.
+    pub(super) fn end_phrase(&mut self, sink: Sink<'_>) -> (ControlFlow<()>, u64) {
+        self.loudness.reset();
         let mut tail = std::mem::take(&mut self.held);
-        let quiet = std::mem::take(&mut self.quiet);
+        let quiet = std::mem::take(&mut self.quiet).min(tail.len());
         let Some(first) = self.first_sound.take() else {
             // Not a sound: as if it had not been.
-            return (ControlFlow::Continue(()), Heard { frames: 0 });
+            return (ControlFlow::Continue(()), 0);
         };
-        let sounds = tail.len() - quiet.min(tail.len());
+        let sounds = tail.len() - quiet;
         let frames = self.out + sounds as u64 - first;
-        tail.truncate(sounds + self.tail);
-        // Sounds keep their strength when there is quiet enough behind them to fade in.
-        let faded = (tail.len() - sounds).max(self.fade).min(tail.len());
-        let whole = tail.len() - faded;
-        self.overlap_quiet = tail.len() - sounds;
+        let after = tail.get(sounds..).unwrap_or_default();
+        let soft =
+            after.iter().take(self.margin_max).rposition(|x| x.unsigned_abs() > SOFT).map_or(0, |at| at + 1);
+        tail.truncate(sounds + soft.max(self.margin_min));
+        let faded = self.fade.saturating_sub(tail.len() - sounds);
+        let whole = sounds.saturating_sub(faded);
         let flow = self.send(tail.get(..whole).unwrap_or_default(), sink);
         tail.drain(..whole);
-        fade(&mut tail, false);
-        self.overlap = tail;
-        (flow, Heard { frames })
+        self.tail_quiet = tail.len() - (sounds - whole);
+        self.tail = tail;
+        (flow, frames)
     }
 
     /// `frames` from the last sound to the next one, with `breath` from frame `breath_at` of them on.
@@ -174,29 +189,27 @@ impl Joiner {
         breath: &[i16],
         sink: Sink<'_>,
     ) -> ControlFlow<()> {
-        let pending = std::mem::take(&mut self.owed);
+        let pending = self.owed.take().unwrap_or(0);
         self.send_zeros(pending, sink)?;
-        let tail = std::mem::take(&mut self.overlap);
-        self.send(&tail, sink)?;
         // What is quiet of the tail is the first part of the rest, and the next lead its last.
-        let quiet = std::mem::take(&mut self.overlap_quiet);
-        let before = breath_at.saturating_sub(quiet);
+        // A breath keeps some zeros on both sides.
+        let apart = if breath.is_empty() { 0 } else { self.fade };
+        let room = if breath.is_empty() { frames / 2 } else { breath_at.saturating_sub(apart) };
+        let quiet = self.tail_quiet.min(room);
+        let tail = self.take_tail(room);
+        self.send(&tail, sink)?;
+        let before = if breath.is_empty() { 0 } else { breath_at.saturating_sub(quiet) };
+        self.send_zeros(before, sink)?;
+        self.send(breath, sink)?;
         let after = frames.saturating_sub(quiet + before + breath.len());
-        if !breath.is_empty() {
-            self.send_zeros(before, sink)?;
-            self.send(breath, sink)?;
-            self.owed = after.min(self.lead);
-            return self.send_zeros(after - self.owed, sink);
-        }
-        let silence = before + after;
-        self.owed = silence.min(self.lead);
-        self.send_zeros(silence - self.owed, sink)
+        let owed = after.saturating_sub(apart).min(self.margin_max);
+        self.owed = Some(owed);
+        self.send_zeros(after - owed, sink)
     }
 
     /// The end: the last tail goes out.
     pub(super) fn finish(&mut self, sink: Sink<'_>) -> ControlFlow<()> {
-        let tail = std::mem::take(&mut self.overlap);
-        self.overlap_quiet = 0;
+        let tail = self.take_tail(self.margin_max);
         self.send(&tail, sink)
     }
 
@@ -229,144 +242,4 @@ fn fade(samples: &mut [i16], up: bool) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const RATE_HZ: u32 = 16_000;
-
-    /// A phrase of the voice: silence with some noise in it, a tone, silence.
-    fn phrase(before: usize, loud: usize, after: usize) -> Vec<i16> {
-        let hiss = |i: usize| ((i * 7919) % 41) as i16 - 20;
-        let tone = |i: usize| if i.is_multiple_of(2) { 8_000 } else { -8_000 };
-        (0..before).map(hiss).chain((0..loud).map(tone)).chain((0..after).map(hiss)).collect()
-    }
-
-    fn join(parts: &[Part], piece: usize) -> Vec<i16> {
-        let mut out = Vec::new();
-        let mut sink = |samples: &[i16]| {
-            out.extend_from_slice(samples);
-            ControlFlow::Continue(())
-        };
-        let mut joiner = Joiner::new(RATE_HZ);
-        for part in parts {
-            match part {
-                Part::Phrase(samples) => {
-                    for samples in samples.chunks(piece) {
-                        let _ = joiner.put(samples, &mut sink);
-                    }
-                    let _ = joiner.end_phrase(&mut sink);
-                }
-                Part::Rest(frames) => drop(joiner.rest(*frames, *frames, &[], &mut sink)),
-                Part::Breath(frames, breath) => drop(joiner.rest(*frames, 800, breath, &mut sink)),
-            }
-        }
-        let _ = joiner.finish(&mut sink);
-        assert_eq!(joiner.after_sound(), out.len() as u64);
-        out
-    }
-
-    #[derive(Debug)]
-    enum Part {
-        Phrase(Vec<i16>),
-        Rest(usize),
-        Breath(usize, Vec<i16>),
-    }
-
-    /// Lengths of the runs of sound and of quiet between them, sound first.
-    fn runs(samples: &[i16]) -> Vec<usize> {
-        let loud: Vec<usize> = (0..samples.len()).filter(|&i| samples[i].unsigned_abs() > QUIET).collect();
-        let mut runs = Vec::new();
-        let mut begun = loud.first().copied().unwrap_or(0);
-        for pair in loud.windows(2) {
-            if pair[1] - pair[0] > 1 {
-                runs.extend([pair[0] + 1 - begun, pair[1] - pair[0] - 1]);
-                begun = pair[1];
-            }
-        }
-        runs.push(loud.last().map_or(0, |last| last + 1 - begun));
-        runs
-    }
-
-    #[test]
-    fn a_rest_lasts_from_sound_to_sound_to_the_frame() {
-        let parts = [
-            Part::Phrase(phrase(3_000, 5_000, 4_000)),
-            Part::Rest(6_400),
-            Part::Phrase(phrase(900, 4_000, 10)),
-        ];
-        for piece in [1, 7, 160, 400, 20_000] {
-            let all = join(&parts, piece);
-            assert_eq!(runs(&all)[..2], [5_000, 6_400], "in pieces of {piece}");
-        }
-    }
-
-    #[test]
-    fn a_voice_without_margins_still_gets_its_rest_and_a_fade() {
-        let parts = [Part::Phrase(phrase(0, 5_000, 0)), Part::Rest(3_200), Part::Phrase(phrase(0, 4_000, 0))];
-        let all = join(&parts, 400);
-        let gap = runs(&all)[1];
-        // The fade takes sound away, never the rest.
-        assert!((3_200..3_240).contains(&gap), "{gap}");
-        let end = all.iter().take(5_000).rposition(|&x| x != 0).unwrap_or(0);
-        assert!(all[end].unsigned_abs() < 400, "it stops at {}", all[end]);
-    }
-
-    #[test]
-    fn phrases_without_a_rest_are_cross_faded() {
-        let parts = [Part::Phrase(phrase(800, 2_000, 800)), Part::Phrase(phrase(800, 2_000, 800))];
-        let all = join(&parts, 100);
-        assert_eq!(runs(&all), [2_000, 320, 2_000], "20 ms of tail, the 12 ms of lead within them");
-    }
-
-    #[test]
-    fn a_breath_lies_inside_of_its_rest() {
-        let breath = vec![500; 2_400];
-        let parts = [
-            Part::Phrase(phrase(800, 2_000, 800)),
-            Part::Breath(6_400, breath),
-            Part::Phrase(phrase(800, 2_000, 8)),
-        ];
-        assert_eq!(runs(&join(&parts, 100)), [2_000, 800, 2_400, 3_200, 2_000]);
-    }
-
-    #[test]
-    fn pauses_of_the_voice_inside_a_phrase_stay() {
-        let mut two = phrase(100, 2_000, 4_800);
-        two.extend(phrase(0, 1_000, 50));
-        assert_eq!(runs(&join(&[Part::Phrase(two)], 400)), [2_000, 4_800, 1_000]);
-        let mut endless = phrase(0, 100, 200_000);
-        endless.extend(phrase(0, 100, 0));
-        let all = join(&[Part::Phrase(endless)], 400);
-        assert_eq!(runs(&all)[1], 200_000, "a long one too, without being held");
-    }
-
-    #[test]
-    fn a_phrase_without_a_sound_leaves_no_trace() {
-        let parts = [
-            Part::Phrase(phrase(800, 2_000, 800)),
-            Part::Rest(3_200),
-            Part::Phrase(vec![3; 5_000]),
-            Part::Phrase(phrase(800, 2_000, 800)),
-        ];
-        assert_eq!(runs(&join(&parts, 100))[..2], [2_000, 3_200]);
-    }
-
-    proptest! {
-        #[test]
-        fn any_phrases_and_rests_come_out_whole_and_in_bounds(
-            phrases in prop::collection::vec((0usize..2_000, 100usize..2_000, 0usize..2_000, 700usize..9_000), 1..6),
-            piece in 1usize..900,
-        ) {
-            let parts: Vec<Part> = phrases.iter().flat_map(|&(before, loud, after, rest)| {
-                [Part::Phrase(phrase(before, loud, after)), Part::Rest(rest)]
-            }).collect();
-            let all = join(&parts, piece);
-            let runs = runs(&all);
-            prop_assert_eq!(runs.len(), 2 * phrases.len() - 1);
-            for (i, &(_, _, _, rest)) in phrases.iter().enumerate().take(phrases.len() - 1) {
-                prop_assert!((rest..rest + 80).contains(&runs[2 * i + 1]), "{} asked, {} came", rest, runs[2 * i + 1]);
-            }
-        }
-    }
-}
+mod tests;

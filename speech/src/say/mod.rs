@@ -6,6 +6,7 @@
 //! ```
 
 mod join;
+mod loudness;
 
 use crate::breath::BreathKind;
 use crate::text::{
@@ -162,7 +163,7 @@ impl<'v> Speaker<'v> {
         }
         let (flow, heard) = self.joiner.end_phrase(&mut |samples| listener(Said::Audio(samples)));
         match spoke {
-            Ok(_) => self.meter.measured(text, self.span(heard.frames)),
+            Ok(_) => self.meter.measured(text, self.span(heard)),
             Err(VoiceError::Unspeakable) => return Ok(listener(Said::Unspeakable(text))),
             Err(error) => return Err(error),
         }

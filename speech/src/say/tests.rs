@@ -61,7 +61,8 @@ fn rests_are_heard_as_long_as_they_were_drawn() {
     assert_eq!(kinds, [Comma, FullStop, Question, Sentence, Emphasis]);
     for rest in &report.rests {
         let (before, after) = silence_around(&audio, rest.at_frame as usize + 100);
-        assert_eq!((before + after) as u64, rest.frames, "{rest:?}");
+        let heard = (before + after) as u64;
+        assert!((rest.frames..=rest.frames + 32).contains(&heard), "{heard} of {rest:?}");
     }
 }
 

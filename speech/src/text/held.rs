@@ -16,12 +16,12 @@ pub(super) fn may_become_tag(held: &str) -> bool {
     }
     let inner = held.trim_start_matches('[').trim_start().to_ascii_lowercase();
     ["breath", "sigh"].iter().any(|name| match inner.strip_prefix(name) {
-        Some(rest) => rest.chars().all(|c| is_tag_rest(c)) && !rest.starts_with(char::is_alphanumeric),
+        Some(rest) => rest.chars().all(is_tag_rest) && !rest.starts_with(char::is_alphanumeric),
         None => name.starts_with(&inner),
     })
 }
 
-fn is_tag_rest(c: char) -> bool {
+const fn is_tag_rest(c: char) -> bool {
     c.is_ascii_alphabetic() || matches!(c, ' ' | '=' | '"' | '\'' | '“' | '”' | '‘' | '’' | '/')
 }
 

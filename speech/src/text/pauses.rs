@@ -168,8 +168,8 @@ impl SpeechRate {
 #[derive(Clone, Debug)]
 pub struct RateMeter {
     normal_chars_per_s: f32,
-    /// Smoothed; `None` before the first measurement.
-    chars_per_s: Option<f32>,
+    /// Smoothed.
+    chars_per_s: f32,
 }
 
 impl RateMeter {
@@ -178,7 +178,7 @@ impl RateMeter {
 
     /// A meter for a voice whose normal pace is `normal_chars_per_s`.
     pub const fn new(normal_chars_per_s: f32) -> Self {
-        Self { normal_chars_per_s, chars_per_s: None }
+        Self { normal_chars_per_s, chars_per_s: normal_chars_per_s }
     }
 
     /// `text` took `length` to speak, its own silences left out.
@@ -189,16 +189,16 @@ impl RateMeter {
             return;
         }
         let now = chars as f32 * 1e6 / length.as_micros() as f32;
-        // The weight of one sentence: a steady change is followed within some ten.
-        const WEIGHT: f32 = 0.2;
-        self.chars_per_s = Some(self.chars_per_s.map_or(now, |old| old + WEIGHT * (now - old)));
+        // The weight of one phrase: a change of pace is followed within some ten of them.
+        const WEIGHT: f32 = 0.15;
+        self.chars_per_s += WEIGHT * (now - self.chars_per_s);
     }
 
     /// The rate. Sentences differ by their words; a measurement within a fifth of the normal pace counts as
     /// the normal pace, so that pauses keep their ranges to the letter with a voice that is not hurried.
     pub fn rate(&self) -> SpeechRate {
         const NORMAL_WITHIN: f32 = 0.2;
-        let rate = self.chars_per_s.unwrap_or(self.normal_chars_per_s) / self.normal_chars_per_s;
+        let rate = self.chars_per_s / self.normal_chars_per_s;
         if (rate - 1.0).abs() <= NORMAL_WITHIN { SpeechRate::NORMAL } else { SpeechRate::new(rate) }
     }
 }
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(meter.rate(), SpeechRate::NORMAL, "16 a second is still normal");
         meter.measured("Yes.", Span::from_millis(2_000));
         assert_eq!(meter.rate(), SpeechRate::NORMAL, "one word tells nothing");
-        for _ in 0..30 {
+        for _ in 0..40 {
             meter.measured(sentence, Span::from_millis(2_000));
         }
         assert!((meter.rate().get() - 25.0 / 14.5).abs() < 0.02, "{:?}", meter.rate());

@@ -45,9 +45,9 @@ impl FliteVoice {
     /// Measured over the hundred sentences of the pause table: characters a second, silences left out.
     const fn normal_chars_per_s(self) -> f32 {
         match self {
-            Self::Slt => 16.0,
-            Self::Rms => 14.0,
-            Self::Kal16 => 14.5,
+            Self::Slt => 18.2,
+            Self::Rms => 16.4,
+            Self::Kal16 => 21.0,
         }
     }
 }
@@ -208,12 +208,17 @@ fn missing(library: &str) -> impl Fn(libloading::Error) -> VoiceError {
     move |error| VoiceError::FliteMissing { library: library.clone(), detail: error.to_string() }
 }
 
+/// Loads one of flite's libraries from where the system keeps them.
+fn open_library(file: &str) -> Result<Library, VoiceError> {
+    // SAFETY: flite's libraries run no code of their own when they are loaded. Their names carry the version of
+    // the interface that is declared above.
+    unsafe { Library::new(file) }.map_err(missing(file))
+}
+
 impl Engine {
     fn load() -> Result<Self, VoiceError> {
         const FILE: &str = "libflite.so.1";
-        // SAFETY: the initialisers of this library are those of libc; it is loaded by its versioned name, which
-        // names the interface that is declared above.
-        let library = unsafe { Library::new(FILE) }.map_err(missing(FILE))?;
+        let library = open_library(FILE)?;
         // SAFETY: the types are those of flite 2.2's headers, and the pointers are used only while `library`
         // lives, which is in the same struct and never dropped.
         unsafe {
@@ -240,8 +245,7 @@ impl Engine {
         }
         let file = format!("libflite_cmu_us_{}.so.1", which.name());
         let symbol = format!("register_cmu_us_{}\0", which.name());
-        // SAFETY: as for the library itself.
-        let library = unsafe { Library::new(&file) }.map_err(missing(&file))?;
+        let library = open_library(&file)?;
         // SAFETY: every voice of flite exports this function, which takes a folder or null.
         let register: FnRegister = *unsafe { library.get(symbol.as_bytes()) }.map_err(missing(&file))?;
         // SAFETY: null asks for the data inside of the voice's own library.

@@ -180,3 +180,28 @@ const fn check_length(text: &str) -> Result<(), VoiceError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_any_voice_both_ways_out_are_told() {
+        let flite =
+            VoiceError::FliteMissing { library: "libflite.so.1".to_owned(), detail: "not found".to_owned() };
+        let command =
+            VoiceError::CommandMissing { program: "espeak-ng".to_owned(), detail: "no such file".to_owned() };
+        let message = VoiceError::NoVoice { flite: Box::new(flite), command: Box::new(command) }.to_string();
+        assert!(
+            message.contains("apt-get install libflite1") && message.contains("apt-get install espeak-ng")
+        );
+    }
+
+    #[test]
+    fn a_command_that_is_chosen_and_missing_is_not_replaced_by_another_voice() {
+        let settings = command::CommandSettings::piper("voice.onnx", 22_050);
+        let settings = command::CommandSettings { program: "no-such-voice-here".to_owned(), ..settings };
+        let error = open(&VoiceChoice::Command(settings)).map(|_| ()).unwrap_err();
+        assert!(matches!(error, VoiceError::CommandMissing { .. }), "{error}");
+    }
+}
