@@ -147,9 +147,10 @@ impl Background {
         self.level = self.envelope.gain;
     }
 
-    /// Forgets what the filter rings with.
-    pub(super) fn hush(&mut self) {
+    /// The same, and without what the filter still rings with.
+    pub(super) fn start_afresh(&mut self) {
         self.memory = Memory::ZERO;
+        self.start();
     }
 
     /// The next sample of background.

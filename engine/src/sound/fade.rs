@@ -1,4 +1,4 @@
-//! Cross-fades and the way between `i16` and `f32`.
+//! Cross-fades, likeness, and the way between `i16` and `f32`.
 //!
 //! Real-time: arithmetic on slices only.
 
@@ -15,29 +15,47 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// Nearest 16-bit sample; what is too loud is cut, never wrapped.
-pub(super) fn to_i16(x: f32) -> i16 {
-    // `as` saturates and takes NaN to 0.
-    x.round() as i16
+/// Sum of squares.
+pub(super) fn energy(x: &[f32]) -> f32 {
+    dot(x, x)
 }
 
-/// Copies the last `to.len()` samples of `from` to the end of `to`; zeros before them where `from` is short.
-pub(super) fn take_last(from: &[i16], to: &mut [f32]) -> usize {
-    let n = from.len().min(to.len());
-    let (blank, tail) = to.split_at_mut(to.len() - n);
-    blank.fill(0.0);
-    for (t, &f) in tail.iter_mut().zip(&from[from.len() - n..]) {
-        *t = f32::from(f);
-    }
-    n
+/// Root of the mean square.
+pub(super) fn rms(x: &[f32]) -> f32 {
+    (energy(x) / x.len().max(1) as f32).sqrt()
 }
 
 /// How alike two equally long stretches are: -1 to 1, 0 when either is silent.
 pub(super) fn likeness(a: &[f32], b: &[f32]) -> f32 {
-    let n = a.len().min(b.len());
-    let (a, b) = (&a[..n], &b[..n]);
-    let power = dot(a, a) * dot(b, b);
+    likeness_to(a, energy(a), b)
+}
+
+/// The same where the energy of `a` is known.
+pub(super) fn likeness_to(a: &[f32], energy_a: f32, b: &[f32]) -> f32 {
+    let power = energy_a * energy(b);
     if power < 1.0 { 0.0 } else { (dot(a, b) / power.sqrt()).clamp(-1.0, 1.0) }
+}
+
+/// Nearest 16-bit sample; what is too loud is cut, never wrapped.
+pub(super) fn to_i16(x: f32) -> i16 {
+    // `as` saturates and takes NaN to 0. Adding a half is cheaper than `round` and as good here.
+    (x + 0.5f32.copysign(x)) as i16
+}
+
+/// Copies the last samples of `from` to the start of `to`, oldest first, and returns them.
+pub(super) fn take_last<'a>(from: &[i16], to: &'a mut [f32]) -> &'a mut [f32] {
+    let n = from.len().min(to.len());
+    let to = &mut to[..n];
+    for (t, &f) in to.iter_mut().zip(&from[from.len() - n..]) {
+        *t = f32::from(f);
+    }
+    to
+}
+
+/// Copies the first samples of `from` to `to` and returns them.
+pub(super) fn take_first<'a>(from: &[i16], to: &'a mut [f32]) -> &'a mut [f32] {
+    let n = from.len().min(to.len());
+    take_last(&from[..n], to)
 }
 
 /// Gains `(old, new)` at `s` (0 to 1) of a cross-fade of signals whose likeness is `r`: linear for like
@@ -49,7 +67,7 @@ pub(super) fn gains(s: f32, r: f32) -> (f32, f32) {
     (old * level, new * level)
 }
 
-/// 0 to 1 along a raised cosine's kin (3s² − 2s³): flat at both ends.
+/// 0 to 1 along 3s² − 2s³: flat at both ends.
 pub(super) fn smooth(s: f32) -> f32 {
     let s = s.clamp(0.0, 1.0);
     s * s * (3.0 - 2.0 * s)

@@ -2,142 +2,198 @@
 //!
 //! Real-time: buffers made in `new`.
 //!
-//! `y[n] = voiced · cycle(phase) + filter(noise)`. The filter starts with what the cycle leaves unexplained of
-//! the real sound before the edge, so the guess leaves the edge without a step and needs no overlap with it.
+//! `y[n] = loudness · (voiced · cycle(phase) + filter(noise))`. The filter starts with what the cycle leaves
+//! unexplained of the real sound before the edge, so the guess leaves the edge without a step and needs no
+//! overlap with it. The other side of a hole is studied backwards in time, by the same code.
 
 use super::{
-    fade::{dot, smooth},
+    fade::{energy, rms, smooth},
     lpc::{Lpc, MAX_ORDER, Memory, autocorrelate},
     noise::Noise,
     pitch::PitchFinder,
 };
 use offhook_units::SampleRate;
 
+/// What tells the envelope, ms.
+const ENVELOPE_MS: u32 = 20;
+/// What tells how loud the noise is at the very edge, ms.
+const EDGE_MS: u32 = 6;
+/// The pitch goes on drifting for this long, ms.
+const DRIFT_MS: u32 = 25;
+/// Likeness of neighbouring periods up to which sound is unvoiced, and from which it is voiced.
+const VOICED: (f32, f32) = (0.35, 0.75);
+/// Loudness from one period to the next: the steepest fall that is continued. A rise is not.
+const STEEPEST_FALL: f32 = 0.7;
+/// Part of the fall, in dB, that is continued.
+const FALL_CONTINUED: f32 = 0.85;
+/// A fall ends here (-10 dB).
+const LEAST_LOUDNESS: f32 = 0.3;
+/// What keeps the loop of one period from clicking: its last part is blended with the period before.
+const LOOP_BLEND: f32 = 0.25;
+
 /// A guess, made anew for each hole.
 #[derive(Debug)]
 pub(super) struct Guess {
     order: usize,
     recent: usize,
+    edge: usize,
+    drift_for: f32,
     cycle: Box<[f32]>,
     windowed: Box<[f32]>,
     /// Samples a period.
     pub(super) period: f32,
+    /// Samples by which the period grows each sample.
+    pub(super) drift: f32,
     /// Share of the amplitude that repeats, 0 to 1.
     pub(super) voiced: f32,
+    /// Where in its period the guess stands, in samples.
+    pub(super) phase: f32,
+    age: f32,
+    loudness: f32,
+    decay: f32,
     envelope: Lpc,
     memory: Memory,
     noise_level: f32,
     noise: Noise,
-    phase: f32,
 }
 
 impl Guess {
     /// For sound at `rate`.
     pub(super) fn new(rate: SampleRate, longest_period: usize) -> Self {
-        let recent = rate.frames_in_ms(20);
+        let recent = rate.frames_in_ms(ENVELOPE_MS);
         Self {
-            order: if rate.hz() > 16_000 { 24 } else { 16 },
+            order: 24,
             recent,
+            edge: rate.frames_in_ms(EDGE_MS),
+            drift_for: rate.frames_in_ms(DRIFT_MS) as f32,
             cycle: vec![0.0; longest_period + 8].into(),
             windowed: vec![0.0; recent].into(),
             period: 1.0,
+            drift: 0.0,
             voiced: 0.0,
+            phase: 0.0,
+            age: 0.0,
+            loudness: 1.0,
+            decay: 1.0,
             envelope: Lpc::FLAT,
             memory: Memory::ZERO,
             noise_level: 0.0,
             noise: Noise::new(),
-            phase: 0.0,
         }
     }
 
     /// Studies `x`, newest last.
     pub(super) fn study(&mut self, x: &[f32], finder: &mut PitchFinder) {
-        self.phase = 0.0;
-        self.voiced = 0.0;
-        self.period = self.recent as f32 / 2.0;
-        let mut r = [0.0; MAX_ORDER + 1];
-        let recent = &x[x.len().saturating_sub(self.recent)..];
-        autocorrelate(recent, &mut self.windowed, &mut r[..=self.order]);
-        self.envelope = Lpc::from_autocorrelation(&r[..=self.order]);
-        self.noise_level = self.envelope.gain;
-        self.envelope.widen(0.994);
+        (self.phase, self.age, self.voiced, self.drift) = (0.0, 0.0, 0.0, 0.0);
+        (self.loudness, self.decay) = (1.0, 1.0);
+        self.period = self.recent.max(2) as f32 / 2.0;
+        self.learn_envelope(x);
         if let Some(pitch) = finder.find(x) {
             self.period = pitch.period;
-            self.voiced = smooth((pitch.likeness - 0.35) / 0.4);
+            self.drift = pitch.drift;
+            self.voiced = smooth((pitch.likeness - VOICED.0) / (VOICED.1 - VOICED.0));
             self.learn_cycle(x);
-            self.noise_level *= (1.0 - pitch.likeness * self.voiced).max(0.0).sqrt();
+            self.learn_decay(x);
+            // Unlike periods are as often a moving pitch as noise, so voiced sound gets less than the rest.
+            let purity = pitch.likeness * self.voiced;
+            self.noise_level *= (1.0 - purity).max(0.0).sqrt() * (1.0 - 0.5 * purity);
         }
         self.prime(x);
+    }
+
+    /// Spectrum of the last 20 ms, loudness of the last few: a word may just have begun or ended.
+    fn learn_envelope(&mut self, x: &[f32]) {
+        let mut r = [0.0; MAX_ORDER + 1];
+        let r = &mut r[..=self.order];
+        let recent = &x[x.len().saturating_sub(self.recent)..];
+        autocorrelate(recent, &mut self.windowed, r);
+        self.envelope = Lpc::from_autocorrelation(r);
+        self.envelope.widen(0.994);
+        let edge = &recent[recent.len().saturating_sub(self.edge)..];
+        let ratio = ((rms(edge) + 1.0) / (rms(recent) + 1.0)).clamp(0.1, 1.2);
+        self.noise_level = self.envelope.gain * ratio;
     }
 
     /// The last period as a closed loop: its end is blended with the period before, so that it joins its start.
     fn learn_cycle(&mut self, x: &[f32]) {
         let n = x.len();
-        let whole = (self.period.ceil() as usize).min(self.cycle.len() - 4).min(n);
-        self.period = self.period.min(whole as f32);
+        self.period = self.period.clamp(2.0, (self.cycle.len() - 8) as f32).min(n as f32);
         let start = n as f32 - self.period;
-        let blend = self.period * 0.25;
-        for (u, c) in self.cycle[..whole + 4].iter_mut().enumerate() {
-            // One sample before the loop and two after it serve the interpolation.
+        let blend = self.period * LOOP_BLEND;
+        let used = self.period as usize + 5;
+        for (u, c) in self.cycle[..used].iter_mut().enumerate() {
+            // One sample before the loop and some after it serve the interpolation.
             let u = u as f32 - 1.0;
             let newest = read(x, start + u);
+            let before = start + u - self.period;
             let s = smooth((u - (self.period - blend)) / blend);
-            let before = read(x, start + u - self.period);
-            let old_enough = start + u - self.period >= 1.0;
-            *c = if !old_enough { newest } else { newest + s * (before - newest) };
+            *c = if before < 1.0 || s == 0.0 { newest } else { newest + s * (read(x, before) - newest) };
         }
+    }
+
+    /// How loudness changes from period to period.
+    fn learn_decay(&mut self, x: &[f32]) {
+        let (n, t) = (x.len(), self.period.round() as usize);
+        if n < 3 * t {
+            return;
+        }
+        let (newest, before) = (energy(&x[n - t..]) + 1.0, energy(&x[n - 2 * t..n - t]) + 1.0);
+        let each = (newest / before).sqrt().clamp(STEEPEST_FALL, 1.0);
+        self.decay = each.powf(FALL_CONTINUED / self.period);
     }
 
     /// Fills the filter's memory with what the cycle does not explain of the newest sound.
     fn prime(&mut self, x: &[f32]) {
         self.memory = Memory::ZERO;
-        let n = x.len();
-        for i in n.saturating_sub(MAX_ORDER)..n {
+        for i in x.len().saturating_sub(MAX_ORDER)..x.len() {
             let back = i as f32 - self.period;
             let explained = if back >= 1.0 { self.voiced * read(x, back) } else { 0.0 };
             self.memory.push(x[i] - explained);
         }
     }
 
-    /// The next sample at `speed` periods a period (1 keeps the pitch).
-    pub(super) fn next(&mut self, speed: f32) -> f32 {
+    /// The period at the edge itself; it was measured over the periods before.
+    pub(super) fn period_at_edge(&self) -> f32 {
+        (self.period + 0.5 * self.drift * self.period).max(1.0)
+    }
+
+    /// The next sample, with the pitch drifting on.
+    pub(super) fn next(&mut self) -> f32 {
         let y = self.at(self.phase);
-        self.phase += speed;
+        let period = self.period_at_edge() + self.drift * self.age.min(self.drift_for);
+        self.phase += self.period / period.max(0.5 * self.period);
         y
     }
 
-    /// The sample at `phase` (in samples of this side's own period since the edge).
+    /// The next sample, at a given `phase` (in samples of this side's own period since the edge).
     pub(super) fn at(&mut self, phase: f32) -> f32 {
         let hiss = self.noise_level * self.noise.next();
         let rest = self.envelope.step(&mut self.memory, hiss);
+        self.age += 1.0;
+        self.loudness = (self.loudness * self.decay).max(LEAST_LOUDNESS);
         if self.voiced <= 0.0 {
             return rest;
         }
-        let u = phase.rem_euclid(self.period);
-        self.voiced * read(&self.cycle, u + 1.0) + rest
+        self.loudness * (self.voiced * self.wave(phase / self.period) + rest)
     }
 
-    /// Where in its period the guess stands, in samples.
-    pub(super) const fn phase(&self) -> f32 {
-        self.phase
-    }
-
-    /// The repeating waveform at `turn` (in periods).
-    pub(super) fn shape(&self, turn: f32) -> f32 {
-        read(&self.cycle, turn.rem_euclid(1.0) * self.period + 1.0)
+    /// The repeating waveform at `turns` (in periods).
+    pub(super) fn wave(&self, turns: f32) -> f32 {
+        // `as` instead of `floor`, which is a call on older x86.
+        let whole = turns as i32 as f32;
+        let part = if whole > turns { turns - whole + 1.0 } else { turns - whole };
+        read(&self.cycle, part * self.period + 1.0)
     }
 }
 
-/// Value of `x` between samples: four-point Lagrange, nearer ends are held.
-pub(super) fn read(x: &[f32], at: f32) -> f32 {
+/// Value of `x` between samples: Lagrange's polynomial through four points; beyond the ends the last is held.
+fn read(x: &[f32], at: f32) -> f32 {
     if x.len() < 4 {
         return x.last().copied().unwrap_or(0.0);
     }
-    let last = (x.len() - 3) as f32;
-    let at = if at.is_finite() { at.clamp(1.0, last.max(1.0)) } else { 1.0 };
     let i = (at as usize).clamp(1, x.len() - 3);
-    let t = at - i as f32;
+    let t = (at - i as f32).clamp(0.0, 2.0);
     let (a, b) = (t * (t - 1.0), (t + 1.0) * (t - 2.0));
-    let taps = [-a * (t - 2.0) / 6.0, b * (t - 1.0) / 2.0, -b * t / 2.0, a * (t + 1.0) / 6.0];
-    dot(&taps, &x[i - 1..i + 3])
+    let p = &x[i - 1..i + 3];
+    b * 0.5 * ((t - 1.0) * p[1] - t * p[2]) + a * (1.0 / 6.0) * ((t + 1.0) * p[3] - (t - 2.0) * p[0])
 }

@@ -14,6 +14,7 @@
 //! ```
 
 mod background;
+mod bridge;
 mod conceal;
 mod fade;
 mod guess;

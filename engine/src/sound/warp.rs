@@ -3,7 +3,7 @@
 //! Real-time: buffers made in `new`.
 
 use super::{
-    fade::{dot, gains, likeness, take_last, to_i16},
+    fade::{gains, likeness, rms, take_first, to_i16},
     pitch::PitchFinder,
 };
 use offhook_units::SampleRate;
@@ -139,11 +139,9 @@ impl Warper {
 
     fn find(&mut self, block: &[i16], limits: Limits, background_rms: f32) -> Cut {
         let mut cut = Cut { texture: Texture::Unfit, at: 0, lag: 0, fade: 0, alike: 0.0 };
-        let n = block.len().min(self.x.len());
-        take_last(&block[..n], &mut self.x[..n]);
-        let x = &self.x[..n];
-        let rms = (dot(x, x) / n.max(1) as f32).sqrt();
-        if rms <= PAUSE * background_rms + 2.0 {
+        let x = &*take_first(block, &mut self.x);
+        let n = x.len();
+        if rms(x) <= PAUSE * background_rms + 2.0 {
             cut.texture = Texture::Pause;
             self.place_in_pause(&mut cut, n, limits.pause);
         } else if limits.speech >= self.shortest

@@ -1,0 +1,105 @@
+//! How two guesses meet over a gap: in phase, where both sides are of the same voice.
+//!
+//! Real-time: arithmetic on fixed arrays.
+
+use super::{
+    fade::{dot, energy, smooth},
+    guess::Guess,
+};
+
+/// Less voiced than this, a side has no phase to meet.
+const VOICED: f32 = 0.2;
+/// Periods of the two sides that can be one gliding voice.
+const KIN: std::ops::Range<f32> = 0.7..1.43;
+/// Points a period in which the phase is sought.
+const POINTS: usize = 64;
+
+/// How the phase runs from one edge of a gap to the other: the pitch glides from the period of the one side to
+/// that of the other, and bends as little as makes both waveforms coincide.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Course {
+    /// Likeness of the two sides when they run together, 0 when they do not.
+    pub(super) alike: f32,
+    together: bool,
+    from: f32,
+    fore_period: f32,
+    aft_period: f32,
+    turns_a_sample: (f32, f32),
+    bend: f32,
+    last: f32,
+    total: f32,
+}
+
+impl Course {
+    /// Over `length` samples between `fore` (which may be under way) and `aft` (which looks backwards in time).
+    pub(super) fn between(fore: &Guess, aft: &Guess, length: usize) -> Self {
+        let mut course = Self {
+            alike: 0.0,
+            together: false,
+            from: fore.phase / fore.period,
+            fore_period: fore.period,
+            aft_period: aft.period,
+            turns_a_sample: (fore.period_at_edge().recip(), aft.period_at_edge().recip()),
+            bend: 0.0,
+            last: (length as f32 - 1.0).max(1.0),
+            total: 0.0,
+        };
+        if fore.voiced >= VOICED && aft.voiced >= VOICED && KIN.contains(&(fore.period / aft.period)) {
+            course.align(fore, aft);
+        }
+        course
+    }
+
+    fn align(&mut self, fore: &Guess, aft: &Guess) {
+        let (mut p, mut q) = ([0.0f32; POINTS], [0.0f32; 2 * POINTS]);
+        for i in 0..POINTS {
+            let turn = i as f32 / POINTS as f32;
+            p[i] = fore.wave(self.from + turn);
+            // What was studied backwards, forwards again.
+            q[i] = aft.wave(1.0 - turn);
+            q[i + POINTS] = q[i];
+        }
+        let power = (energy(&p) * energy(&q[..POINTS])).sqrt().max(1.0);
+        let natural = self.turns(self.last);
+        let mut best = (f32::MIN, 0.0, 0.0);
+        for shift in 0..POINTS {
+            let alike = dot(&p, &q[shift..shift + POINTS]) / power;
+            let part = -(shift as f32) / POINTS as f32;
+            let turns = part + (natural - part).round();
+            let strain = (turns - natural) / natural.max(0.5);
+            let score = alike - strain * strain;
+            if score > best.0 {
+                best = (score, turns - natural, alike);
+            }
+        }
+        self.together = true;
+        self.bend = best.1;
+        self.total = self.turns(self.last);
+        self.alike = best.2.clamp(0.0, 1.0) * fore.voiced.min(aft.voiced);
+    }
+
+    /// Periods passed at sample `t` of the gap.
+    fn turns(&self, t: f32) -> f32 {
+        let s = t / self.last;
+        let (start, end) = self.turns_a_sample;
+        start * t + 0.5 * (end - start) * t * s + self.bend * smooth(s)
+    }
+
+    /// The sample of `fore` at `t`.
+    pub(super) fn forward(&self, fore: &mut Guess, t: usize) -> f32 {
+        if self.together {
+            fore.at((self.from + self.turns(t as f32)) * self.fore_period)
+        } else {
+            fore.next()
+        }
+    }
+
+    /// The sample of `aft` at `t`; `t` goes from the last sample of the gap to the first.
+    pub(super) fn backward(&self, aft: &mut Guess, t: usize) -> f32 {
+        if self.together {
+            aft.at((self.total - self.turns(t as f32)).max(0.0) * self.aft_period)
+        } else {
+            aft.next()
+        }
+    }
+}
