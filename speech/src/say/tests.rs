@@ -2,10 +2,14 @@
 
 use super::*;
 
-/// Says one tone for each piece of text, 60 ms a character, with silence around it; says nothing in Chinese.
-struct Tones;
+/// Says one tone for each piece of text, so many frames a character, with silence around it; says nothing in
+/// Chinese.
+struct Voiced(usize);
 
-impl Voice for Tones {
+/// 60 ms a character, which is normal to it.
+const TONES: Voiced = Voiced(960);
+
+impl Voice for Voiced {
     fn name(&self) -> &str {
         "tones"
     }
@@ -19,7 +23,7 @@ impl Voice for Tones {
         if !text.is_ascii() {
             return Err(VoiceError::Unspeakable);
         }
-        let loud = text.len() * 960;
+        let loud = text.len() * self.0;
         let mut all = vec![2i16; 3_200];
         all.extend((0..loud).map(|i| if i % 40 < 20 { 6_000 } else { -6_000 }));
         all.extend([-2; 4_000]);
@@ -34,7 +38,7 @@ impl Voice for Tones {
 
 fn run(text: &str) -> (Report, Vec<i16>, Vec<String>) {
     let (mut audio, mut sentences) = (Vec::new(), Vec::new());
-    let report = say(text, &SaySettings::default(), &mut Tones, &mut |said| {
+    let report = say(text, &SaySettings::default(), &mut { TONES }, &mut |said| {
         match said {
             Said::Audio(samples) => audio.extend_from_slice(samples),
             Said::Sentence { number, text } => sentences.push(format!("{number} {text}")),
@@ -69,7 +73,7 @@ fn rests_are_heard_as_long_as_they_were_drawn() {
 #[test]
 fn progress_comes_before_the_sound_it_speaks_of() {
     let mut events = Vec::new();
-    let result = say("One. Two.", &SaySettings::default(), &mut Tones, &mut |said| {
+    let result = say("One. Two.", &SaySettings::default(), &mut { TONES }, &mut |said| {
         events.push(match said {
             Said::Sentence { text, .. } => text.to_owned(),
             Said::Audio(samples) if samples.iter().any(|x| x.abs() > 5_000) => "tone".to_owned(),
@@ -88,7 +92,7 @@ fn progress_comes_before_the_sound_it_speaks_of() {
 fn it_stops_at_once_wherever_the_listener_breaks_off() {
     for stop_at in 1..80 {
         let (mut count, mut broken, mut late) = (0, false, 0);
-        let report = say("One, two. [sigh] Three.", &SaySettings::default(), &mut Tones, &mut |_| {
+        let report = say("One, two. [sigh] Three.", &SaySettings::default(), &mut { TONES }, &mut |_| {
             late += usize::from(broken);
             count += 1;
             broken = count >= stop_at;
@@ -110,18 +114,33 @@ fn what_the_voice_cannot_say_is_counted_and_the_rest_is_said() {
 fn a_seed_says_it_the_same_way_and_another_does_not() {
     let with = |seed| {
         let settings = SaySettings { seed, ..SaySettings::default() };
-        say("One, two. Three?", &settings, &mut Tones, &mut |_| ControlFlow::Continue(())).map(|r| r.rests)
+        say("One, two. Three?", &settings, &mut { TONES }, &mut |_| ControlFlow::Continue(()))
+            .map(|r| r.rests)
     };
     assert_eq!(with(5), with(5));
     assert_ne!(with(5), with(6));
 }
 
 #[test]
+fn a_hurried_voice_gets_short_pauses() {
+    let text = "This sentence is long enough to be measured by the meter. ".repeat(20);
+    let rests = |frames_a_char| {
+        let mut voice = Voiced(frames_a_char);
+        let report = say(&text, &SaySettings::default(), &mut voice, &mut |_| ControlFlow::Continue(()));
+        report.map(|report| (report.rate, report.rests.last().map_or(0, |rest| rest.frames)))
+    };
+    let (normal, hurried) = (rests(960).expect("it speaks"), rests(640).expect("it speaks"));
+    assert_eq!(normal.0, 1.0);
+    assert!((hurried.0 - 1.5).abs() < 0.05, "{hurried:?}");
+    assert!((normal.1 as f32 / hurried.1 as f32 - hurried.0).abs() < 0.01, "{normal:?} {hurried:?}");
+}
+
+#[test]
 fn a_wav_file_comes_out_whole_or_not_at_all() {
     let mut file = Vec::new();
     let listener = &mut |_: Said<'_>| ControlFlow::Continue(());
-    let report =
-        say_to_wav("One.", &SaySettings::default(), &mut Tones, &mut file, listener).expect("it can be said");
+    let report = say_to_wav("One.", &SaySettings::default(), &mut { TONES }, &mut file, listener)
+        .expect("it can be said");
     assert_eq!(file.len() as u64, 44 + 2 * report.frames);
     let mut samples = Vec::new();
     assert_eq!(wav::PcmStream::wav(16_000).put(&file, &mut samples), Ok(()));
@@ -129,6 +148,6 @@ fn a_wav_file_comes_out_whole_or_not_at_all() {
 
     let mut nothing = Vec::new();
     let error =
-        say_to_wav("你好。", &SaySettings::default(), &mut Tones, &mut nothing, listener).unwrap_err();
+        say_to_wav("你好。", &SaySettings::default(), &mut { TONES }, &mut nothing, listener).unwrap_err();
     assert_eq!((error, nothing.len()), (SayError::Voice(VoiceError::Unspeakable), 0));
 }

@@ -150,10 +150,21 @@ impl Splitter {
             match core.chars().next_back() {
                 Some(stop) if boundary::is_wide_stop(stop) => self.split(self.text.len(), End::Line, done),
                 Some(mark) if boundary::is_wide_clause_mark(mark) => self.note_clause(self.text.len()),
+                // "Are you?I am": the space was forgotten. After a full stop it may be a name ("Node.JS").
+                Some('?' | '!') if c.is_uppercase() && self.ends_with_plain_word() => {
+                    self.split(self.text.len(), End::Line, done);
+                }
                 _ => {}
             }
         }
         self.append(c, done);
+    }
+
+    /// Whether the last word is letters and its stop, and not the middle of an address.
+    fn ends_with_plain_word(&self) -> bool {
+        let word = self.text.rsplit(' ').next().unwrap_or_default();
+        let letters = word.trim_end_matches(boundary::is_closer).trim_end_matches(boundary::is_stop);
+        letters.chars().count() >= 2 && letters.chars().all(char::is_alphabetic)
     }
 
     /// Adds `c` and sees what it settles.
@@ -230,7 +241,12 @@ impl Splitter {
         }
         let cues = std::mem::replace(&mut self.cues, rest);
         if head_len > 0 {
-            let end = end_of(head).unwrap_or(otherwise);
+            let end = match end_of(head) {
+                // "We are open:" before a list ends with its line.
+                Some(End::Clause) if otherwise == End::Line => End::Line,
+                Some(end) => end,
+                None => otherwise,
+            };
             done.push(Sentence { text: head.to_owned(), cues, end });
             self.first = false;
         }

@@ -40,6 +40,8 @@ fn sentences_end_at_stops_and_nowhere_else() {
             &["He said \"Stop!\" and left.", "\"Really?\"", "Yes (it was so.)", "Then he came."],
         ),
         ("What?! No!! Oh?", &["What?!", "No!!", "Oh?"]),
+        ("Are you?I am!Yes", &["Are you?", "I am!", "Yes"]),
+        ("See http://a.b/c?D=e and Node.JS now", &["See http://a.b/c?D=e and Node.JS now"]),
         (
             "Bring pens, paper, etc. The test starts at 9 a.m. Good luck.",
             &["Bring pens, paper, etc.", "The test starts at 9 a.m.", "Good luck."],
@@ -57,6 +59,13 @@ fn lists_headings_and_paragraphs_end_sentences_without_a_stop() {
         texts("# Opening hours\nWe are open:\n1. Monday to Friday\n2. Saturday, *mornings only*\n\nSee you"),
         ["Opening hours", "We are open:", "1. Monday to Friday", "2. Saturday, mornings only", "See you"]
     );
+}
+
+#[test]
+fn a_comma_or_colon_before_the_end_of_a_line_is_no_clause() {
+    let ends: Vec<End> =
+        split_with(WHOLE, "We are open:\n- daily,\n- always").into_iter().map(|s| s.end).collect();
+    assert_eq!(ends, [End::Line; 3]);
 }
 
 #[test]
