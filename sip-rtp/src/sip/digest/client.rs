@@ -1,7 +1,7 @@
 //! Answers challenges.
 
 use super::challenge::Challenge;
-use super::{Algorithm, Inputs, Qop, response};
+use super::{Inputs, Qop, response};
 use crate::sip::ids::Ids;
 use crate::sip::text::quote;
 use offhook_units::Pii;
@@ -111,11 +111,11 @@ impl Client {
             quote(nonce),
             quote(subject.uri)
         );
-        // Writing to a string cannot fail. The name is left out where the challenge left it to mean MD5.
+        // Writing to a string cannot fail.
         let _ = write!(out, ", algorithm={algorithm}");
         if let Some(qop) = chosen {
             let _ = write!(out, ", qop={}, nc={count}, cnonce=\"{}\"", qop.name(), session.cnonce);
-        } else if *algorithm != Algorithm::MD5 && algorithm.session {
+        } else if algorithm.session {
             let _ = write!(out, ", cnonce=\"{}\"", session.cnonce);
         }
         if let Some(opaque) = opaque {
