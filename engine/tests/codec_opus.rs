@@ -157,6 +157,28 @@ fn a_pause_in_sending_is_filled_and_not_an_error() {
 }
 
 #[test]
+fn a_stereo_packet_is_mixed_down() {
+    for bitrate_bps in [48_000, 96_000] {
+        let mut encoder = opus_rs::OpusEncoder::new(48_000, 2, opus_rs::Application::Audio).expect("starts");
+        encoder.bitrate_bps = bitrate_bps;
+        let (mut decoder, mut mono) = (decoder(), Vec::new());
+        let voice = voice(50);
+        for frame in voice.chunks_exact(PACKET) {
+            let both: Vec<i16> = frame.iter().flat_map(|&x| [x, x]).collect();
+            let (mut payload, mut out) = ([0; 1276], [0; PACKET]);
+            let bytes = encoder.encode_i16(&both, PACKET, &mut payload).expect("a payload");
+            assert_eq!(payload[0] & 0x04, 0x04, "a stereo packet");
+            assert_eq!(decoder.decode(&payload[..bytes], &mut out), Ok(PACKET));
+            mono.extend_from_slice(&out);
+        }
+        let level_db = 10.0
+            * (energy(mono.iter().map(|&x| f64::from(x))) / energy(voice.iter().map(|&x| f64::from(x))))
+                .log10();
+        assert!(level_db.abs() < 2.0, "{level_db:+.2} dB at {bitrate_bps} bit/s");
+    }
+}
+
+#[test]
 fn a_broken_packing_is_named() {
     let error = decoder().decode(&[0xFB, 7, 0, 0, 0, 0, 0, 0, 0], &mut [0; 6000]).unwrap_err();
     assert_eq!(error, DecodeError::Packing(PackingError::FrameCount));

@@ -74,12 +74,12 @@ fn best_snr_db(codec: Codec, original: &[i16], copy: &[i16]) -> (f64, usize) {
 
 #[test]
 fn a_voice_comes_through_every_codec_at_its_level() {
-    // libopus 1.3.1 loses 2.5 dB of this vowel at 10 ms a packet; of natural speech it loses 0.1.
+    // Of this vowel at 10 ms a packet even libopus 1.3.1 loses 2.5 dB; of natural speech 0.1.
     for (codec, top_hz, least_db, level_tolerance_db) in [
         (Codec::Pcmu, 3400.0, 33.0, 0.1),
         (Codec::Pcma, 3400.0, 33.0, 0.1),
         (Codec::G722, 7000.0, 20.0, 0.2),
-        (Codec::Opus, 7000.0, 8.0, 3.0),
+        (Codec::Opus, 7000.0, 8.0, 3.5),
     ] {
         for packet_ms in [10, 20, 40, 60] {
             let original = voice(codec, 1.8, top_hz);
