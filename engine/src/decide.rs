@@ -53,6 +53,8 @@ pub struct Status {
     pub bridge: usize,
     /// A hole longer than this is silence, in frames.
     pub patience: usize,
+    /// The hole is to grow: a queue fills on the way here, and one long stop is heard less than many short ones.
+    pub linger: bool,
 }
 
 /// What to do for the next frames.
@@ -84,6 +86,7 @@ pub fn operation(status: &Status) -> Operation {
         (Mode::Quiet, Next::AfterSilence(0)) => Operation::Play,
         (Mode::Quiet, _) => Operation::Noise,
         (Mode::Voice, Next::Follows) => Operation::Play,
+        (Mode::Hole(_), Next::Overdue(_)) if status.linger => Operation::Extrapolate,
         (Mode::Hole(_), Next::Follows | Next::Overdue(_) | Next::AfterSilence(0)) => Operation::Rejoin,
         (_, Next::AfterHole(frames)) if frames <= status.bridge => Operation::Bridge(frames),
         (Mode::Hole(so_far), _) if so_far >= status.patience => Operation::Noise,
@@ -151,7 +154,7 @@ mod tests {
     use super::*;
 
     fn status(mode: Mode, next: Next) -> Status {
-        Status { mode, next, bridge: 640, patience: 8_000 }
+        Status { mode, next, bridge: 640, patience: 8_000, linger: false }
     }
 
     #[test]

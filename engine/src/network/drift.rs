@@ -56,13 +56,7 @@ impl Drift {
             return;
         }
         self.points = self.points.saturating_add(1);
-        for sum in [
-            &mut self.sum_w,
-            &mut self.sum_t,
-            &mut self.sum_y,
-            &mut self.sum_tt,
-            &mut self.sum_ty,
-        ] {
+        for sum in [&mut self.sum_w, &mut self.sum_t, &mut self.sum_y, &mut self.sum_tt, &mut self.sum_ty] {
             *sum *= KEEP;
         }
         self.sum_w += 1.0;
@@ -75,7 +69,11 @@ impl Drift {
     /// Milliseconds of transit gained a second.
     fn slope(&self) -> f64 {
         let spread = self.sum_w * self.sum_tt - self.sum_t * self.sum_t;
-        if spread > f64::EPSILON { (self.sum_w * self.sum_ty - self.sum_t * self.sum_y) / spread } else { 0.0 }
+        if spread > f64::EPSILON {
+            (self.sum_w * self.sum_ty - self.sum_t * self.sum_y) / spread
+        } else {
+            0.0
+        }
     }
 
     fn line_at(&self, t: f64) -> f64 {

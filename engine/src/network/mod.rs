@@ -9,13 +9,21 @@
 mod drift;
 mod floor;
 mod price;
+mod trend;
 
 pub use drift::Drift;
-pub use price::{Tariff, REACH_MS};
+pub use price::{REACH_MS, Tariff};
 
 use floor::Floor;
 use offhook_units::{Moment, Ppm, Span};
 use price::PriceList;
+use trend::Trend;
+
+/// A floor that falls by this much at once is a step of the network: it got faster, and stays so.
+const FALL_MS: f32 = 15.0;
+
+/// How far ahead a filling queue is foreseen.
+const FORESIGHT_MS: f32 = 600.0;
 
 /// One arrival, as the model needs it.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +48,11 @@ pub struct Network {
     floor: Floor,
     prices: PriceList,
     drift: Drift,
+    trend: Trend,
     /// Transits are kept as differences from the first one, which makes them small.
     origin: Option<i64>,
     heard: u64,
+    fell_at: Option<Moment>,
 }
 
 impl Network {
@@ -52,8 +62,10 @@ impl Network {
             floor: Floor::default(),
             prices: PriceList::new(start.as_millis_f32(), tariff),
             drift: Drift::default(),
+            trend: Trend::default(),
             origin: None,
             heard: 0,
+            fell_at: None,
         }
     }
 
@@ -64,10 +76,15 @@ impl Network {
         let transit_ms = (transit - origin) as f32 / 1000.0;
         if arrival.restarted {
             self.floor.forget();
+            self.trend.forget();
         }
         if !arrival.late {
+            if self.floor.ms().is_some_and(|floor| floor - transit_ms > FALL_MS) {
+                self.fell_at = Some(arrival.at);
+            }
             self.floor.note(arrival.at, transit_ms);
             self.drift.note(arrival.at, transit_ms);
+            self.trend.note(arrival.at, transit_ms);
         }
         let floor_ms = self.floor.ms().unwrap_or(transit_ms);
         self.prices.charge(transit_ms, floor_ms, arrival);
@@ -85,7 +102,25 @@ impl Network {
         let origin = self.origin?;
         let floor_ms = self.floor.ms()?;
         let wait_ms = self.prices.best_ms().clamp(least.as_millis_f32(), most.as_millis_f32().max(0.0));
-        Some(Span::from_micros(origin + ((floor_ms + wait_ms) * 1000.0) as i64))
+        let ms = floor_ms + wait_ms;
+        let ms =
+            self.foreseen_ms().map_or(ms, |foreseen| ms.max(foreseen.min(floor_ms + most.as_millis_f32())));
+        Some(Span::from_micros(origin + (ms * 1000.0) as i64))
+    }
+
+    /// Whether a queue is filling.
+    pub const fn rises(&self) -> bool {
+        self.trend.slope().is_some()
+    }
+
+    /// Where the least transit will be soon.
+    fn foreseen_ms(&self) -> Option<f32> {
+        self.trend.slope().map(|slope| self.trend.newest_ms() + slope * FORESIGHT_MS)
+    }
+
+    /// When the network became faster for good, last.
+    pub const fn fell_at(&self) -> Option<Moment> {
+        self.fell_at
     }
 
     /// The least transit of late.

@@ -81,8 +81,18 @@ impl PriceList {
             // Before anything is known, the start wins; the first arrivals outweigh it soon.
             *cost = (*wait - start_ms).abs();
         }
-        let mut list =
-            Self { wait_ms, plays_at_ms: [f32::MIN; WAITS], calm_ms: [0.0; WAITS], flow_ms: [0.0; WAITS], cost, credit: [0.0; WAITS], heard: 0, tariff, weight: 4.0, best: 0 };
+        let mut list = Self {
+            wait_ms,
+            plays_at_ms: [f32::MIN; WAITS],
+            calm_ms: [0.0; WAITS],
+            flow_ms: [0.0; WAITS],
+            cost,
+            credit: [0.0; WAITS],
+            heard: 0,
+            tariff,
+            weight: 4.0,
+            best: 0,
+        };
         list.choose();
         list
     }

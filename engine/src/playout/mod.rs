@@ -37,6 +37,8 @@ const LONGEST_PACKET_MS: u32 = 120;
 const BRIDGE_MS: u32 = 80;
 /// After so long without a packet the far end is silent, not lost, ms.
 const PATIENCE_MS: u32 = 1_000;
+/// A hole grows to no more than this while a queue fills, ms.
+const LINGER_MS: u32 = 80;
 /// Packet time assumed until one has come, ms.
 const USUAL_PACKET_MS: i64 = 20;
 
@@ -68,6 +70,8 @@ pub struct Playout {
     missed_at: Option<Moment>,
     /// No delay is given back before.
     hold_until: Moment,
+    /// Since when more is held than the line needs.
+    excess_since: Option<Moment>,
     allowance: Allowance,
     stats: Stats,
 }
@@ -112,6 +116,7 @@ impl Playout {
             tariff,
             missed_at: None,
             hold_until: Moment::ZERO,
+            excess_since: None,
             allowance: Allowance::default(),
             stats: Stats::default(),
         })
@@ -214,6 +219,7 @@ impl Playout {
             next: self.next(now),
             bridge: self.rate.frames_in_ms(BRIDGE_MS),
             patience: self.rate.frames_in_ms(PATIENCE_MS),
+            linger: self.lingers(now),
         };
         match decide::operation(&status) {
             Operation::Play => self.play_next(),
@@ -239,12 +245,22 @@ impl Playout {
         let follows = self.last_seq.is_none_or(|last| first.seq.0 == last.0 + 1);
         let ahead = first.media - self.cursor;
         match self.mode {
-            Mode::Waiting | Mode::Quiet => Next::AfterSilence(self.frames_until_due(now, first.media)).or_follow(),
+            Mode::Waiting | Mode::Quiet => {
+                Next::AfterSilence(self.frames_until_due(now, first.media)).or_follow()
+            }
             _ if ahead < 0 => Next::Overdue(ahead.unsigned_abs() as usize),
             _ if ahead == 0 => Next::Follows,
             _ if follows => Next::AfterSilence(self.frames_until_due(now, first.media)),
             _ => Next::AfterHole(ahead as usize),
         }
+    }
+
+    /// Whether a hole is to grow although its packet has come: see [`Status::linger`].
+    fn lingers(&self, now: Moment) -> bool {
+        let Mode::Hole(so_far) = self.mode else { return false };
+        so_far < self.rate.frames_in_ms(LINGER_MS)
+            && self.network.rises()
+            && self.store.first().is_some_and(|first| self.frames_until_due(now, first.media) > 0)
     }
 
     /// How long a voice that begins at `media` has to wait before it has the delay that the line needs.

@@ -10,7 +10,7 @@ use crate::{
 use offhook_units::{Moment, SampleRate, Span};
 
 /// Blocks in which a change is made, ms: long enough for two periods of the deepest voice.
-const BLOCK_MS: u32 = 40;
+const BLOCK_MS: u32 = 60;
 /// Changes shorter than this stay undone, ms.
 const LEAST_MS: u32 = 1;
 /// A goal within the old step of the tick grid is kept until it is lower by this much more, µs.
@@ -18,6 +18,12 @@ const GOAL_MARGIN_US: i64 = 2_500;
 const TICK_US: i64 = 10_000;
 /// After a change in speech, the next one has to wait so long, ms.
 const REST_MS: u32 = 40;
+/// Speech is changed by so much at a time, where there is so much to change, ms.
+const WORTH_MS: u32 = 25;
+/// So long a pause is waited for before speech itself is hurried, ms: most talkers breathe before that.
+const PATIENCE_MS: i64 = 3_000;
+/// After the network became faster the delay follows at once, for so long, ms.
+const FOLLOW_MS: i64 = 2_500;
 
 /// Frames by which speech may be shortened or lengthened now.
 #[derive(Debug, Default)]
@@ -29,9 +35,9 @@ pub(super) struct Allowance {
 impl Allowance {
     /// Real time went by.
     pub(super) fn earn(&mut self, frames: usize, share: f32, rate: SampleRate) {
-        // At most what half a second earns, so that a long calm does not buy a burst, but in any
+        // At most what a second earns, so that a long calm does not buy a burst, but in any
         // case one period of a deep voice.
-        let most = (rate.hz() as f32 * 0.5 * share).max(rate.frames_in_ms(15) as f32);
+        let most = (rate.hz() as f32 * share).max(rate.frames_in_ms(15) as f32);
         self.frames = (self.frames + frames as f32 * share.clamp(0.0, 0.25)).min(most);
         self.resting = self.resting.saturating_sub(frames);
     }
@@ -84,7 +90,15 @@ impl Playout {
         self.stats.target = target;
         let excess = (plays - goal) * i64::from(self.rate.hz()) / 1_000_000;
         let fill = i64::from(BALANCED_PERCENT) * level.as_micros().max(0) / target.as_micros().max(1_000);
-        let allowance = if self.allowance.resting == 0 { self.allowance.frames as usize } else { 0 };
+        if excess <= 0 || self.excess_since.is_none() {
+            self.excess_since = (excess > 0).then_some(now);
+        }
+        let patient = self.excess_since.is_none_or(|at| now.since(at) < Span::from_millis(PATIENCE_MS))
+            && self.network.fell_at().is_none_or(|at| now.since(at) > Span::from_millis(FOLLOW_MS));
+        // Few changes of several periods are heard less than many of one.
+        let worth = (self.rate.frames_in_ms(WORTH_MS) as i64).min(excess.abs()) as f32;
+        let may = self.allowance.frames >= worth && self.allowance.resting == 0;
+        let allowance = if may && !(excess > 0 && patient) { self.allowance.frames as usize } else { 0 };
         Some(Level {
             excess: excess.clamp(-48_000, 48_000) as i32,
             fill_percent: fill.clamp(0, 1_000) as u32,
