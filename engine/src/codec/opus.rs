@@ -28,6 +28,7 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
+    // start-up: a call's codecs are made before the call.
     pub(super) fn new() -> Result<Self, Unavailable> {
         let inner = OpusDecoder::new(RATE_HZ, 1).map_err(|_| Unavailable(Codec::Opus))?;
         Ok(Self { inner: Box::new(inner), pcm: Box::new([0.0; MAX_FRAMES]), has_heard: false })
@@ -107,6 +108,7 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
+    // start-up: a call's codecs are made before the call.
     pub(super) fn new() -> Result<Self, Unavailable> {
         let mut inner =
             OpusEncoder::new(RATE_HZ, 1, Application::Voip).map_err(|_| Unavailable(Codec::Opus))?;

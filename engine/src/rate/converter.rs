@@ -44,6 +44,7 @@ impl Converter {
     ///
     /// # Errors
     /// [`RateError`] with the rate that cannot be taken.
+    // start-up: a call's converters are made before the call.
     pub fn new(from: SampleRate, to: SampleRate) -> Result<Self, RateError> {
         for rate in [from, to] {
             if !RATES.contains(&rate) {
@@ -144,6 +145,7 @@ struct Sinc {
 }
 
 impl Sinc {
+    // start-up: see above.
     fn new(from: SampleRate, to: SampleRate) -> Result<Self, RateError> {
         let (from_hz, to_hz) = (from.hz() as usize, to.hz() as usize);
         let common = greatest_common_divisor(from_hz, to_hz);
