@@ -229,3 +229,60 @@ mod srtp {
         }
     }
 }
+
+mod leg {
+    use super::allocations;
+    use offhook_sip_rtp::media::{
+        dtmf::Digit,
+        sender::{Outgoing, RtpSender, SendFormat},
+        stream::{GateConfig, Kind, PayloadMap, Reach, ReceiveGate},
+    };
+    use offhook_units::{Codec, Frames, Moment, PayloadType, SampleRate, Ssrc};
+
+    #[test]
+    fn the_gate_and_the_sender_are_free() {
+        let events = PayloadType::new(101).expect("seven bits");
+        let peer = "192.0.2.1:4000".parse().expect("address");
+        let stranger = "203.0.113.1:4000".parse().expect("address");
+        let mut gate = ReceiveGate::new(GateConfig {
+            reach: Reach::Anywhere,
+            expected: Some(peer),
+            payloads: PayloadMap::default()
+                .with(PayloadType::PCMU, Kind::Voice(Codec::Pcmu))
+                .with(PayloadType::COMFORT_NOISE, Kind::ComfortNoise)
+                .with(events, Kind::TelephoneEvent(SampleRate::HZ_8000)),
+            local_ssrc: Ssrc(1),
+            srtp: None,
+            most_payload: 1_500,
+        });
+        let format = SendFormat {
+            voice: PayloadType::PCMU,
+            clock: SampleRate::HZ_8000,
+            events: Some((events, SampleRate::HZ_8000)),
+            noise: Some(PayloadType::COMFORT_NOISE),
+        };
+        let mut sender = RtpSender::new(format, 5, None);
+        let mut admitted = 0;
+        let count = allocations(|| {
+            for n in 0..10_000_u32 {
+                if n % 1_000 == 500 {
+                    for digit in Digit::all() {
+                        sender.push_key(digit).expect("room");
+                    }
+                }
+                let now = Moment::from_millis(u64::from(n) * 20);
+                let voice = [0x55; 160];
+                let what =
+                    if n % 100 < 70 { Outgoing::Voice(&voice) } else { Outgoing::Noise((n % 90) as u8) };
+                let mut out = [0; 256];
+                if let Some(sent) = sender.tick(what, Frames(160), &mut out).expect("room") {
+                    assert!(gate.admit(now, stranger, &mut out[..sent.length]).is_err() || n < 20);
+                    admitted += u32::from(gate.admit(now, peer, &mut out[..sent.length]).is_ok());
+                }
+                while gate.poll_event().is_some() {}
+            }
+        });
+        assert_eq!(count, 0);
+        assert!(admitted > 7_000, "{admitted}");
+    }
+}

@@ -182,6 +182,24 @@ fn who_stops_sending_becomes_a_receiver_in_its_reports() {
 }
 
 #[test]
+fn another_clock_counts_anew_and_another_ssrc_says_so() {
+    let mut session = session(1);
+    session.rtp_sent(Moment::ZERO, RtpTime(0), 160);
+    session.rtp_received(Moment::ZERO, &packet(2, 0), true);
+    session.set_codec(SampleRate::HZ_8000, Span::from_millis(30), Equipment::G711_BARE);
+    assert!(session.figures().is_some());
+    session.set_codec(SampleRate::HZ_48000, Span::from_millis(20), Equipment::G711_CONCEALED);
+    assert_eq!(session.figures(), None);
+    session.set_ssrc(Ssrc(99));
+    session.rtp_sent(Moment::ZERO, RtpTime(7), 10);
+    let mut out = [0; RtcpSession::MOST_BYTES];
+    session.goodbye(Moment::from_millis(1_000), &mut out).expect("it sent");
+    assert_eq!(out[4..8], [0, 0, 0, 99]);
+    // RFC 3550 6.4.1: the report's own instant on the media clock, then packets and bytes of this source.
+    assert_eq!(out[16..28], [0, 0, 0xBB, 0x87, 0, 0, 0, 1, 0, 0, 0, 10]);
+}
+
+#[test]
 fn strangers_in_reports_change_nothing() {
     let mut session = session(1);
     let foreign_bye = [0x81, 203, 0, 1, 0, 0, 0, 9];

@@ -1,21 +1,18 @@
 //! RTCP of one call leg: what is told of RTP in and out goes into reports, what the peer reports comes out as
 //! events.
 
+mod output;
+
 use super::{
-    Cname, DelayLimits, DlrrItem, NtpTime, ReportBlock, RtcpError, SenderInfo, SourceStats, VoipMetrics,
+    Cname, DelayLimits, NtpTime, RtcpError, SourceStats, VoipMetrics,
     bursts::Bursts,
-    compound::{Blocks, Compound, GOODBYE, RtcpPacket, XrBlocks},
-    compound::{EXTENDED_REPORT, RECEIVER_REPORT, SENDER_REPORT, SOURCE_DESCRIPTION},
-    ntp::{round_trip, to_65536ths},
+    compound::{Blocks, Compound, RtcpPacket, XrBlocks},
+    ntp::round_trip,
     schedule::{Membership, Schedule},
     source::Arrival,
     xr::{MetricInputs, XrBlock},
 };
-use crate::media::{
-    emodel::Equipment,
-    packet::{NoRoom, PacketView},
-    wire::Writer,
-};
+use crate::media::{emodel::Equipment, packet::PacketView};
 use heapless::Deque;
 use offhook_units::{Moment, RtpTime, SampleRate, SeqNo, Span, Ssrc};
 
@@ -221,6 +218,15 @@ impl RtcpSession {
         self.sent = Sent::default();
     }
 
+    /// Another codec was negotiated. What was received is counted anew when the clock is another one, for its
+    /// jitter was counted in units of the old.
+    pub fn set_codec(&mut self, clock: SampleRate, packet: Span, equipment: Equipment) {
+        if clock != self.config.clock {
+            self.remote = None;
+        }
+        (self.config.clock, self.config.packet, self.config.equipment) = (clock, packet, equipment);
+    }
+
     /// How this leg is doing; `None` before the first packet.
     pub fn figures(&self) -> Option<LocalFigures> {
         let remote = self.remote.as_ref()?;
@@ -346,81 +352,6 @@ impl RtcpSession {
         if self.events.push_back(event).is_err() {
             self.counters.overflowed += 1;
         }
-    }
-
-    fn write(&mut self, now: Moment, out: &mut [u8], last: bool) -> Result<usize, NoRoom> {
-        let block = self.take_report_block(now);
-        let mut out = Writer::new(out);
-        let count = u8::from(block.is_some());
-        if self.is_sender() {
-            let info = self.sender_info(now);
-            out.rtcp(count, SENDER_REPORT, |out| {
-                out.u32(self.config.ssrc.0)?;
-                info.write(out)?;
-                block.map_or(Ok(()), |block| block.write(out))
-            })?;
-        } else {
-            out.rtcp(count, RECEIVER_REPORT, |out| {
-                out.u32(self.config.ssrc.0)?;
-                block.map_or(Ok(()), |block| block.write(out))
-            })?;
-        }
-        self.sent.idle_reports = self.sent.idle_reports.saturating_add(1);
-        out.rtcp(1, SOURCE_DESCRIPTION, |out| {
-            out.u32(self.config.ssrc.0)?;
-            out.bytes(&[1, 16])?;
-            out.bytes(self.config.cname.as_bytes())?;
-            // The list of items ends with a zero; more of them fill the word.
-            out.u8(0)
-        })?;
-        if self.config.extended {
-            self.write_extended(now, &mut out)?;
-        }
-        if last {
-            out.rtcp(1, GOODBYE, |out| out.u32(self.config.ssrc.0))?;
-        }
-        Ok(out.len())
-    }
-
-    fn write_extended(&self, now: Moment, out: &mut Writer<'_>) -> Result<(), NoRoom> {
-        out.rtcp(0, EXTENDED_REPORT, |out| {
-            out.u32(self.config.ssrc.0)?;
-            XrBlock::ReferenceTime(self.config.ntp_origin.at(now)).write(out)?;
-            if let Some(PeerTime { ssrc, middle, at }) = self.reference_time {
-                let delay = to_65536ths(now.since(at));
-                XrBlock::Dlrr(DlrrItem { ssrc, last: middle, delay }).write(out)?;
-            }
-            if let Some(remote) = &self.remote {
-                XrBlock::Voip(self.metrics(remote)).write(out)?;
-            }
-            Ok(())
-        })
-    }
-
-    fn sender_info(&self, now: Moment) -> SenderInfo {
-        let hz = i128::from(self.config.clock.hz());
-        let time = self.sent.last.map_or(RtpTime(0), |(at, time)| {
-            let frames = i128::from(now.since(at).as_micros()) * hz / 1_000_000;
-            RtpTime(time.0.wrapping_add(frames as u32))
-        });
-        let ntp = self.config.ntp_origin.at(now);
-        SenderInfo { ntp, time, packets: self.sent.packets, bytes: self.sent.bytes }
-    }
-
-    /// The block about the source that was heard since the last report, and a new interval for it.
-    fn take_report_block(&mut self, now: Moment) -> Option<ReportBlock> {
-        let remote = self.remote.as_mut().filter(|remote| remote.heard_since_report)?;
-        remote.heard_since_report = false;
-        let answered = self.sender_report.filter(|report| report.ssrc == remote.ssrc);
-        Some(ReportBlock {
-            ssrc: remote.ssrc,
-            fraction_lost: remote.stats.take_fraction_lost(),
-            lost: remote.stats.lost().clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32,
-            highest: remote.stats.extended_highest(),
-            jitter: remote.stats.jitter(),
-            last_report: answered.map_or(0, |report| report.middle),
-            delay_since: answered.map_or(0, |report| to_65536ths(now.since(report.at))),
-        })
     }
 
     fn metrics(&self, remote: &Remote) -> VoipMetrics {
