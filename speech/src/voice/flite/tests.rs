@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 
 use super::*;
+use proptest::prelude::*;
 
 fn voice(which: FliteVoice) -> Option<Flite> {
     match Flite::open(FliteSettings { voice: which, speed: 1.0 }) {
@@ -100,6 +101,27 @@ fn odd_text_is_spoken_or_refused_and_never_harms() {
     }
     assert_eq!(speak(&mut voice, &"long ".repeat(400)).0, Ok(Spoke::All));
     assert!(matches!(speak(&mut voice, &"a".repeat(17_000)).0, Err(VoiceError::TooLong { .. })));
+}
+
+#[test]
+fn words_without_an_end_do_not_harm() {
+    let Some(mut voice) = voice(FliteVoice::Kal16) else { return };
+    for unit in ["a", "9", "x-", "a.b.", "$1,", "(((a", "'s", "Q"] {
+        assert_eq!(speak(&mut voice, &unit.repeat(600 / unit.len())).0, Ok(Spoke::All), "{unit:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_text_of_a_sentence_harms(text in "\\PC{0,120}|[ -~]{0,200}") {
+        if let Some(mut voice) = voice(FliteVoice::Kal16) {
+            let result = speak(&mut voice, &text).0;
+            let speakable = matches!(result, Ok(Spoke::All) | Err(VoiceError::FliteFailed | VoiceError::Unspeakable));
+            prop_assert!(speakable, "{:?}", result);
+        }
+    }
 }
 
 #[test]
