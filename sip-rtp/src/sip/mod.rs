@@ -2,11 +2,12 @@
 //!
 //! From the wire up: [`guard`] says who is heard at all, [`framing`] cuts streams, [`parse`] reads messages
 //! ([`message`]) and decides which bad ones are answered, [`transaction`] repeats and matches them, [`dialog`] keeps
-//! what belongs to one call. Beside it: [`digest`] proves who is who,
+//! what belongs to one call, [`agent`] is the telephone made of all that. Beside it: [`digest`] proves who is who,
 //! [`registration`] keeps a trunk up, [`session_timer`] a call alive, [`transfer`] hands one on, and [`ladder`]
 //! writes it all down.
 
 pub mod address;
+pub mod agent;
 pub mod dialog;
 pub mod digest;
 pub mod framing;

@@ -38,7 +38,7 @@ impl Negotiator {
         }
         let description = self.describe(media);
         self.pending = None;
-        self.stream = Some(stream.clone());
+        self.previous = self.stream.replace(stream.clone());
         Ok((description, stream))
     }
 

@@ -77,7 +77,7 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// One call's offer and answer state.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Negotiator {
     local: LocalMedia,
     session: u64,
@@ -89,6 +89,8 @@ pub struct Negotiator {
     /// Our offer that waits for its answer.
     pending: Option<Description>,
     stream: Option<Stream>,
+    /// What held before.
+    previous: Option<Stream>,
 }
 
 impl Negotiator {
@@ -100,12 +102,26 @@ impl Negotiator {
         };
         // 62 bits: some peers read these as signed 64-bit numbers (RFC 3264 5).
         let session = ids.below(1 << 62);
-        Self { local, session, version: session, keys, sent: None, pending: None, stream: None }
+        Self {
+            local,
+            session,
+            version: session,
+            keys,
+            sent: None,
+            pending: None,
+            stream: None,
+            previous: None,
+        }
     }
 
     /// What holds now.
     pub const fn stream(&self) -> Option<&Stream> {
         self.stream.as_ref()
+    }
+
+    /// What held before that.
+    pub const fn previous(&self) -> Option<&Stream> {
+        self.previous.as_ref()
     }
 
     /// The last description that we sent.

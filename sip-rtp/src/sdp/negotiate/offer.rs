@@ -63,7 +63,7 @@ impl Negotiator {
         stream.rtcp_mux &= ours.rtcp_mux;
         stream.keys = self.accepted_keys(ours, theirs)?;
         self.pending = None;
-        self.stream = Some(stream.clone());
+        self.previous = self.stream.replace(stream.clone());
         Ok(stream)
     }
 

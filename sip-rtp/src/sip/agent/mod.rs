@@ -1,0 +1,325 @@
+//! The user agent: calls in, calls out, and the trunks they come by.
+//!
+//! Calling order: [`Agent::handle_input`] with what arrives, [`Agent::handle_timeout`] when
+//! [`Agent::poll_timeout`] is due, commands at will; after each of them [`Agent::poll_output`] until `None`. Every
+//! call that was announced (or placed) ends with exactly one [`Event::Ended`].
+//!
+//! Names are not resolved here: a trunk's servers come in by [`Agent::set_servers`], and a next hop that is a name
+//! (a Contact, a Record-Route) is taken to be behind the peer that the call came from.
+
+mod call;
+mod change;
+mod ending;
+mod inbound;
+mod info;
+mod outbound;
+mod provisional;
+mod refer;
+mod request;
+mod screen;
+mod trunks;
+mod types;
+mod within;
+
+pub use types::{
+    CallId, CommandError, Counters, EndReason, Event, Input, Output, Parties, Place, Settings, Transfer,
+    TrunkId,
+};
+
+use self::call::{Call, Phase};
+use self::request::{Ask, Asked, InCall};
+use super::digest::server::Server as DigestServer;
+use super::framing::{self, Kind};
+use super::guard::Guard;
+use super::ids::Ids;
+use super::malformed::{BadRequest, Malformed};
+use super::message::Response;
+use super::parse::{Framing, parse};
+use super::registration::Registration;
+use super::timers::Timers;
+use super::transaction::{self, ClientId, ServerId, Transactions};
+use super::transport::Peer;
+use offhook_units::{Moment, Span};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Timers of a call, beside those of its transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum CallTimer {
+    /// Our 2xx again.
+    Repeat,
+    /// No ACK to our 2xx.
+    NoAck,
+    /// Our reliable provisional answer again.
+    RepeatReliable,
+    /// No PRACK to it.
+    NoPrack,
+    /// It rang long enough.
+    Ring,
+    /// Refresh the session.
+    Refresh,
+    /// The session was not refreshed.
+    Expire,
+    /// Try the change again that met another.
+    Glare,
+    /// Copies of the 2xx to our INVITE can no longer come.
+    AckKept,
+}
+
+impl CallTimer {
+    const ALL: [Self; 9] = [
+        Self::Repeat,
+        Self::NoAck,
+        Self::RepeatReliable,
+        Self::NoPrack,
+        Self::Ring,
+        Self::Refresh,
+        Self::Expire,
+        Self::Glare,
+        Self::AckKept,
+    ];
+}
+
+/// A SIP user agent.
+#[derive(Debug)]
+pub struct Agent {
+    settings: Settings,
+    ids: Ids,
+    guard: Guard,
+    transactions: Transactions,
+    trunks: Vec<Registration>,
+    calls: BTreeMap<CallId, Call>,
+    last_call: u64,
+    /// INVITEs that wait for an answer.
+    waiting: BTreeMap<ServerId, CallId>,
+    asked: BTreeMap<ClientId, Asked>,
+    timers: Timers<(CallId, CallTimer)>,
+    digest: Option<DigestServer>,
+    draining: bool,
+    out: VecDeque<Output>,
+    counters: Counters,
+}
+
+impl Agent {
+    /// An agent with these trunks, the preferred one first. `seed` comes from the system's randomness: tags,
+    /// nonces and keys hang on it.
+    pub fn new(settings: Settings, trunks: Vec<super::registration::Settings>, seed: [u8; 32]) -> Self {
+        let mut ids = Ids::new(seed);
+        let locals = settings.locals;
+        let trunks = trunks.into_iter().map(|t| Registration::new(t, locals, ids.fork())).collect();
+        let mut secret = [0; 32];
+        secret.copy_from_slice(&ids.bytes(32));
+        let digest = settings.inbound.is_some().then(|| DigestServer::new(settings.software.clone(), secret));
+        Self {
+            guard: Guard::new(settings.allowed.clone()),
+            transactions: Transactions::new(settings.times, settings.capacity),
+            settings,
+            ids,
+            trunks,
+            calls: BTreeMap::new(),
+            last_call: 0,
+            waiting: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            timers: Timers::new(),
+            digest,
+            draining: false,
+            out: VecDeque::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes what came from the sockets.
+    pub fn handle_input(&mut self, now: Moment, input: Input<'_>) {
+        match input {
+            Input::Bytes { from, bytes } => self.on_bytes(now, from, bytes),
+            Input::Unreachable(peer) => {
+                self.transactions.handle_input(now, transaction::Input::Unreachable(peer));
+            }
+        }
+        self.pump(now);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.transactions.handle_timeout(now);
+        for trunk in &mut self.trunks {
+            trunk.handle_timeout(now);
+        }
+        self.pump(now);
+        while let Some((call, timer)) = self.timers.pop(now) {
+            self.on_call_timer(now, call, timer);
+            self.pump(now);
+        }
+    }
+
+    /// When [`Agent::handle_timeout`] has something to do.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let trunks = self.trunks.iter().filter_map(Registration::poll_timeout).min();
+        [self.transactions.poll_timeout(), self.timers.next(), trunks].into_iter().flatten().min()
+    }
+
+    /// What is to be sent or known, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// The door: who was turned away.
+    pub const fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Whether a connection from `peer` is worth accepting.
+    pub fn admits(&mut self, peer: Peer) -> bool {
+        self.guard.admits(peer.addr.ip())
+    }
+
+    /// What was counted.
+    pub const fn counters(&self) -> (Counters, transaction::Counters) {
+        (self.counters, self.transactions.counters())
+    }
+
+    /// Calls that were not ended yet.
+    pub fn calls(&self) -> impl Iterator<Item = CallId> {
+        self.calls.iter().filter(|(_, call)| !matches!(call.phase, Phase::Ending)).map(|(id, _)| *id)
+    }
+
+    /// Whether nothing at all is left of any call: no transaction, no timer.
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+            && self.transactions.is_empty()
+            && self.timers.len() == 0
+            && self.waiting.is_empty()
+            && self.asked.is_empty()
+    }
+
+    /// Takes no new calls from now on; those that stand go on.
+    pub const fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    fn on_bytes(&mut self, now: Moment, from: Peer, bytes: &[u8]) {
+        if !self.guard.admits(from.addr.ip()) || framing::kind(bytes) != Kind::Sip {
+            return;
+        }
+        let framing = if from.transport.is_reliable() { Framing::Stream } else { Framing::Datagram };
+        match parse(bytes, framing, &self.settings.limits) {
+            Ok(message) => self.transactions.handle_input(now, transaction::Input::Message { message, from }),
+            Err(Malformed::Answer(bad)) => {
+                self.counters.malformed_answered += 1;
+                self.answer_malformed(&bad, from);
+            }
+            Err(Malformed::Drop(_)) => self.counters.malformed_dropped += 1,
+        }
+    }
+
+    fn answer_malformed(&mut self, bad: &BadRequest, from: Peer) {
+        let to =
+            if from.transport.is_reliable() { from } else { Peer { addr: bad.reply_to(from.addr), ..from } };
+        let what: String = bad.lines.iter().map(|(_, value)| value.as_str()).collect();
+        let bytes = bad.to_bytes(from.addr, &self.ids.stateless_tag(&what));
+        self.out.push_back(Output::Send { to, bytes });
+    }
+
+    /// Carries everything that the parts want done to where it belongs, until nobody wants anything.
+    fn pump(&mut self, now: Moment) {
+        loop {
+            let mut idle = true;
+            while let Some(output) = self.transactions.poll_output() {
+                idle = false;
+                self.on_transaction(now, output);
+            }
+            for trunk in 0..self.trunks.len() {
+                idle &= !self.pump_trunk(now, TrunkId(trunk));
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+
+    fn on_transaction(&mut self, now: Moment, output: transaction::Output) {
+        use transaction::Output as From;
+        match output {
+            From::Send { to, bytes } => self.out.push_back(Output::Send { to, bytes }),
+            From::Request { id, request, from } => self.on_request(now, id, request, from),
+            From::Ack { request, from } => self.on_ack(now, &request, from),
+            From::Cancelled(id) => self.on_cancelled(now, id),
+            // The refusal went unacknowledged; the call ended when it was sent.
+            From::Unacknowledged(_) => {}
+            From::Response { id, response, from } => self.on_response(now, id, &response, from),
+            From::Failed { id, why } => self.on_failed(now, id, why),
+        }
+    }
+
+    fn on_response(&mut self, now: Moment, id: ClientId, response: &Response, from: Peer) {
+        let over = !response.status.is_provisional();
+        let Some(asked) = self.asked.get(&id) else { return };
+        let what = asked.what;
+        // An INVITE's 2xx may come again, and from other branches: its entry lives as long as the call.
+        let keep = matches!(what, Ask::Call(_, InCall::Invite)) && response.status.is_success();
+        let asked = if over && !keep { self.asked.remove(&id) } else { None };
+        match what {
+            Ask::Trunk(trunk) => {
+                if let Some(registration) = self.trunks.get_mut(trunk.0) {
+                    registration.on_response(now, response);
+                }
+            }
+            Ask::Call(call, InCall::Invite) => self.on_invite_response(now, call, id, response, from),
+            Ask::Call(call, kind) => {
+                if let Some(asked) = asked {
+                    self.on_in_call_response(now, call, kind, &asked, response);
+                } else if let (InCall::Change(_), true) = (kind, over) {
+                    self.repeat_ack(call, response);
+                }
+            }
+        }
+    }
+
+    fn on_failed(&mut self, now: Moment, id: ClientId, why: transaction::Failure) {
+        let Some(asked) = self.asked.remove(&id) else { return };
+        if why == transaction::Failure::Unreachable && self.retry_by_udp(now, &asked) {
+            return;
+        }
+        match asked.what {
+            Ask::Trunk(trunk) => self.on_trunk_failed(now, trunk, why),
+            Ask::Call(call, InCall::Invite) => self.on_invite_failed(now, call, why),
+            Ask::Call(call, kind) => self.on_in_call_failed(now, call, kind),
+        }
+    }
+
+    fn on_call_timer(&mut self, now: Moment, call: CallId, timer: CallTimer) {
+        match timer {
+            CallTimer::Repeat => self.repeat_answer(now, call),
+            CallTimer::NoAck => self.on_no_ack(now, call),
+            CallTimer::RepeatReliable => self.repeat_reliable(now, call),
+            CallTimer::NoPrack => self.on_no_prack(now, call),
+            CallTimer::Ring => self.on_ring_limit(now, call),
+            CallTimer::Refresh => self.refresh_session(now, call),
+            CallTimer::Expire => self.on_expired(now, call),
+            CallTimer::Glare => self.on_glare_over(now, call),
+            CallTimer::AckKept => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.ack = None;
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    fn start_timer(&mut self, now: Moment, call: CallId, timer: CallTimer, after: Span) {
+        self.timers.start((call, timer), now + after);
+    }
+
+    fn stop_timer(&mut self, call: CallId, timer: CallTimer) {
+        self.timers.stop((call, timer));
+    }
+
+    fn add_call(&mut self, call: Call) -> CallId {
+        self.last_call += 1;
+        let id = CallId(self.last_call);
+        self.calls.insert(id, call);
+        id
+    }
+}

@@ -1,0 +1,110 @@
+//! Transfers that we ask for, blind and attended (RFC 3515, 5589), and telephone keys that we send by INFO.
+
+use super::request::{Ask, InCall};
+use super::{Agent, CallId, CommandError, EndReason, Event, Transfer, info};
+use crate::sip::address::NameAddr;
+use crate::sip::header::Name;
+use crate::sip::message::Request;
+use crate::sip::method::Method;
+use crate::sip::status::Status;
+use crate::sip::transaction::ServerId;
+use crate::sip::transfer::{Report, refer_to};
+use crate::sip::uri::Uri;
+use offhook_units::Moment;
+
+impl Agent {
+    /// Asks the far end of `call` to call `target` instead.
+    ///
+    /// # Errors
+    /// [`CommandError`] when the call does not stand or is being transferred already.
+    pub fn refer(&mut self, now: Moment, call: CallId, target: &Uri) -> Result<(), CommandError> {
+        self.send_refer(now, call, refer_to(target, None))
+    }
+
+    /// Asks the far end of `call` to take our place in `other`, a call of ours with whom it shall talk to.
+    ///
+    /// # Errors
+    /// [`CommandError`] when either call does not stand.
+    pub fn refer_to_call(&mut self, now: Moment, call: CallId, other: CallId) -> Result<(), CommandError> {
+        let other = self.calls.get(&other).ok_or(CommandError::NoSuchCall)?;
+        let dialog = other.dialog.as_ref().filter(|_| other.is_up()).ok_or(CommandError::WrongState)?;
+        let replaces = dialog.as_replaces().ok_or(CommandError::WrongState)?;
+        let value = refer_to(&dialog.target, Some(&replaces));
+        self.send_refer(now, call, value)
+    }
+
+    fn send_refer(&mut self, now: Moment, call: CallId, value: String) -> Result<(), CommandError> {
+        let found = self.calls.get_mut(&call).ok_or(CommandError::NoSuchCall)?;
+        if !found.is_up() {
+            return Err(CommandError::WrongState);
+        }
+        if std::mem::replace(&mut found.transferring, true) {
+            return Err(CommandError::Busy);
+        }
+        let by = found.dialog.as_ref().map(|d| NameAddr::new(d.local.uri.clone()).to_string());
+        let (mut request, to) = self.in_dialog(call, Method::Refer).ok_or(CommandError::WrongState)?;
+        request.headers.push(Name::ReferTo, value);
+        request.headers.push(Name::ReferredBy, by.unwrap_or_default());
+        self.ask(now, Ask::Call(call, InCall::Refer), request, to, 0).ok_or(CommandError::Full)?;
+        self.pump(now);
+        Ok(())
+    }
+
+    pub(super) fn on_refer_response(&mut self, now: Moment, call: CallId, status: Status) {
+        let Some(found) = self.calls.get_mut(&call).filter(|c| c.is_up()) else { return };
+        if status.is_success() {
+            return self.tell(Event::Transfer { call, progress: Transfer::Accepted });
+        }
+        found.transferring = false;
+        if status == Status::NO_SUCH_CALL {
+            return self.say_bye(now, call, EndReason::Lost);
+        }
+        self.tell(Event::Transfer { call, progress: Transfer::Failed(status) });
+    }
+
+    pub(super) fn on_notify(&mut self, now: Moment, id: ServerId, call: CallId, notify: &Request) {
+        let event = notify.headers.get(&Name::Event).unwrap_or("").split(';').next().unwrap_or("").trim();
+        if !event.eq_ignore_ascii_case("refer") {
+            return self.refuse(now, id, notify.response(Status::BAD_EVENT).with(Name::AllowEvents, "refer"));
+        }
+        self.refuse(now, id, notify.response(Status::OK));
+        let Some(found) = self.calls.get_mut(&call).filter(|c| c.transferring) else { return };
+        let report = Report::read(&notify.headers, &notify.body);
+        let progress = match report.status {
+            Some(_) if report.succeeded() => Transfer::Done,
+            Some(status) if report.last => Transfer::Failed(status),
+            Some(status) => Transfer::Progress(status),
+            None if report.last => Transfer::Failed(Status::REQUEST_TIMEOUT),
+            None => return,
+        };
+        found.transferring = matches!(progress, Transfer::Progress(_));
+        self.tell(Event::Transfer { call, progress });
+        // The target took over: our call has nobody left to talk to. Many peers say BYE themselves; both may.
+        if progress == Transfer::Done {
+            self.hang_up_for(now, call, EndReason::HungUp);
+        }
+    }
+
+    /// Sends a telephone key by INFO.
+    ///
+    /// # Errors
+    /// [`CommandError`] when the call does not stand or the key is none.
+    pub fn send_key(
+        &mut self,
+        now: Moment,
+        call: CallId,
+        key: char,
+        duration_ms: u32,
+    ) -> Result<(), CommandError> {
+        let found = self.calls.get(&call).ok_or(CommandError::NoSuchCall)?;
+        let key = info::key(key.encode_utf8(&mut [0; 4])).ok_or(CommandError::BadTarget)?;
+        if !found.is_up() {
+            return Err(CommandError::WrongState);
+        }
+        let (request, to) = self.in_dialog(call, Method::Info).ok_or(CommandError::WrongState)?;
+        let request = request.with_body("application/dtmf-relay", info::write(key, duration_ms));
+        self.ask(now, Ask::Call(call, InCall::Info), request, to, 0).ok_or(CommandError::Full)?;
+        self.pump(now);
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! The trunks within the agent.
+
+use super::request::Ask;
+use super::{Agent, Event, Output, TrunkId};
+use crate::sip::registration::{self, Down, Registration};
+use crate::sip::transaction::Failure;
+use crate::sip::transport::Peer;
+use offhook_units::Moment;
+
+impl Agent {
+    /// The servers that a trunk's name resolved to, best first. They get past the door from now on. The first
+    /// time, this starts the trunk.
+    pub fn set_servers(&mut self, now: Moment, trunk: TrunkId, servers: Vec<Peer>) {
+        if let Some(registration) = self.trunks.get_mut(trunk.0) {
+            registration.set_servers(now, servers);
+        }
+        let addrs = self.trunks.iter().flat_map(|t| t.servers()).map(|peer| peer.addr.ip().to_canonical());
+        let addrs = addrs.collect();
+        self.guard.set_trunks(addrs);
+        self.pump(now);
+    }
+
+    /// Takes all bindings away, for a shutdown.
+    pub fn stop_trunks(&mut self, now: Moment) {
+        for trunk in &mut self.trunks {
+            trunk.stop(now);
+        }
+        self.pump(now);
+    }
+
+    /// Whether a trunk can carry calls.
+    pub fn is_up(&self, trunk: TrunkId) -> bool {
+        self.trunks.get(trunk.0).is_some_and(Registration::is_up)
+    }
+
+    /// The trunk that a peer belongs to.
+    pub(super) fn trunk_of(&self, peer: Peer) -> Option<TrunkId> {
+        let ip = peer.addr.ip().to_canonical();
+        let owns = |t: &Registration| t.servers().iter().any(|s| s.addr.ip().to_canonical() == ip);
+        self.trunks.iter().position(owns).map(TrunkId)
+    }
+
+    /// Carries one trunk's wishes out. Whether there were any.
+    pub(super) fn pump_trunk(&mut self, now: Moment, trunk: TrunkId) -> bool {
+        let mut any = false;
+        while let Some(output) = self.trunks.get_mut(trunk.0).and_then(Registration::poll_output) {
+            any = true;
+            match output {
+                registration::Output::Request(request, to) => {
+                    if self.ask(now, Ask::Trunk(trunk), *request, to, 0).is_none() {
+                        self.on_trunk_failed(now, trunk, Failure::TimedOut);
+                    }
+                }
+                registration::Output::KeepAlive(to) => {
+                    self.out.push_back(Output::Send { to, bytes: b"\r\n\r\n".to_vec() });
+                }
+                registration::Output::Event(event) => self.tell(Event::Trunk { trunk, event }),
+            }
+        }
+        any
+    }
+
+    pub(super) fn on_trunk_failed(&mut self, now: Moment, trunk: TrunkId, why: Failure) {
+        let why = match why {
+            Failure::TimedOut => Down::NoAnswer,
+            Failure::Unreachable => Down::Unreachable,
+        };
+        if let Some(registration) = self.trunks.get_mut(trunk.0) {
+            registration.on_failure(now, why);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Requests of the peer within a call.
+
+use super::inbound::with_abilities;
+use super::screen::{self, ALLOW};
+use super::{Agent, CallId, EndReason, Event, info};
+use crate::sdp::Description;
+use crate::sip::header::Name;
+use crate::sip::message::{self, Request, Response};
+use crate::sip::method::Method;
+use crate::sip::session_timer::Agreed;
+use crate::sip::status::Status;
+use crate::sip::transaction::ServerId;
+use crate::sip::transport::Peer;
+use offhook_units::{Moment, Pii};
+
+impl Agent {
+    pub(super) fn on_request_within(&mut self, now: Moment, id: ServerId, request: &Request, from: Peer) {
+        let ours = |c: &super::Call| c.dialog.as_ref().is_some_and(|d| d.matches(&request.ident));
+        let early = self.calls.iter().find(|(_, c)| ours(c)).map(|(id, _)| *id);
+        let Some(call) = early.or_else(|| self.fork_of(request)) else {
+            self.counters.unknown_dialog += 1;
+            return self.refuse(now, id, request.response(Status::NO_SUCH_CALL));
+        };
+        if let Some(refusal) = screen::unsupported(request) {
+            return self.refuse(now, id, refusal);
+        }
+        let dialog = self.calls.get_mut(&call).and_then(|c| c.dialog.as_mut());
+        if dialog.is_some_and(|d| d.take_number(&request.ident).is_err()) {
+            // RFC 3261 12.2.2.
+            return self.refuse(now, id, request.response(Status::SERVER_ERROR));
+        }
+        match &request.method {
+            Method::Invite => self.on_offer(now, id, call, request, from),
+            Method::Update => self.on_offer(now, id, call, request, from),
+            Method::Bye => self.on_bye(now, id, call, request),
+            Method::Prack => self.on_prack(now, id, call, request, from),
+            Method::Info => self.on_info(now, id, call, request),
+            Method::Options => {
+                let answer =
+                    with_abilities(request.response(Status::OK)).with(Name::Accept, "application/sdp");
+                self.refuse(now, id, answer);
+            }
+            Method::Notify => self.on_notify(now, id, call, request),
+            // To be sent elsewhere by a caller is nothing an appliance agrees to.
+            Method::Refer => self.refuse(now, id, request.response(Status::DECLINE)),
+            Method::Other(_) => {
+                self.refuse(now, id, request.response(Status::NOT_IMPLEMENTED).with(Name::Allow, ALLOW));
+            }
+            _ => self.refuse(now, id, request.response(Status::METHOD_NOT_ALLOWED).with(Name::Allow, ALLOW)),
+        }
+    }
+
+    /// A call of ours that rings at several places: the request may come from any of them.
+    fn fork_of(&self, request: &Request) -> Option<CallId> {
+        let has = |c: &super::Call| match &c.phase {
+            super::Phase::Outgoing(outgoing) => {
+                outgoing.forks.iter().any(|f| f.dialog.matches(&request.ident))
+            }
+            _ => false,
+        };
+        self.calls.iter().find(|(_, c)| has(c)).map(|(id, _)| *id)
+    }
+
+    /// Re-INVITE and UPDATE: another direction, address or codec, or a session refresh.
+    fn on_offer(&mut self, now: Moment, id: ServerId, call: CallId, request: &Request, from: Peer) {
+        let is_invite = request.method == Method::Invite;
+        if let Some(refusal) = self.cannot_change(call, request).or_else(|| screen::content(request)) {
+            return self.refuse(now, id, refusal);
+        }
+        let session = match Agreed::by_request(&request.headers, &self.settings.session) {
+            Ok(session) => session,
+            Err(small) => {
+                let refusal =
+                    request.response(Status::INTERVAL_TOO_SMALL).with(Name::MinSe, small.0.to_string());
+                return self.refuse(now, id, refusal);
+            }
+        };
+        let mut response = request.response(Status::OK);
+        let Some(found) = self.calls.get_mut(&call) else { return };
+        let (want, mut told, mut offered) = (found.want, None, false);
+        let described = screen::sdp_of(&request.headers, &request.body).map(Description::parse);
+        match (described, found.negotiator.as_mut()) {
+            (Some(Ok(offer)), Some(negotiator)) => match negotiator.answer(&offer, want, from.addr.ip()) {
+                Ok((text, stream)) => {
+                    response = response.with_body("application/sdp", text.to_bytes());
+                    told = Some(stream);
+                }
+                Err(_) => return self.refuse(now, id, request.response(Status::NOT_ACCEPTABLE_HERE)),
+            },
+            (Some(_), _) => return self.refuse(now, id, request.response(Status::NOT_ACCEPTABLE_HERE)),
+            // Without an offer, a re-INVITE asks for ours; an UPDATE only refreshes.
+            (None, Some(negotiator)) if is_invite => {
+                response = response.with_body("application/sdp", negotiator.offer_again().to_bytes());
+                offered = true;
+            }
+            _ => {}
+        }
+        if let Some(dialog) = found.dialog.as_mut() {
+            dialog.refresh_target(&request.headers);
+        }
+        found.peer = Peer { flow: from.flow, ..from };
+        found.can_update |= request.headers.lists(&Name::Allow, "UPDATE");
+        found.session = session.or(found.session.filter(|_| !is_invite));
+        if let Some(session) = session {
+            session.write_response(&mut response.headers);
+        }
+        self.accept_offer(now, id, call, response, is_invite.then_some(offered));
+        self.session_refreshed(now, call);
+        if let Some(stream) = told {
+            self.tell_media(call, stream);
+        }
+    }
+
+    /// Sends the 2xx; for an INVITE (`Some`) it is repeated until its ACK.
+    fn accept_offer(
+        &mut self,
+        now: Moment,
+        id: ServerId,
+        call: CallId,
+        mut response: Response,
+        invite: Option<bool>,
+    ) {
+        let public = self.public_of(call);
+        let Some(peer) = self.calls.get(&call).map(|c| c.peer) else { return };
+        self.dress(&mut response.headers, peer, public);
+        let to = self.transactions.peer_of(id);
+        self.transactions.respond(now, id, &response);
+        if let (Some(offered), Some(to)) = (invite, to) {
+            self.await_ack(now, call, response.to_bytes(), to, response.ident.cseq.number, offered);
+        }
+    }
+
+    /// Reasons to put a change off (RFC 3261 14.2, RFC 3311 5.2).
+    fn cannot_change(&mut self, call: CallId, request: &Request) -> Option<Response> {
+        let invite = request.method == Method::Invite;
+        let wait = self.ids.below(10);
+        let found = self.calls.get(&call)?;
+        let later = || Some(request.response(Status::SERVER_ERROR).with(Name::RetryAfter, wait.to_string()));
+        match found.phase {
+            super::Phase::Ending => return Some(request.response(Status::NO_SUCH_CALL)),
+            // An INVITE within a dialog that was not answered yet.
+            super::Phase::Incoming(_) | super::Phase::Outgoing(_) if invite => return later(),
+            _ => {}
+        }
+        let has_offer = invite || !request.body.is_empty();
+        if found.change.is_some() && has_offer {
+            return Some(request.response(Status::REQUEST_PENDING));
+        }
+        // Our answer to the last one was not acknowledged yet, or holds an offer that waits for its answer.
+        let waits = found.unacknowledged.as_ref().is_some_and(|w| invite || w.offered);
+        if waits && has_offer { later() } else { None }
+    }
+
+    fn on_bye(&mut self, now: Moment, id: ServerId, call: CallId, request: &Request) {
+        self.refuse(now, id, request.response(Status::OK));
+        let reason = reason_text(request);
+        let Some(found) = self.calls.get_mut(&call) else { return };
+        match &found.phase {
+            // Both sides said BYE: ours was told already.
+            super::Phase::Ending => {}
+            super::Phase::Incoming(_) => {
+                self.refuse_call(now, call, Status::REQUEST_TERMINATED, EndReason::FarEndHungUp(reason));
+            }
+            // A fork that rings is no call yet; the INVITE has its own end.
+            super::Phase::Outgoing(_) => {}
+            super::Phase::Up => self.finish(call, EndReason::FarEndHungUp(reason)),
+        }
+    }
+
+    fn on_info(&mut self, now: Moment, id: ServerId, call: CallId, request: &Request) {
+        let kind = message::body_type(&request.headers, &request.body);
+        let key = kind.as_deref().and_then(|kind| info::read(kind, &request.body));
+        match (kind.as_deref(), key) {
+            // Without a body it asks whether the call still stands.
+            (None, _) => self.refuse(now, id, request.response(Status::OK)),
+            (_, Some((key, duration_ms))) => {
+                self.refuse(now, id, request.response(Status::OK));
+                self.tell(Event::Key { call, key: Pii::new(key), duration_ms });
+            }
+            (Some("application/dtmf" | "application/dtmf-relay"), None) => {
+                self.refuse(now, id, request.response(Status::BAD_REQUEST));
+            }
+            _ => {
+                let refusal = request.response(Status::UNSUPPORTED_MEDIA);
+                self.refuse(now, id, refusal.with(Name::Accept, "application/dtmf-relay, application/dtmf"));
+            }
+        }
+    }
+}
+
+/// The words of a Reason header (RFC 3326), without controls and of bounded length.
+fn reason_text(request: &Request) -> Option<String> {
+    let reason = request.headers.get(&Name::Reason)?;
+    Some(reason.chars().filter(|c| !c.is_control()).take(120).collect())
+}
