@@ -19,13 +19,11 @@ const ENVELOPE_MS: u32 = 20;
 /// What tells how loud the noise is at the very edge, ms.
 const EDGE_MS: u32 = 6;
 /// The pitch goes on drifting for this long, ms.
-const DRIFT_MS: u32 = 25;
+const DRIFT_MS: u32 = 40;
 /// Likeness of neighbouring periods up to which sound is unvoiced, and from which it is voiced.
 const VOICED: (f32, f32) = (0.35, 0.75);
 /// Loudness from one period to the next: the steepest fall that is continued. A rise is not.
 const STEEPEST_FALL: f32 = 0.7;
-/// Part of the fall, in dB, that is continued.
-const FALL_CONTINUED: f32 = 0.85;
 /// A fall ends here (-10 dB).
 const LEAST_LOUDNESS: f32 = 0.3;
 /// What keeps the loop of one period from clicking: its last part is blended with the period before.
@@ -139,7 +137,7 @@ impl Guess {
         }
         let (newest, before) = (energy(&x[n - t..]) + 1.0, energy(&x[n - 2 * t..n - t]) + 1.0);
         let each = (newest / before).sqrt().clamp(STEEPEST_FALL, 1.0);
-        self.decay = each.powf(FALL_CONTINUED / self.period);
+        self.decay = each.powf(self.period.recip());
     }
 
     /// Fills the filter's memory with what the cycle does not explain of the newest sound.
