@@ -1,6 +1,6 @@
 //! Changes that we ask for: hold, resume, session refreshes; and what happens when they meet the peer's own.
 
-use super::call::Change;
+use super::call::{Call, Change};
 use super::request::{Ask, Asked, InCall, way_to};
 use super::{Agent, CallId, CallTimer, CommandError, EndReason, Event, Output};
 use crate::sdp::{Description, Direction};
@@ -181,6 +181,10 @@ impl Agent {
         found.session = Agreed::by_response(&response.headers).or(found.session.filter(|_| !invite));
         if invite {
             self.send_ack(now, call, response.ident.cseq.number);
+        }
+        // Hung up meanwhile: the ACK was all that was left to do.
+        if !self.calls.get(&call).is_some_and(Call::is_up) {
+            return;
         }
         self.session_refreshed(now, call);
         match accepted {

@@ -82,9 +82,6 @@ impl Agent {
         for timer in CallTimer::ALL {
             self.stop_timer(call, timer);
         }
-        self.asked.retain(
-            |_, asked| !matches!(asked.what, Ask::Call(id, kind) if id == call && kind != InCall::Bye),
-        );
     }
 }
 

@@ -247,16 +247,13 @@ impl Agent {
             From::Unacknowledged(_) => {}
             From::Response { id, response, from } => self.on_response(now, id, &response, from),
             From::Failed { id, why } => self.on_failed(now, id, why),
+            From::Over(id) => drop(self.asked.remove(&id)),
         }
     }
 
     fn on_response(&mut self, now: Moment, id: ClientId, response: &Response, from: Peer) {
-        let over = !response.status.is_provisional();
         let Some(asked) = self.asked.get(&id) else { return };
         let what = asked.what;
-        // An INVITE's 2xx may come again, and from other branches: its entry lives as long as the call.
-        let keep = matches!(what, Ask::Call(_, InCall::Invite)) && response.status.is_success();
-        let asked = if over && !keep { self.asked.remove(&id) } else { None };
         match what {
             Ask::Trunk(trunk) => {
                 if let Some(registration) = self.trunks.get_mut(trunk.0) {
@@ -264,13 +261,18 @@ impl Agent {
                 }
             }
             Ask::Call(call, InCall::Invite) => self.on_invite_response(now, call, id, response, from),
-            Ask::Call(call, kind) => {
-                if let Some(asked) = asked {
+            // Entries live as long as their transactions: a 2xx to an INVITE may come again.
+            Ask::Call(call, kind) if !response.status.is_provisional() => {
+                let changed =
+                    self.calls.get(&call).and_then(|c| c.change).is_some_and(|(change, _)| change == id);
+                if matches!(kind, InCall::Change(_)) && !changed {
+                    return self.repeat_ack(call, response);
+                }
+                if let Some(asked) = self.asked.get(&id).cloned() {
                     self.on_in_call_response(now, call, kind, &asked, response);
-                } else if let (InCall::Change(_), true) = (kind, over) {
-                    self.repeat_ack(call, response);
                 }
             }
+            Ask::Call(..) => {}
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) enum InCall {
 }
 
 /// A request under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) what: Ask,
     pub(super) request: Request,

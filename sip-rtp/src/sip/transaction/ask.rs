@@ -56,7 +56,7 @@ impl Transactions {
             self.out.push_back(Output::Response { id, response, from });
         }
         if matches!(step, client::Step::ReportAndEnd | client::Step::AckReportAndEnd) {
-            self.end_client(id);
+            self.close_client(id);
         } else if cancel_now {
             self.send_cancel(now, id);
         }
@@ -100,9 +100,15 @@ impl Transactions {
                 self.end_client(id);
                 self.out.push_back(Output::Failed { id, why: Failure::TimedOut });
             }
-            _ => self.end_client(id),
+            _ => self.close_client(id),
         }
         self.apply(now, Owner::Client(id), changes);
+    }
+
+    /// Ends a transaction that was answered.
+    fn close_client(&mut self, id: ClientId) {
+        self.end_client(id);
+        self.out.push_back(Output::Over(id));
     }
 
     pub(super) fn end_client(&mut self, id: ClientId) {

@@ -88,6 +88,8 @@ pub enum Output {
         /// From where.
         from: Peer,
     },
+    /// Nothing more will come of our request, which was answered.
+    Over(ClientId),
     /// No answer will come.
     Failed {
         /// Our request's transaction.

@@ -1,0 +1,10 @@
+//! The user agent in virtual time: against a peer that is scripted message by message, against another agent over
+//! a bad network, and against the messages of RFC 4475.
+
+mod called;
+mod calling;
+mod changes;
+mod desk;
+mod flood;
+mod network;
+mod torture;
