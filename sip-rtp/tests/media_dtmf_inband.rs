@@ -118,6 +118,22 @@ fn quiet_keys_and_keys_in_noise_are_heard() {
     every_key_is_heard(SampleRate::HZ_8000, USUAL, -15.0 - 15.0 + 1.8, 1);
 }
 
+/// A sample as µ-law's 255 steps leave it (ITU-T G.711, the smooth curve that its segments follow).
+fn companded(sample: i16) -> i16 {
+    let x = f32::from(sample) / 32_768.0;
+    let steps = ((1.0 + 255.0 * x.abs()).ln() / 256_f32.ln() * 127.0).round();
+    ((256_f32.powf(steps / 127.0) - 1.0) / 255.0 * x.signum() * 32_767.0) as i16
+}
+
+#[test]
+fn keys_are_heard_through_companding() {
+    for digit in Digit::all() {
+        let mut samples = audio(digit, SampleRate::HZ_8000, Pair { ms: 120, ..USUAL }, 40, -50.0);
+        samples.iter_mut().for_each(|sample| *sample = companded(*sample));
+        assert_eq!(heard(SampleRate::HZ_8000, &samples), digit.to_string());
+    }
+}
+
 #[test]
 fn nothing_is_heard_in_noise_alone() {
     let mut noise = Noise(7);

@@ -10,7 +10,8 @@ use offhook_sip_rtp::media::{
     sender::{Outgoing, RtpSender, SendFormat},
     srtp::{MasterKey, SrtpReceiver, SrtpSender, Suite},
     stream::{
-        Dropped, GateConfig, GateEvent, Kind, MediaWatch, Patience, PayloadMap, Reach, ReceiveGate, Silence,
+        Dropped, GateConfig, GateEvent, Kind, MediaWatch, Patience, PayloadMap, Reach, ReceiveGate,
+        RtcpRoute, Silence,
     },
 };
 use offhook_units::{Codec, Frames, Moment, PayloadType, RtpTime, SampleRate, SeqNo, Span, Ssrc};
@@ -68,6 +69,8 @@ impl Leg {
             gate: ReceiveGate::new(GateConfig {
                 reach,
                 expected: Some(peer()),
+                rtcp: RtcpRoute::Multiplexed,
+                symmetric: true,
                 payloads: payloads(),
                 local_ssrc: Ssrc(OURS),
                 srtp,
@@ -317,11 +320,11 @@ proptest! {
                 }
                 Step::Renegotiate(moved) => {
                     let expected = if moved { stranger() } else { peer() };
-                    leg.gate.renegotiate(Some(expected), payloads(), None);
+                    leg.gate.renegotiate(Some(expected), RtcpRoute::Multiplexed, payloads(), None);
                 }
             }
         }
-        leg.gate.renegotiate(Some(peer()), payloads(), None);
+        leg.gate.renegotiate(Some(peer()), RtcpRoute::Multiplexed, payloads(), None);
         for _ in 0..5 {
             leg.clean();
         }

@@ -235,7 +235,7 @@ mod leg {
     use offhook_sip_rtp::media::{
         dtmf::Digit,
         sender::{Outgoing, RtpSender, SendFormat},
-        stream::{GateConfig, Kind, PayloadMap, Reach, ReceiveGate},
+        stream::{GateConfig, Kind, PayloadMap, Reach, ReceiveGate, RtcpRoute},
     };
     use offhook_units::{Codec, Frames, Moment, PayloadType, SampleRate, Ssrc};
 
@@ -247,6 +247,8 @@ mod leg {
         let mut gate = ReceiveGate::new(GateConfig {
             reach: Reach::Anywhere,
             expected: Some(peer),
+            rtcp: RtcpRoute::Multiplexed,
+            symmetric: true,
             payloads: PayloadMap::default()
                 .with(PayloadType::PCMU, Kind::Voice(Codec::Pcmu))
                 .with(PayloadType::COMFORT_NOISE, Kind::ComfortNoise)

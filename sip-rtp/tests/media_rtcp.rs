@@ -100,6 +100,8 @@ fn both_ends_measure_the_way_there_and_back() {
         assert!((79.0..81.0).contains(&way), "{way} ms");
         let figures = end.session.figures().expect("heard");
         assert_eq!((figures.lost, figures.jitter), (0, Span::ZERO));
+        assert_eq!((figures.sent, figures.sent_bytes), (3_000, 480_000));
+        assert_eq!((figures.received, figures.received_bytes), (3_000, 480_000));
         assert_eq!(figures.metrics.mos_listening_10, 44);
     }
 }

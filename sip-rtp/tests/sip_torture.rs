@@ -1,6 +1,8 @@
 //! T5: the messages of RFC 4475, byte for byte, each with what its section asks of the parser. What a message
 //! asks of the layers above (405, 415, 420 …) is tested there; here it must come through them readable.
 
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 use offhook_sip_rtp::sip::header::Name;
 use offhook_sip_rtp::sip::malformed::{Fault, Malformed};
 use offhook_sip_rtp::sip::message::{Message, Request};

@@ -1,5 +1,7 @@
 //! Transactions in virtual time, over a network that loses, repeats and reorders.
 
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 use offhook_sip_rtp::sip::message::{CSeq, Ident, Message, Request};
 use offhook_sip_rtp::sip::method::Method;
 use offhook_sip_rtp::sip::parse::{Framing, Limits, parse};

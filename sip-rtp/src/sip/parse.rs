@@ -290,7 +290,7 @@ impl Fields {
     }
 
     fn ident(&self) -> Result<Ident, Fault> {
-        fn need<'a>(field: &'a Option<String>, name: Name) -> Result<&'a str, Fault> {
+        fn need(field: &Option<String>, name: Name) -> Result<&str, Fault> {
             field.as_deref().filter(|v| !v.is_empty()).ok_or(Fault::Missing(name))
         }
         let via = Via::parse_first(need(&self.via, Name::Via)?).ok_or(Fault::Invalid(Name::Via))?;

@@ -37,6 +37,7 @@ pub struct ClientId(u64);
 
 /// What comes from below.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "handed over once and never stored")]
 pub enum Input {
     /// A message arrived.
     Message {
