@@ -1,0 +1,43 @@
+//! Where a command's settings come from: the file, then the environment, then `--set`; the last one wins.
+
+use super::failure::Failure;
+use clap::Args;
+use offhook_config::{Config, Sources};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The arguments that every command with settings takes.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ConfigArguments {
+    /// Configuration file; without one, every key has its default
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Sets one key over the file and the environment, as in jitter.min_ms=40; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl ConfigArguments {
+    /// All sources together, checked.
+    pub(super) fn read(&self) -> Result<Config, Failure> {
+        let mut sources = Sources::new();
+        if let Some(path) = &self.config {
+            sources = sources.file(&path.display().to_string(), &text(path)?);
+        }
+        // A variable that is no text is none of ours.
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        sources = sources.environment(variables);
+        for assignment in &self.set {
+            sources = sources.set(assignment);
+        }
+        Ok(sources.read()?)
+    }
+}
+
+/// The text of a configuration file.
+pub(super) fn text(path: &Path) -> Result<String, Failure> {
+    let bytes = fs::read(path).map_err(|error| Failure::Read { path: path.to_owned(), error })?;
+    String::from_utf8(bytes)
+        .map_err(|error| Failure::ConfigText { path: path.to_owned(), at: error.utf8_error().valid_up_to() })
+}

@@ -1,0 +1,141 @@
+//! Why a command ended without its result: each with what it is about, and its exit code.
+
+use crate::exit;
+use crate::replay::{StreamError, TraceError, WavError};
+use offhook_config::Problems;
+use offhook_engine::codec::Unavailable;
+use offhook_speech::voice::VoiceError;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// What went wrong. `Display` is what the person at the terminal reads.
+#[derive(Debug)]
+pub enum Failure {
+    /// Two arguments that cannot both be meant.
+    SamePlace {
+        /// The file that would be overwritten.
+        path: PathBuf,
+        /// What it is.
+        is: &'static str,
+    },
+    /// An input is missing or cannot be read.
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// An output cannot be written.
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A trace that cannot be used.
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        error: TraceError,
+    },
+    /// A recording that cannot be used.
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        error: WavError,
+    },
+    /// The configuration is wrong.
+    Config(Problems),
+    /// The configuration is not even text.
+    ConfigText {
+        /// The file.
+        path: PathBuf,
+        /// The first byte that is no UTF-8.
+        at: usize,
+    },
+    /// A codec does not start.
+    Codec(Unavailable),
+    /// The voice could not be coded.
+    Stream(StreamError),
+    /// A voice did not speak.
+    Voice(VoiceError),
+    /// The text has nothing to be said.
+    Unspeakable,
+    /// Ctrl-C, or SIGTERM.
+    Interrupted,
+}
+
+impl Failure {
+    /// The exit code that stands for it.
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::SamePlace { .. } => exit::USAGE,
+            Self::Read { .. } => exit::NO_INPUT,
+            Self::Write { .. } => exit::CANNOT_WRITE,
+            Self::Trace { .. } | Self::Recording { .. } | Self::Unspeakable => exit::BAD_DATA,
+            Self::Config(_) | Self::ConfigText { .. } => exit::BAD_CONFIG,
+            Self::Codec(_) | Self::Stream(_) | Self::Voice(_) => exit::UNAVAILABLE,
+            Self::Interrupted => exit::INTERRUPTED,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SamePlace { path, is } => {
+                write!(f, "offhook: {} is the {is}; give the output another name", path.display())
+            }
+            Self::Read { path, error } => write!(f, "offhook: {} cannot be read: {error}", path.display()),
+            Self::Write { path, error } => {
+                write!(f, "offhook: {} cannot be written: {error}", path.display())
+            }
+            Self::Trace { path, error } => write!(f, "offhook: {}: {error}", path.display()),
+            Self::Recording { path, error } => write!(f, "offhook: {}: {error}", path.display()),
+            // Several lines, with the places drawn: they begin with a word of their own.
+            Self::Config(problems) => problems.fmt(f),
+            Self::ConfigText { path, at } => write!(
+                f,
+                "offhook: {}: byte {at} is no UTF-8; expected a text file such as config/offhook.toml",
+                path.display()
+            ),
+            Self::Codec(error) => write!(f, "offhook: {error}"),
+            Self::Stream(error) => write!(f, "offhook: the voice cannot be coded: {error}"),
+            Self::Voice(error) => write!(f, "offhook: {error}"),
+            Self::Unspeakable => f.write_str("offhook: there is nothing in the text that can be said"),
+            Self::Interrupted => f.write_str("offhook: interrupted; nothing was written"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::Config(problems)
+    }
+}
+
+impl From<Unavailable> for Failure {
+    fn from(error: Unavailable) -> Self {
+        Self::Codec(error)
+    }
+}
+
+impl From<StreamError> for Failure {
+    fn from(error: StreamError) -> Self {
+        Self::Stream(error)
+    }
+}
+
+impl From<VoiceError> for Failure {
+    fn from(error: VoiceError) -> Self {
+        match error {
+            VoiceError::Unspeakable => Self::Unspeakable,
+            other => Self::Voice(other),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The command line: one file a command, and what they share.
+
+mod check;
+mod configuration;
+mod failure;
+mod progress;
+mod replay;
+mod say;
+
+pub use failure::Failure;
+
+use crate::exit;
+use clap::{Parser, Subcommand};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// The audio engine of a call appliance: takes calls from the SIP trunk, cleans up what the network did to the
+/// voice, and keeps talking when the network is bad.
+#[derive(Debug, Parser)]
+#[command(name = "offhook", version, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 2 wrong usage, 65 an input is not what it should be, 66 an input cannot be read, 69 something \
+is not installed, 73 an output cannot be written, 78 the configuration is wrong, 130 interrupted.
+
+`offhook COMMAND --help` tells more, with examples.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Check),
+    Replay(replay::Replay),
+    Say(say::Say),
+}
+
+/// Runs the program: reads the arguments, does what they say, and tells on stderr what went wrong.
+pub fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Check(command) => command.run(),
+        Command::Replay(command) => command.run(),
+        Command::Say(command) => command.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::from(exit::OK),
+        Err(failure) => {
+            // Where even stderr is gone, the exit code is all that is left to say.
+            let _ = writeln!(io::stderr(), "{failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Prints `text` and a line end. A reader that has gone away (`offhook … | head`) has seen enough.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Write { path: "standard output".into(), error })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_do_not_contradict_one_another() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,90 @@
+//! `offhook say`: text to a WAV file, with the voice on this device.
+
+use super::failure::Failure;
+use super::progress::Progress;
+use crate::draft::Draft;
+use crate::interrupt::Interrupt;
+use clap::{Args, ValueEnum};
+use offhook_speech::say::{Said, SayError, SaySettings, say_to_wav};
+use offhook_speech::voice::command::CommandSettings;
+use offhook_speech::voice::flite::FliteSettings;
+use offhook_speech::voice::{self, VoiceChoice};
+use std::io;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+/// Speak text into a WAV file
+///
+/// Uses a voice on this device, no service and no network: flite's slt where it is installed, else espeak-ng. The
+/// pauses come from the punctuation, and breaths are put where a person would take one. Tags in the text are
+/// understood: [breath], [breath type="deep"], [sigh], [pause]; docs/spoken-text.md lists them.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  offhook say \"Good morning. How can I help?\" --wav greeting.wav\n  \
+                        offhook say \"One moment, please. [breath]\" --wav wait.wav --voice espeak-ng")]
+pub(super) struct Say {
+    /// What to say
+    text: String,
+    /// Where to write it: mono, 16-bit, at the voice's own rate
+    #[arg(long, value_name = "F.wav")]
+    wav: PathBuf,
+    /// Which voice
+    #[arg(long, value_enum, default_value = "any")]
+    voice: VoiceName,
+    /// Pauses and breaths vary with this number; the same one says the same text the same way
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// The voices that can be asked for by name.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum VoiceName {
+    /// flite where it is installed, else espeak-ng
+    Any,
+    /// flite's slt
+    Flite,
+    /// espeak-ng
+    EspeakNg,
+}
+
+impl Say {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let choice = match self.voice {
+            VoiceName::Any => VoiceChoice::Any,
+            VoiceName::Flite => VoiceChoice::Flite(FliteSettings::default()),
+            VoiceName::EspeakNg => VoiceChoice::Command(CommandSettings::espeak_ng()),
+        };
+        let mut voice = voice::open(&choice)?;
+        let failed = |error| Failure::Write { path: self.wav.clone(), error };
+        let mut file = Draft::create(&self.wav).map_err(failed)?;
+        let interrupt = Interrupt::watch().unwrap_or_default();
+        let progress = Progress::line();
+        let settings = SaySettings { seed: self.seed, ..SaySettings::default() };
+        let report = say_to_wav(&self.text, &settings, voice.as_mut(), &mut file, &mut |said| {
+            if let Said::Sentence { number, text } = said {
+                progress.tell(format!("sentence {number}: {text}"));
+            }
+            if interrupt.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        drop(progress);
+        let report = report.map_err(|error| match error {
+            SayError::Voice(error) => error.into(),
+            SayError::Write(detail) => failed(io::Error::other(detail)),
+        })?;
+        if report.stopped {
+            return Err(Failure::Interrupted);
+        }
+        file.publish().map_err(failed)?;
+        let left_out = match report.unspeakable {
+            0 => String::new(),
+            parts => format!(", {parts} parts left out that it cannot say"),
+        };
+        super::print(&format!(
+            "{}: {} sentences, {:.1} s at {} Hz, by {}{left_out}",
+            self.wav.display(),
+            report.sentences,
+            report.frames as f64 / f64::from(report.rate_hz.max(1)),
+            report.rate_hz,
+            voice.name()
+        ))
+    }
+}

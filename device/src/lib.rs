@@ -1,0 +1,15 @@
+//! The appliance's program as a library, so that tests reach its parts; `main.rs` only hands over the arguments.
+//!
+//! ```text
+//! cli ──► replay: trace + voice ──► RTP packets ──► join ──► engine ──► WAV, log, report
+//!    └──► demo: networks and a voice of its own ──► replay
+//! ```
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod clock;
+pub mod draft;
+pub mod exit;
+pub mod interrupt;
+pub mod join;
+pub mod replay;

@@ -1,0 +1,7 @@
+//! `offhook`: see `offhook help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    offhook::cli::main()
+}

@@ -1,0 +1,115 @@
+//! The call: datagrams come in at their times, the engine is pulled every 10 ms from 0 on.
+
+use super::stream::Stream;
+use super::trace::{Arrival, Trace};
+use crate::clock::Clock;
+use crate::join;
+use offhook_engine::codec::Unavailable;
+use offhook_engine::decide::Mode;
+use offhook_engine::{Playout, Settings, Stats};
+use offhook_sip_rtp::media::packet::PacketView;
+use offhook_units::{Moment, SampleRate, Span};
+
+/// Between two pulls, ms.
+const TICK_MS: u64 = 10;
+
+/// What one pull gave.
+#[derive(Debug)]
+pub struct Pull<'a> {
+    /// Its time: a packet that came then or before was there for it.
+    pub now: Moment,
+    /// 10 ms of sound, at the codec's rate.
+    pub samples: &'a [i16],
+    /// What the engine was doing at its end.
+    pub mode: Mode,
+    /// All that was counted so far.
+    pub stats: &'a Stats,
+    /// What parsing, putting and rendering took, ns.
+    pub cpu_ns: u64,
+}
+
+/// One replay. Call [`Session::pull`] until it gives `None`.
+#[derive(Debug)]
+pub struct Session<'a> {
+    playout: Playout,
+    stream: &'a Stream,
+    waiting: &'a [Arrival],
+    clock: Clock,
+    samples: Box<[i16]>,
+    tick: u64,
+    ticks: u64,
+    refused: u64,
+}
+
+impl<'a> Session<'a> {
+    /// For `stream` over the network of `trace`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the codec does not start.
+    pub fn new(
+        stream: &'a Stream,
+        trace: &'a Trace,
+        settings: Settings,
+        clock: Clock,
+    ) -> Result<Self, Unavailable> {
+        let playout = Playout::new(stream.codec(), settings)?;
+        let samples = vec![0; playout.tick_frames()].into();
+        let ticks = ticks_in(trace.length());
+        Ok(Self { playout, stream, waiting: trace.arrivals(), clock, samples, tick: 0, ticks, refused: 0 })
+    }
+
+    /// How many pulls there will be.
+    pub fn ticks(&self) -> u64 {
+        self.ticks
+    }
+
+    /// The rate of what is pulled.
+    pub fn rate(&self) -> SampleRate {
+        self.playout.rate()
+    }
+
+    /// What the engine counted.
+    pub fn stats(&self) -> &Stats {
+        self.playout.stats()
+    }
+
+    /// Datagrams that were no packets of the call: none, unless something here is wrong.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// The next 10 ms; `None` after the last.
+    pub fn pull(&mut self) -> Option<Pull<'_>> {
+        if self.tick == self.ticks {
+            return None;
+        }
+        let now = Moment::from_millis(self.tick * TICK_MS);
+        self.tick += 1;
+        let began = self.clock.nanos();
+        while let Some((arrival, later)) = self.waiting.split_first()
+            && arrival.at <= now
+        {
+            self.waiting = later;
+            self.receive(*arrival);
+        }
+        self.playout.render(now, &mut self.samples);
+        let cpu_ns = self.clock.nanos().saturating_sub(began);
+        let (mode, stats) = (self.playout.mode(), self.playout.stats());
+        Some(Pull { now, samples: &self.samples, mode, stats, cpu_ns })
+    }
+
+    /// A datagram came.
+    fn receive(&mut self, arrival: Arrival) {
+        let view = PacketView::parse(self.stream.datagram(arrival.packet));
+        let packet = view.ok().and_then(|view| join::voice_packet(&view, arrival.at, self.stream.codec()));
+        match packet {
+            Some(packet) => self.playout.put(&packet),
+            None => self.refused += 1,
+        }
+    }
+}
+
+/// Pulls in `length`, the last one whole.
+fn ticks_in(length: Span) -> u64 {
+    (length.as_micros().max(0) as u64).div_ceil(TICK_MS * 1000)
+}
