@@ -95,12 +95,8 @@ impl BadRequest {
         }
     }
 
-    /// Where a datagram's answer goes.
-    pub fn reply_to(&self, from: SocketAddr) -> SocketAddr {
-        self.via.as_ref().map_or(from, |via| via.reply_to(from))
-    }
-
-    /// The answer, for a request that came from `from`. It keeps no state: the same request is answered the
+    /// The answer, for a request that came from `from` and goes back there: nothing in a malformed message is
+    /// believed, its Via's port neither. It keeps no state: the same request is answered the
     /// same way again, so `to_tag` must depend on the request alone.
     pub fn to_bytes(&self, from: SocketAddr, to_tag: &str) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);

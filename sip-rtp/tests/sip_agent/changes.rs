@@ -54,7 +54,7 @@ fn an_offer_that_fits_not_changes_nothing() {
     let (tag, _) = d.answered("");
     let invite = d.message("INVITE", 2, &tag, "", &OFFER.replace("AVP 8 101", "AVP 18"));
     d.hear(&invite);
-    assert_eq!(d.take_sent(), ["100", "488"]);
+    assert_eq!(d.take_sent(), ["488"]);
     assert_eq!(d.take_events(), []);
 }
 
@@ -66,7 +66,7 @@ fn a_second_change_before_the_ack_of_the_first_is_put_off() {
     let second = d.message("INVITE", 3, &tag, "", OFFER);
     d.hear(&first);
     d.hear(&second);
-    assert_eq!(d.take_sent(), ["100", "200", "100", "500"]);
+    assert_eq!(d.take_sent(), ["200", "500"]);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn our_hold_meets_theirs_and_comes_again_after_the_glare() {
     assert!(String::from_utf8_lossy(&ours.body).contains("a=sendonly"));
     let theirs = d.message("INVITE", 2, &tag, "", OFFER);
     d.hear(&theirs);
-    assert_eq!(d.take_sent(), ["INVITE", "100", "491"]);
+    assert_eq!(d.take_sent(), ["INVITE", "491"]);
     d.hear_response(&ours.response(Status::REQUEST_PENDING));
     assert_eq!(d.take_sent(), ["ACK"]);
     assert_eq!(d.agent.resume(d.now, call), Err(CommandError::Busy));

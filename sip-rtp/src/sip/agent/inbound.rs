@@ -69,6 +69,8 @@ impl Agent {
         {
             return self.refuse(now, id, request.response(Status::NOT_ACCEPTABLE_HERE));
         }
+        // It may take the appliance a while to answer: this stops the caller's repetitions.
+        self.transactions.respond(now, id, &request.response(Status::TRYING));
         let tag = self.ids.tag();
         let parties = parties(&request);
         let trunk = self.trunk_of(from);

@@ -212,11 +212,9 @@ impl Agent {
     }
 
     fn answer_malformed(&mut self, bad: &BadRequest, from: Peer) {
-        let to =
-            if from.transport.is_reliable() { from } else { Peer { addr: bad.reply_to(from.addr), ..from } };
         let what: String = bad.lines.iter().map(|(_, value)| value.as_str()).collect();
         let bytes = bad.to_bytes(from.addr, &self.ids.stateless_tag(&what));
-        self.out.push_back(Output::Send { to, bytes });
+        self.out.push_back(Output::Send { to: from, bytes });
     }
 
     /// Carries everything that the parts want done to where it belongs, until nobody wants anything.

@@ -2,27 +2,30 @@
 
 use crate::sip::message::{Ident, Request, Response};
 use crate::sip::method::Method;
+use crate::sip::transport::Transport;
 
-/// The name of a server transaction, for its requests, their repetitions and the ACK.
-pub(super) fn of_request(request: &Request) -> String {
+/// The name of a server transaction, for its requests, their repetitions and the ACK. Beside what the RFC
+/// compares, the Call-ID and the transport belong to it: no repetition changes them, and senders that use one
+/// branch twice (RFC 4475's own messages do) are told apart.
+pub(super) fn of_request(request: &Request, by: Transport) -> String {
     // An ACK to a failure belongs to the INVITE.
     let method = if request.method == Method::Ack { &Method::Invite } else { &request.method };
-    keyed(request, method)
+    keyed(request, method, by)
 }
 
 /// The name of the INVITE transaction that a CANCEL would end.
-pub(super) fn of_cancelled(cancel: &Request) -> String {
-    keyed(cancel, &Method::Invite)
+pub(super) fn of_cancelled(cancel: &Request, by: Transport) -> String {
+    keyed(cancel, &Method::Invite, by)
 }
 
-fn keyed(request: &Request, method: &Method) -> String {
+fn keyed(request: &Request, method: &Method, by: Transport) -> String {
     let Ident { via, from, call_id, cseq, .. } = &request.ident;
     let port = via.port.unwrap_or(0);
     match via.unique_branch() {
-        Some(branch) => format!("{branch}|{}:{port}|{method}", via.host),
+        Some(branch) => format!("{branch}|{}:{port}|{method}|{call_id}|{by}", via.host),
         // RFC 2543 peers. The To tag is left out: an ACK has one where its INVITE had none.
         None => format!(
-            "{}|{}|{call_id}|{}|{}:{port}|{}|{method}",
+            "{}|{}|{call_id}|{}|{}:{port}|{}|{method}|{by}",
             request.uri,
             from.tag().unwrap_or(""),
             cseq.number,

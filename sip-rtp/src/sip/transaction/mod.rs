@@ -60,7 +60,8 @@ pub enum Output {
         /// What.
         bytes: Vec<u8>,
     },
-    /// A request to be answered by [`Transactions::respond`].
+    /// A request to be answered by [`Transactions::respond`]; an INVITE within 200 ms, if only with 100 (RFC 3261
+    /// 17.2.1).
     Request {
         /// Its transaction.
         id: ServerId,

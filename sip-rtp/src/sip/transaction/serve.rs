@@ -33,7 +33,7 @@ impl Transactions {
 
     pub(super) fn on_request(&mut self, now: Moment, mut request: Request, from: Peer) {
         request.ident.via.mark_received(from.addr);
-        let key = key::of_request(&request);
+        let key = key::of_request(&request, from.transport);
         if let Some(id) = self.server_keys.get(&key).copied() {
             if request.method == Method::Ack {
                 return self.on_ack(now, id, request, from);
@@ -59,12 +59,8 @@ impl Transactions {
             self.counters.merged += 1;
             self.respond(now, id, &request.response(Status::LOOP_DETECTED).with_to_tag("merged"));
         } else if cancels {
-            self.on_cancel(now, id, &request);
+            self.on_cancel(now, id, &request, from);
         } else {
-            if request.method == Method::Invite {
-                // At once: it stops the caller's repetitions whatever the user takes its time for.
-                self.respond(now, id, &request.response(Status::TRYING));
-            }
             self.out.push_back(Output::Request { id, request, from });
         }
     }
@@ -85,8 +81,8 @@ impl Transactions {
         id
     }
 
-    pub(super) fn on_cancel(&mut self, now: Moment, id: ServerId, cancel: &Request) {
-        let invite = self.server_keys.get(&key::of_cancelled(cancel)).copied();
+    pub(super) fn on_cancel(&mut self, now: Moment, id: ServerId, cancel: &Request, from: Peer) {
+        let invite = self.server_keys.get(&key::of_cancelled(cancel, from.transport)).copied();
         let Some(invite) = invite else {
             self.respond(now, id, &cancel.response(Status::NO_SUCH_CALL).with_to_tag("none"));
             return;
