@@ -7,7 +7,7 @@ use offhook_sip_rtp::media::{
     packet::{PacketHeader, PacketView},
     sender::{Outgoing, RtpSender, SendFormat},
     srtp::{MOST_OVERHEAD, MasterKey, SrtpReceiver, SrtpSender, Suite},
-    stream::{GateConfig, Kind, PayloadMap, Reach, ReceiveGate},
+    stream::{GateConfig, Kind, PayloadMap, Reach, ReceiveGate, RtcpRoute},
 };
 use offhook_units::{Codec, Frames, Moment, PayloadType, RtpTime, SampleRate, SeqNo, Ssrc};
 use std::{hint::black_box, net::SocketAddr, time::Instant};
@@ -46,6 +46,8 @@ fn gate(peer: SocketAddr) -> ReceiveGate {
     ReceiveGate::new(GateConfig {
         reach: Reach::Anywhere,
         expected: Some(peer),
+        rtcp: RtcpRoute::Multiplexed,
+        symmetric: true,
         payloads: PayloadMap::default().with(PayloadType::PCMU, Kind::Voice(Codec::Pcmu)),
         local_ssrc: Ssrc(1),
         srtp: None,

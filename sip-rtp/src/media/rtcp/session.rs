@@ -83,8 +83,14 @@ pub struct RtcpCounters {
 /// How a leg is doing, for metrics, the call's page and the record of the call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LocalFigures {
+    /// Packets sent with the present SSRC.
+    pub sent: u32,
+    /// Payload bytes sent with it.
+    pub sent_bytes: u32,
     /// Packets received from the present source.
     pub received: u64,
+    /// Payload bytes received from it.
+    pub received_bytes: u64,
     /// Packets that it lost; negative when more came double.
     pub lost: i64,
     /// Inter-arrival jitter (RFC 3550 A.8).
@@ -231,7 +237,10 @@ impl RtcpSession {
     pub fn figures(&self) -> Option<LocalFigures> {
         let remote = self.remote.as_ref()?;
         Some(LocalFigures {
+            sent: self.sent.packets,
+            sent_bytes: self.sent.bytes,
             received: remote.stats.received(),
+            received_bytes: remote.stats.bytes(),
             lost: remote.stats.lost(),
             jitter: self.config.clock.span_of(i64::from(remote.stats.jitter())),
             round_trip: self.round_trip,

@@ -29,6 +29,7 @@ pub struct SourceStats {
     /// The number that would prove a restart.
     suspect: Option<SeqNo>,
     received: u64,
+    bytes: u64,
     expected_prior: u64,
     received_prior: u64,
     /// Arrival minus timestamp of the last timed packet, in RTP units.
@@ -48,6 +49,7 @@ impl SourceStats {
             highest: first,
             suspect: None,
             received: 0,
+            bytes: 0,
             expected_prior: 0,
             received_prior: 0,
             transit: None,
@@ -61,6 +63,7 @@ impl SourceStats {
         let arrival = self.place(packet.seq);
         if arrival != Arrival::Astray {
             self.received += 1;
+            self.bytes += packet.payload.len() as u64;
             if timed {
                 self.measure_jitter(at, packet.time);
             }
@@ -117,6 +120,11 @@ impl SourceStats {
     /// Packets received.
     pub const fn received(&self) -> u64 {
         self.received
+    }
+
+    /// Payload bytes received.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Packets that the sequence numbers promised.

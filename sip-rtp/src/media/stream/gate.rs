@@ -20,6 +20,11 @@ pub struct GateConfig {
     pub reach: Reach,
     /// The address in the peer's SDP; `None` while there is none that can be sent to.
     pub expected: Option<SocketAddr>,
+    /// Where it wants RTCP, as far as SDP says (RFC 3605), or that RTCP shares the port of RTP (RFC 5761).
+    pub rtcp: RtcpRoute,
+    /// Send to where the peer sends from (RFC 4961), not to where its SDP says: right for nearly all, and
+    /// needed behind NAT.
+    pub symmetric: bool,
     /// The negotiated payload types.
     pub payloads: PayloadMap,
     /// The SSRC that we send with.
@@ -28,6 +33,17 @@ pub struct GateConfig {
     pub srtp: Option<SrtpReceiver>,
     /// Longest payload that is taken, in bytes: what a packet slot further on holds.
     pub most_payload: usize,
+}
+
+/// Where RTCP goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RtcpRoute {
+    /// With RTP.
+    Multiplexed,
+    /// To the port above RTP's.
+    NextPort,
+    /// To an address of its own.
+    At(SocketAddr),
 }
 
 /// A packet of the call.
@@ -141,6 +157,10 @@ pub enum GateEvent {
 #[derive(Debug)]
 pub struct ReceiveGate {
     latch: Latch,
+    symmetric: bool,
+    rtcp: RtcpRoute,
+    /// Whence the peer's RTCP came last.
+    rtcp_from: Option<SocketAddr>,
     payloads: PayloadMap,
     sources: Sources,
     srtp: Option<SrtpReceiver>,
@@ -166,6 +186,9 @@ impl ReceiveGate {
     pub fn new(config: GateConfig) -> Self {
         Self {
             latch: Latch::new(config.reach, config.expected),
+            symmetric: config.symmetric,
+            rtcp: config.rtcp,
+            rtcp_from: None,
             payloads: config.payloads,
             sources: Sources::default(),
             srtp: config.srtp,
@@ -182,11 +205,15 @@ impl ReceiveGate {
     pub fn renegotiate(
         &mut self,
         expected: Option<SocketAddr>,
+        rtcp: RtcpRoute,
         payloads: PayloadMap,
         srtp: Option<SrtpReceiver>,
     ) {
         self.latch.renegotiate(expected);
         self.payloads = payloads;
+        if self.rtcp != rtcp {
+            (self.rtcp, self.rtcp_from) = (rtcp, None);
+        }
         if srtp.is_some() {
             self.srtp = srtp;
         }
@@ -199,7 +226,21 @@ impl ReceiveGate {
 
     /// Where to send RTP to; `None` while nothing is known.
     pub fn remote(&self) -> Option<SocketAddr> {
-        self.latch.remote()
+        if self.symmetric { self.latch.remote() } else { self.latch.expected() }
+    }
+
+    /// Where to send RTCP to; `None` while nothing is known.
+    pub fn rtcp_remote(&self) -> Option<SocketAddr> {
+        let learnt = self.rtcp_from.filter(|from| self.symmetric && self.latch.knows_host(*from));
+        match self.rtcp {
+            RtcpRoute::Multiplexed => self.remote(),
+            RtcpRoute::At(address) => learnt.or(Some(address)),
+            RtcpRoute::NextPort => learnt.or_else(|| {
+                let mut address = self.remote()?;
+                address.set_port(address.port().checked_add(1)?);
+                Some(address)
+            }),
+        }
     }
 
     /// What was taken and dropped so far.
@@ -232,7 +273,10 @@ impl ReceiveGate {
     pub fn admit_rtcp<'a>(&mut self, from: SocketAddr, datagram: &'a mut [u8]) -> Result<&'a [u8], Dropped> {
         let admitted = self.judge_rtcp(from, datagram);
         match &admitted {
-            Ok(_) => self.counters.admitted_rtcp += 1,
+            Ok(_) => {
+                self.counters.admitted_rtcp += 1;
+                self.rtcp_from = Some(from);
+            }
             Err(reason) => self.counters.count(*reason),
         }
         admitted
@@ -282,7 +326,7 @@ impl ReceiveGate {
         match self.latch.judge(now, from, &packet, proven) {
             Verdict::Ours => {}
             Verdict::Latched => {
-                self.new_remote = Some(from);
+                self.new_remote = self.symmetric.then_some(from);
                 self.sources.move_to(packet.ssrc);
             }
             Verdict::Foreign => return Err(Dropped::Address),

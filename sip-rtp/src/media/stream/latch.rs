@@ -89,6 +89,11 @@ impl Latch {
         Self { reach, expected, hold: None, candidates: Vec::new() }
     }
 
+    /// What the peer's SDP says.
+    pub(super) const fn expected(&self) -> Option<SocketAddr> {
+        self.expected
+    }
+
     /// Where to send to: whence the peer sends, or what its SDP says until then.
     pub(super) fn remote(&self) -> Option<SocketAddr> {
         self.hold.map(|hold| hold.from).or(self.expected)

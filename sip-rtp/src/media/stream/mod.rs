@@ -11,7 +11,7 @@ mod payloads;
 mod sources;
 mod watch;
 
-pub use gate::{DropCounters, Dropped, GateConfig, GateEvent, Incoming, ReceiveGate};
+pub use gate::{DropCounters, Dropped, GateConfig, GateEvent, Incoming, ReceiveGate, RtcpRoute};
 pub use latch::Reach;
 pub use payloads::{Kind, PayloadMap};
 pub use watch::{MediaWatch, Patience, Silence};

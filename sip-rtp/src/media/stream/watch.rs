@@ -43,6 +43,8 @@ pub struct MediaWatch {
     /// Since when media is due: the last packet of any kind, or the last change of direction.
     since: Moment,
     last: Option<Kind>,
+    /// RTCP came after the last packet.
+    reported: bool,
     expecting: bool,
     told_nothing: bool,
     told_stopped: bool,
@@ -51,17 +53,29 @@ pub struct MediaWatch {
 impl MediaWatch {
     /// Watches from `now` on, with media expected.
     pub const fn new(now: Moment, patience: Patience) -> Self {
-        Self { patience, since: now, last: None, expecting: true, told_nothing: false, told_stopped: false }
+        Self {
+            patience,
+            since: now,
+            last: None,
+            reported: false,
+            expecting: true,
+            told_nothing: false,
+            told_stopped: false,
+        }
     }
 
     /// An admitted packet came.
     pub fn heard(&mut self, now: Moment, kind: Kind) {
-        (self.since, self.last, self.told_stopped) = (now, Some(kind), false);
+        (self.since, self.last) = (now, Some(kind));
+        (self.reported, self.told_stopped) = (false, false);
     }
 
-    /// RTCP came: the peer lives, whether it speaks or not.
+    /// RTCP came: the peer lives, whether it speaks or not. Silence is then taken for a pause, but not for ever:
+    /// a stream can die alone.
     pub fn heard_report(&mut self, now: Moment) {
-        if self.last.is_some() || !self.expecting {
+        if self.expecting {
+            self.reported = self.last.is_some();
+        } else {
             (self.since, self.told_stopped) = (now, false);
         }
     }
@@ -82,6 +96,7 @@ impl MediaWatch {
         let patience = match (self.expecting, self.last) {
             (false, _) => self.patience.held?,
             (true, None) if !self.told_nothing => self.patience.first,
+            (true, Some(_)) if self.reported => self.patience.noise.max(self.patience.voice),
             (true, Some(Kind::ComfortNoise)) => self.patience.noise,
             (true, _) => self.patience.voice,
         };
@@ -155,12 +170,17 @@ mod tests {
     }
 
     #[test]
-    fn comfort_noise_and_reports_prolong_the_patience() {
+    fn comfort_noise_and_reports_prolong_the_patience_but_not_without_end() {
         let mut watch = watch();
         watch.heard(at(10), Kind::ComfortNoise);
         assert_eq!(watch.poll_timeout(), Some(at(130)));
-        watch.heard_report(at(125));
-        assert_eq!(watch.poll_timeout(), Some(at(245)));
+        watch.heard(at(20), VOICE);
+        assert_eq!(watch.poll_timeout(), Some(at(50)));
+        for seconds in (25..140).step_by(5) {
+            watch.heard_report(at(seconds));
+            assert_eq!(watch.handle_timeout(at(seconds)), None);
+        }
+        assert_eq!(watch.handle_timeout(at(140)), Some(Silence::Stopped));
     }
 
     #[test]

@@ -7,6 +7,8 @@ fn gate() -> ReceiveGate {
     ReceiveGate::new(GateConfig {
         reach: Reach::Host,
         expected: Some(peer()),
+        rtcp: RtcpRoute::NextPort,
+        symmetric: true,
         payloads: PayloadMap::default()
             .with(PayloadType::PCMU, Kind::Voice(Codec::Pcmu))
             .with(PayloadType::COMFORT_NOISE, Kind::ComfortNoise)
@@ -116,7 +118,7 @@ fn a_new_address_brings_its_source_along_without_a_wait() {
     let mut gate = gate();
     assert_eq!(send(&mut gate, 0, 1, 1, b"x").map(|(_, new)| new), Ok(true));
     let moved = "192.0.2.8:4000".parse().unwrap();
-    gate.renegotiate(Some(moved), gate.payloads.clone(), None);
+    gate.renegotiate(Some(moved), RtcpRoute::Multiplexed, gate.payloads.clone(), None);
     let mut packet = [0x80, 0, 9, 9, 0, 0, 0, 0, 0, 0, 0, 2, b'x'];
     let incoming = gate.admit(Moment::from_millis(20), moved, &mut packet).unwrap();
     assert!(incoming.new_source);
@@ -144,4 +146,33 @@ fn rtcp_is_taken_from_the_peers_host_only() {
     assert_eq!(gate.admit_rtcp(stranger, &mut report), Err(Dropped::Address));
     assert_eq!(gate.admit_rtcp(rtcp_port, &mut [0x80, 0, 0, 1]), Err(Dropped::NotRtp));
     assert_eq!(gate.counters().admitted_rtcp, 1);
+}
+
+#[test]
+fn rtcp_goes_where_sdp_says_until_the_peer_sends_some() {
+    let mut gate = gate();
+    let address = |text: &str| Some(text.parse::<SocketAddr>().unwrap());
+    assert_eq!(gate.rtcp_remote(), address("192.0.2.1:4001"));
+    let mut report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+    gate.admit_rtcp("192.0.2.1:5999".parse().unwrap(), &mut report).unwrap();
+    assert_eq!(gate.rtcp_remote(), address("192.0.2.1:5999"));
+    let payloads = gate.payloads.clone();
+    let own: SocketAddr = "192.0.2.1:7000".parse().unwrap();
+    gate.renegotiate(Some(peer()), RtcpRoute::At(own), payloads.clone(), None);
+    assert_eq!(gate.rtcp_remote(), Some(own));
+    gate.renegotiate(Some(peer()), RtcpRoute::Multiplexed, payloads, None);
+    assert_eq!(gate.rtcp_remote(), Some(peer()));
+}
+
+#[test]
+fn an_asymmetric_peer_is_heard_from_one_port_and_sent_to_at_another() {
+    let mut gate = ReceiveGate { symmetric: false, ..gate() };
+    let other_port = "192.0.2.1:9000".parse().unwrap();
+    let mut admitted = 0;
+    for seq in 0..10 {
+        let mut packet = [0x80, 0, 0, seq, 0, 0, 0, 0, 0, 0, 0, 2, b'x'];
+        let now = Moment::from_millis(u64::from(seq) * 20);
+        admitted += u32::from(gate.admit(now, other_port, &mut packet).is_ok());
+    }
+    assert_eq!((admitted, gate.remote(), gate.poll_event()), (8, Some(peer()), None));
 }
