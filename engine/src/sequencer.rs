@@ -108,9 +108,10 @@ impl Sequencer {
                 _ if self.odd == Some(packet.seq) => Ok(self.restart(&mut stream, packet, duration)),
                 _ => Err(Misfit::OnProbation),
             }
-        } else if self.left.is_some_and(|(ssrc, when)| {
-            ssrc == packet.ssrc && packet.arrival.since(when) < STRAGGLERS
-        }) {
+        } else if self
+            .left
+            .is_some_and(|(ssrc, when)| ssrc == packet.ssrc && packet.arrival.since(when) < STRAGGLERS)
+        {
             Err(Misfit::Straggler)
         } else {
             self.left = Some((stream.ssrc, packet.arrival));

@@ -52,6 +52,8 @@ pub struct Stats {
     pub hurried_frames: u64,
     /// Changes of speed that speech or a pause went through.
     pub warps: u64,
+    /// Audio that waits, decoded or not: never above the configured maximum but by a single packet.
+    pub held: Span,
     /// Delay of what is played, packet included, against the fastest packet of late.
     pub delay: Span,
     /// What the line asks for.

@@ -52,10 +52,6 @@ impl PacketStore {
         Self { entries: Vec::new(), free, bytes: vec![0; slot_bytes * SLOTS].into_boxed_slice(), slot_bytes }
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// Keeps a packet at its place. A number that is already here does not come: the sequencer sees to it.
     pub(crate) fn insert(
         &mut self,
@@ -87,11 +83,6 @@ impl PacketStore {
     /// The packet to be played next.
     pub(crate) fn first(&self) -> Option<&Entry> {
         self.entries.first()
-    }
-
-    /// The packet behind it.
-    pub(crate) fn second(&self) -> Option<&Entry> {
-        self.entries.get(1)
     }
 
     /// The newest packet.

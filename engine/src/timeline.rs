@@ -25,18 +25,9 @@ impl Timeline {
         Self { samples, keep: history, played: history, end: history }
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.samples)
-    }
-
     /// Frames that wait to be played.
     pub(crate) fn pending(&self) -> usize {
         self.end - self.played
-    }
-
-    /// All that came before the end, oldest first: history and pending together.
-    pub(crate) fn past(&self) -> &[i16] {
-        self.samples.get(self.end.saturating_sub(self.keep)..self.end).unwrap_or(&[])
     }
 
     /// History and pending apart.

@@ -2,7 +2,8 @@
 //!
 //! What the network does to the stream, learnt from exact arrival times (J2), and the delay that suits it.
 //!
-//! A packet's *transit* is its arrival minus its media time: the network's delay plus an unknown constant.
+//! A packet's *transit* is its arrival minus the media time of its end (it could not be sent before): the
+//! network's delay plus an unknown constant, the same for packets of any length.
 //! The least transit of late is the *floor*; all else is measured from there. The floor follows a step of
 //! the network and the drift of the sender's clock by itself.
 
@@ -30,8 +31,8 @@ const FORESIGHT_MS: f32 = 600.0;
 pub struct Arrival {
     /// When it came.
     pub at: Moment,
-    /// Its first sample on the media axis, as a length from the axis' origin.
-    pub media: Span,
+    /// Its end on the media axis, as a length from the axis' origin.
+    pub media_end: Span,
     /// How long it lasts.
     pub duration: Span,
     /// Packets sent before it that have not come.
@@ -71,7 +72,7 @@ impl Network {
 
     /// A packet came.
     pub fn heard(&mut self, arrival: &Arrival) {
-        let transit = arrival.at.as_micros() as i64 - arrival.media.as_micros();
+        let transit = arrival.at.as_micros() as i64 - arrival.media_end.as_micros();
         let origin = *self.origin.get_or_insert(transit);
         let transit_ms = (transit - origin) as f32 / 1000.0;
         if arrival.restarted {

@@ -35,6 +35,8 @@ pub struct Tariff {
     pub skip_ms: f32,
     /// Packets in the memory, roughly.
     pub memory: f32,
+    /// Packets in the memory of losses.
+    pub loss_memory: f32,
     /// A new wait must be cheaper by this much.
     pub dead_band: f32,
 }
@@ -49,6 +51,7 @@ impl Default for Tariff {
             hold_ms: 1000.0,
             skip_ms: 20.0,
             memory: 600.0,
+            loss_memory: 2500.0,
             dead_band: 1.0,
         }
     }
@@ -64,6 +67,8 @@ pub(super) struct PriceList {
     /// Since it paused for one.
     flow_ms: [f32; WAITS],
     cost: [f32; WAITS],
+    /// What bridging saved: it is remembered for longer, because losses are rare beside arrivals.
+    saving: [f32; WAITS],
     /// What the last hole cost less for each lost packet: taken back when it turns up after all.
     credit: [f32; WAITS],
     heard: u32,
@@ -87,6 +92,7 @@ impl PriceList {
             calm_ms: [0.0; WAITS],
             flow_ms: [0.0; WAITS],
             cost,
+            saving: [0.0; WAITS],
             credit: [0.0; WAITS],
             heard: 0,
             tariff,
@@ -112,13 +118,14 @@ impl PriceList {
         let skip_ms = if arrival.late { f32::MAX } else { tariff.skip_ms };
         self.weight = (self.weight + 1.0).min(tariff.memory);
         let keep = 1.0 - 1.0 / self.weight;
+        let learn = 1.0 / (self.heard as f32 + 100.0).min(tariff.loss_memory);
         let players = self.wait_ms.iter().zip(&mut self.plays_at_ms);
         let players = players.zip(self.calm_ms.iter_mut().zip(&mut self.flow_ms));
-        let players = players.zip(self.cost.iter_mut().zip(&mut self.credit));
+        let players = players.zip(self.cost.iter_mut().zip(self.saving.iter_mut().zip(&mut self.credit)));
         // The first packets only show where the floor is; until then no player has a delay to give back.
         let settled = self.heard >= SETTLED;
         self.heard = self.heard.saturating_add(1);
-        for (((wait, plays_at), (calm, flow)), (cost, credit)) in players {
+        for (((wait, plays_at), (calm, flow)), (cost, (saving, credit))) in players {
             if !settled {
                 *plays_at = f32::MIN;
             }
@@ -143,20 +150,17 @@ impl PriceList {
             *calm = if missed { 0.0 } else { *calm + passed_ms };
             *flow = if pauses { 0.0 } else { *flow + passed_ms };
             *plays_at = if pauses { at + short_ms.min(REACH_MS) } else { at };
-            let price = (at - floor_ms) + price - saved;
+            let price = (at - floor_ms) + price;
+            *saving += (saved - *saving) * learn;
             *cost = *cost * keep + price * (1.0 - keep);
         }
         self.choose();
     }
 
     fn choose(&mut self) {
-        let mut best = 0;
-        for (i, cost) in self.cost.iter().enumerate() {
-            if *cost < self.cost[best] {
-                best = i;
-            }
-        }
-        if self.cost[best] + self.tariff.dead_band < self.cost[self.best] {
+        let price = |i: usize| self.cost[i] - self.saving[i];
+        let best = (1..WAITS).fold(0, |best, i| if price(i) < price(best) { i } else { best });
+        if price(best) + self.tariff.dead_band < price(self.best) {
             self.best = best;
         }
     }

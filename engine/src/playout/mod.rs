@@ -9,11 +9,12 @@
 //!                  (target)                       (conceal, stretch …)
 //! ```
 
+mod decoders;
 mod perform;
 mod speed;
 
 use crate::{
-    codec::{Decoder, Unavailable},
+    codec::Unavailable,
     decide::{self, Mode, Next, Operation, Status},
     network::{Arrival, Network, Tariff},
     packet::{Packet, PacketKind},
@@ -24,6 +25,7 @@ use crate::{
     store::{PacketStore, Stored},
     timeline::Timeline,
 };
+use decoders::Decoders;
 use offhook_units::{Codec, ExtSeq, Moment, SampleRate, Span};
 use speed::Allowance;
 
@@ -51,11 +53,13 @@ pub struct Playout {
     sequencer: Sequencer,
     network: Network,
     store: PacketStore,
-    decoder: Decoder,
+    decoders: Decoders,
     timeline: Timeline,
     concealer: Concealer,
     warper: Warper,
     fresh: Box<[i16]>,
+    /// What the codec recovered of a lost packet from the one after it.
+    rescued: Box<[i16]>,
     extra: Box<[i16]>,
     mode: Mode,
     /// Media time (frames of `rate`) of the first sample behind the timeline's end.
@@ -77,7 +81,8 @@ pub struct Playout {
 }
 
 impl Playout {
-    /// For a call in `codec`. All memory that the call will ever need is made here.
+    /// For a call in `codec`; µ-law and A-law may take turns in it. A call that changes to a codec of another
+    /// rate gets a new `Playout` from whoever negotiated the change. All memory that the call will ever need is made here.
     ///
     /// # Errors
     /// [`Unavailable`] when the codec's library refuses to start.
@@ -101,11 +106,12 @@ impl Playout {
             sequencer: Sequencer::new(codec.rtp_clock()),
             network: Network::new(start, tariff),
             store: PacketStore::new(slot_bytes(codec)),
-            decoder: Decoder::new(codec)?,
+            decoders: Decoders::new(codec)?,
             timeline: Timeline::new(rate.frames_in_ms(HISTORY_MS), rate.frames_in_ms(AHEAD_MS)),
             concealer: Concealer::new(rate),
             warper: Warper::new(rate),
             fresh: vec![0; rate.frames_in_ms(LONGEST_PACKET_MS)].into(),
+            rescued: vec![0; rate.frames_in_ms(LONGEST_PACKET_MS)].into(),
             extra: vec![0; rate.frames_in_ms(20)].into(),
             mode: Mode::Waiting,
             cursor: 0,
@@ -151,8 +157,7 @@ impl Playout {
     pub fn put(&mut self, packet: &Packet<'_>) {
         self.stats.packets += 1;
         let frames = match packet.kind {
-            PacketKind::Voice(codec) if codec != self.codec => None,
-            PacketKind::Voice(_) => self.decoder.frames_in(packet.payload),
+            PacketKind::Voice(codec) => self.decoders.of(codec).and_then(|d| d.frames_in(packet.payload)),
             PacketKind::ComfortNoise | PacketKind::TelephoneEvent => Some(0),
         };
         let Some(frames) = frames.filter(|f| *f <= self.fresh.len()) else {
@@ -170,7 +175,7 @@ impl Playout {
             self.packet_frames = frames as i64;
             self.network.heard(&Arrival {
                 at: packet.arrival,
-                media: self.rate.span_of(media),
+                media_end: self.rate.span_of(media + frames as i64),
                 duration: self.rate.span_of(frames as i64),
                 skipped: place.skipped,
                 late: place.late,
@@ -193,6 +198,7 @@ impl Playout {
         self.stats.ticks += 1;
         let tick = out.len();
         self.trim();
+        self.stats.held = self.rate.span_of(self.held() + self.timeline.pending() as i64);
         // Each turn adds a frame at the least or ends in `play`'s silence; the bound is for the proof.
         for _ in 0..64 {
             if self.timeline.pending() >= tick {
@@ -272,10 +278,12 @@ impl Playout {
         (short * i64::from(self.rate.hz()) / 1_000_000) as usize
     }
 
-    /// The transit to play at, within what the settings allow.
+    /// Arrival to beginning: the transit to play at, within what the settings allow.
     fn wanted(&self) -> Option<Span> {
         let packet = self.rate.span_of(self.packet_frames);
-        self.network.wanted(self.settings.min_delay - packet, self.settings.max_delay - packet)
+        let wanted =
+            self.network.wanted(self.settings.min_delay - packet, self.settings.max_delay - packet)?;
+        Some(wanted + packet)
     }
 
     /// Whether the place of `seq` was played already.
@@ -283,14 +291,19 @@ impl Playout {
         self.last_seq.is_some_and(|last| seq <= last)
     }
 
+    /// Frames in the store, from the first packet's beginning to the last one's end.
+    fn held(&self) -> i64 {
+        match (self.store.first(), self.store.last()) {
+            (Some(first), Some(last)) => last.media + last.duration - first.media,
+            _ => 0,
+        }
+    }
+
     /// The hard cap: the oldest packets go when more than `max_delay` is held.
     fn trim(&mut self) {
         let most = self.settings.max_delay.as_micros() * i64::from(self.rate.hz()) / 1_000_000;
-        while let (Some(first), Some(last)) = (self.store.first(), self.store.last()) {
-            let held = last.media + last.duration - first.media;
-            if held + self.timeline.pending() as i64 <= most || self.store.len() < 2 {
-                return;
-            }
+        while self.held() + self.timeline.pending() as i64 > most && self.store.len() > 1 {
+            let Some(first) = self.store.first() else { return };
             let seq = first.seq;
             self.store.drop_first();
             self.stats.overrun += 1;

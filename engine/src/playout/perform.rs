@@ -15,14 +15,15 @@ impl Playout {
         }
         self.last_seq = Some(entry.seq);
         let payload = self.store.payload(&entry);
-        let frames = match self.decoder.decode(payload, &mut self.fresh) {
-            Ok(frames) => frames,
-            Err(_) => {
+        let PacketKind::Voice(codec) = entry.kind else { return None };
+        let decoded = self.decoders.of_mut(codec).map(|d| d.decode(payload, &mut self.fresh));
+        let frames = match decoded {
+            Some(Ok(frames)) => frames,
+            _ => {
                 self.stats.undecodable += 1;
                 return None;
             }
         };
-        self.stats.voice_frames += frames as u64;
         Some((entry, frames))
     }
 
@@ -35,6 +36,7 @@ impl Playout {
             self.concealer.listen(from);
         }
         self.timeline.commit(frames);
+        self.stats.voice_frames += frames as u64;
         self.cursor = entry.media + frames as i64;
         self.mode = Mode::Voice;
     }
@@ -45,15 +47,32 @@ impl Playout {
         }
     }
 
-    /// Fills the hole before the first packet from both sides, then plays it.
+    /// Fills the hole before the first packet from both sides, then plays it. Where that packet carries a copy
+    /// of the one before it (Opus FEC), only the hole before the copy is left to be guessed.
     pub(super) fn bridge(&mut self, hole: usize) {
+        let copied = self.rescue(hole);
         let Some((entry, frames)) = self.decode_first() else { return };
         let (past, gap) = self.timeline.grow(hole);
         let filled = gap.len();
-        self.concealer.bridge(past, gap, self.fresh.get(..frames).unwrap_or(&[]));
+        let (guessed, rescued) = gap.split_at_mut(filled.saturating_sub(copied));
+        let copy = self.rescued.get(..rescued.len()).unwrap_or(&[]);
+        rescued.copy_from_slice(copy);
+        let future = if copied > 0 { copy } else { self.fresh.get(..frames).unwrap_or(&[]) };
+        self.concealer.bridge(past, guessed, future);
+        self.stats.bridged_frames += guessed.len() as u64;
+        self.stats.recovered_frames += rescued.len() as u64;
         self.timeline.commit(filled);
-        self.stats.bridged_frames += filled as u64;
         self.append(&entry, frames);
+    }
+
+    /// Decodes the copy of a lost packet that the first one in the store carries; frames that it gave.
+    fn rescue(&mut self, hole: usize) -> usize {
+        let Some(first) = self.store.first() else { return 0 };
+        let PacketKind::Voice(codec) = first.kind else { return 0 };
+        let wanted = hole.min(first.duration.unsigned_abs() as usize).min(self.rescued.len());
+        let payload = self.store.payload(first);
+        let Some(room) = self.rescued.get_mut(..wanted) else { return 0 };
+        self.decoders.of_mut(codec).and_then(|d| d.recover(payload, room)).unwrap_or(0).min(wanted)
     }
 
     /// Leads from the guess over into the first packet. Where that packet is overdue it is either played in
@@ -64,7 +83,7 @@ impl Playout {
         let floor = self.network.floor().unwrap_or_default();
         let transit = Span::from_micros(now.as_micros() as i64)
             + self.rate.span_of(self.timeline.pending() as i64 - first.media);
-        let over = transit - floor + self.rate.span_of(self.packet_frames) - self.settings.max_delay;
+        let over = transit - floor - self.settings.max_delay;
         let mut skip = (over.as_micros().max(0) * i64::from(self.rate.hz()) / 1_000_000).min(overdue.max(0));
         if overdue > 0 {
             if self.waits_for(now, overdue) {
@@ -112,7 +131,12 @@ impl Playout {
     pub(super) fn extrapolate(&mut self, frames: usize) {
         let (past, to) = self.timeline.grow(frames);
         let frames = to.len();
-        self.concealer.extrapolate(past, to);
+        // A codec with a memory of its own knows better how its voice goes on.
+        let own = self.decoders.of_mut(self.codec).and_then(|d| d.conceal(to)).unwrap_or(0);
+        let (_, rest) = to.split_at_mut(own.min(frames));
+        if !rest.is_empty() {
+            self.concealer.extrapolate(past, rest);
+        }
         self.timeline.commit(frames);
         self.cursor += frames as i64;
         self.stats.extrapolated_frames += frames as u64;

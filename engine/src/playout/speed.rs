@@ -70,7 +70,6 @@ impl Playout {
     fn level(&mut self, now: Moment) -> Option<Level> {
         let wanted = self.wanted()?.as_micros();
         let floor = self.network.floor()?;
-        let packet = self.rate.span_of(self.packet_frames);
         let at_tick = now.as_micros() as i64 - self.rate.span_of(self.cursor).as_micros();
         let plays = at_tick + self.rate.span_of(self.timeline.pending() as i64).as_micros();
         // The lowest grid point that is not below what is wanted.
@@ -84,10 +83,11 @@ impl Playout {
             }
         }
         self.goal = Some(Span::from_micros(goal));
-        let level = Span::from_micros(plays) - floor + packet;
-        let target = Span::from_micros(goal) - floor + packet;
+        let level = Span::from_micros(plays) - floor;
+        let target = Span::from_micros(goal) - floor;
         self.stats.delay = level;
         self.stats.target = target;
+        self.stats.drift = self.network.drift();
         let excess = (plays - goal) * i64::from(self.rate.hz()) / 1_000_000;
         let fill = i64::from(BALANCED_PERCENT) * level.as_micros().max(0) / target.as_micros().max(1_000);
         if excess <= 0 || self.excess_since.is_none() {

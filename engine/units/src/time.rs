@@ -42,7 +42,7 @@ impl Add<Span> for Moment {
 impl Sub<Span> for Moment {
     type Output = Self;
     fn sub(self, length: Span) -> Self {
-        self + Span(length.0.saturating_neg())
+        Self(self.0.saturating_add_signed(length.0.saturating_neg()))
     }
 }
 
