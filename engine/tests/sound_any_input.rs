@@ -25,7 +25,9 @@ fn sound() -> impl Strategy<Value = Vec<i16>> {
             (0..n).map(|i| if i / period % 2 == 0 { i16::MAX } else { i16::MIN }).collect()
         }),
         (2u32..400, 0usize..3_000, any::<i16>()).prop_map(|(period, n, top)| {
-            (0..n).map(|i| (f32::from(top) * (i as f32 * 6.283 / period as f32).sin()) as i16).collect()
+            (0..n)
+                .map(|i| (f32::from(top) * (i as f32 * std::f32::consts::TAU / period as f32).sin()) as i16)
+                .collect()
         }),
     ]
 }

@@ -11,6 +11,10 @@ use super::{
 const VOICED: f32 = 0.2;
 /// Periods of the two sides that can be one gliding voice.
 const KIN: std::ops::Range<f32> = 0.7..1.43;
+/// Waveforms less alike than this do not meet: they are different sounds.
+const ALIKE: f32 = 0.5;
+/// What a bend of the pitch costs beside likeness: a tenth off the natural course weighs 0.02.
+const STRAIN: f32 = 2.0;
 /// Points a period in which the phase is sought.
 const POINTS: usize = 64;
 
@@ -18,9 +22,8 @@ const POINTS: usize = 64;
 /// that of the other, and bends as little as makes both waveforms coincide.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Course {
-    /// Likeness of the two sides when they run together, 0 when they do not.
-    pub(super) alike: f32,
-    together: bool,
+    /// Likeness of the two sides where they run together in phase.
+    pub(super) alike: Option<f32>,
     from: f32,
     fore_period: f32,
     aft_period: f32,
@@ -34,8 +37,7 @@ impl Course {
     /// Over `length` samples between `fore` (which may be under way) and `aft` (which looks backwards in time).
     pub(super) fn between(fore: &Guess, aft: &Guess, length: usize) -> Self {
         let mut course = Self {
-            alike: 0.0,
-            together: false,
+            alike: None,
             from: fore.phase / fore.period,
             fore_period: fore.period,
             aft_period: aft.period,
@@ -67,15 +69,17 @@ impl Course {
             let part = -(shift as f32) / POINTS as f32;
             let turns = part + (natural - part).round();
             let strain = (turns - natural) / natural.max(0.5);
-            let score = alike - strain * strain;
+            let score = alike - STRAIN * strain * strain;
             if score > best.0 {
                 best = (score, turns - natural, alike);
             }
         }
-        self.together = true;
-        self.bend = best.1;
-        self.total = self.turns(self.last);
-        self.alike = best.2.clamp(0.0, 1.0) * fore.voiced.min(aft.voiced);
+        let (_, bend, alike) = best;
+        if alike >= ALIKE {
+            self.bend = bend;
+            self.total = self.turns(self.last);
+            self.alike = Some(alike.min(1.0) * fore.voiced.min(aft.voiced));
+        }
     }
 
     /// Periods passed at sample `t` of the gap.
@@ -87,7 +91,7 @@ impl Course {
 
     /// The sample of `fore` at `t`.
     pub(super) fn forward(&self, fore: &mut Guess, t: usize) -> f32 {
-        if self.together {
+        if self.alike.is_some() {
             fore.at((self.from + self.turns(t as f32)) * self.fore_period)
         } else {
             fore.next()
@@ -96,7 +100,7 @@ impl Course {
 
     /// The sample of `aft` at `t`; `t` goes from the last sample of the gap to the first.
     pub(super) fn backward(&self, aft: &mut Guess, t: usize) -> f32 {
-        if self.together {
+        if self.alike.is_some() {
             aft.at((self.total - self.turns(t as f32)).max(0.0) * self.aft_period)
         } else {
             aft.next()

@@ -21,8 +21,13 @@ const BRIDGE_MS: u32 = 80;
 const FADE_FROM_MS: u32 = 50;
 /// Here it is nothing else, ms.
 const FADE_TO_MS: u32 = 200;
-/// Cross-fade into audio that comes back, ms.
-const REJOIN_MS: u32 = 6;
+/// Longest cross-fade into audio that comes back, ms: for a guess that was right.
+const REJOIN_MS: u32 = 12;
+/// Share of it that remains for a guess that was wrong.
+const REJOIN_LEAST: f32 = 0.3;
+/// What the cross-fade of a bridge takes two unrelated sides for (see [`gains`]): a little less loud than equal
+/// power, for what is guessed wrong is better guessed softly.
+const STRANGERS: f32 = 0.5;
 /// A guess that is cut short by comfort noise is gone after this, ms.
 const HUSH_MS: u32 = 10;
 
@@ -128,8 +133,9 @@ impl Concealer {
         for (e, &g) in extra.iter_mut().zip(&self.guessed[..lag]) {
             *e = to_i16(g);
         }
-        for (i, (f, &g)) in fresh.iter_mut().zip(&self.guessed[lag..lag + overlap]).enumerate() {
-            let (old, new) = gains((i as f32 + 0.5) / overlap as f32, alike);
+        let fade = (overlap as f32 * (REJOIN_LEAST + alike).clamp(REJOIN_LEAST, 1.0)) as usize;
+        for (i, (f, &g)) in fresh.iter_mut().zip(&self.guessed[lag..lag + fade]).enumerate() {
+            let (old, new) = gains((i as f32 + 0.5) / fade as f32, alike);
             *f = to_i16(old * g + new * f32::from(*f));
         }
         self.playing = Playing::Real;
@@ -205,6 +211,7 @@ impl Concealer {
     fn meet(&mut self, gap: &mut [i16]) {
         let n = gap.len();
         let course = Course::between(&self.fore, &self.aft, n);
+        let alike = course.alike.unwrap_or(STRANGERS);
         for t in (0..n).rev() {
             self.guessed[t] = course.backward(&mut self.aft, t);
         }
@@ -215,7 +222,7 @@ impl Concealer {
             if left < 1.0 {
                 fore = left * fore + low * self.background.next();
             }
-            let (old, new) = gains((t as f32 + 0.5) / n as f32, course.alike);
+            let (old, new) = gains((t as f32 + 0.5) / n as f32, alike);
             *g = to_i16(old * fore + new * self.guessed[t]);
         }
     }
