@@ -1,50 +1,13 @@
 //! SRTP keys in SDP: `a=crypto` (SDES, RFC 4568; suites of RFC 4568 6.2 and RFC 6188 3).
 
 use super::base64;
+use crate::media::srtp::Suite;
 use offhook_units::Pii;
 use std::fmt;
 
-/// A cipher and an authentication tag for SRTP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Suite {
-    /// `AES_CM_128_HMAC_SHA1_80`.
-    Aes128Sha1Tag80,
-    /// `AES_CM_128_HMAC_SHA1_32`.
-    Aes128Sha1Tag32,
-    /// `AES_256_CM_HMAC_SHA1_80`.
-    Aes256Sha1Tag80,
-    /// `AES_256_CM_HMAC_SHA1_32`.
-    Aes256Sha1Tag32,
-}
-
-impl Suite {
-    /// All, in the order in which they are offered: the one that everybody has first.
-    pub const ALL: [Self; 4] =
-        [Self::Aes128Sha1Tag80, Self::Aes256Sha1Tag80, Self::Aes128Sha1Tag32, Self::Aes256Sha1Tag32];
-
-    /// Its name in SDP.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Aes128Sha1Tag80 => "AES_CM_128_HMAC_SHA1_80",
-            Self::Aes128Sha1Tag32 => "AES_CM_128_HMAC_SHA1_32",
-            Self::Aes256Sha1Tag80 => "AES_256_CM_HMAC_SHA1_80",
-            Self::Aes256Sha1Tag32 => "AES_256_CM_HMAC_SHA1_32",
-        }
-    }
-
-    /// Bytes of master key and master salt together.
-    pub const fn key_len(self) -> usize {
-        match self {
-            Self::Aes128Sha1Tag80 | Self::Aes128Sha1Tag32 => 16 + 14,
-            Self::Aes256Sha1Tag80 | Self::Aes256Sha1Tag32 => 32 + 14,
-        }
-    }
-
-    /// The suite called `name`; also by the order of words that some phones use for the longer key.
-    pub fn from_name(name: &str) -> Option<Self> {
-        let name = name.to_ascii_uppercase().replace("AES_CM_256", "AES_256_CM");
-        Self::ALL.into_iter().find(|suite| suite.name() == name)
-    }
+/// The suite called `name`; also by the order of words that some phones use for the longer key.
+fn suite(name: &str) -> Option<Suite> {
+    Suite::from_name(&name.to_ascii_uppercase().replace("AES_CM_256", "AES_256_CM"))
 }
 
 /// One `a=crypto` line that we can use.
@@ -64,7 +27,7 @@ impl Crypto {
     pub fn parse(value: &str) -> Option<Self> {
         let mut words = value.split_ascii_whitespace();
         let tag = words.next()?.parse().ok()?;
-        let suite = Suite::from_name(words.next()?)?;
+        let suite = suite(words.next()?)?;
         let inline = words.next()?;
         let inline = inline.get(..7).filter(|p| p.eq_ignore_ascii_case("inline:")).and(inline.get(7..))?;
         // "inline:key|lifetime|MKI:length", several keys parted by ';'. A lifetime is longer than any call.
@@ -73,7 +36,7 @@ impl Crypto {
         if inline.contains(';') || parts.any(|part| part.contains(':')) || words.next().is_some() {
             return None;
         }
-        let key = base64::decode(key).filter(|key| key.len() == suite.key_len())?;
+        let key = base64::decode(key).filter(|key| key.len() == suite.key_and_salt_len())?;
         Some(Self { tag, suite, key: Pii::new(key) })
     }
 }
@@ -104,7 +67,7 @@ mod tests {
         let key = base64::encode(&[5; 46]);
         for name in ["AES_256_CM_HMAC_SHA1_80", "aes_cm_256_hmac_sha1_80"] {
             let crypto = Crypto::parse(&format!("2 {name} inline:{key}")).unwrap();
-            assert_eq!(crypto.suite, Suite::Aes256Sha1Tag80);
+            assert_eq!(crypto.suite, Suite::Aes256Sha1_80);
         }
     }
 

@@ -10,9 +10,10 @@ mod stream;
 
 pub use stream::{Events, Finding, Keys, Stream};
 
-use super::crypto::{Crypto, Suite};
+use super::crypto::Crypto;
 use super::description::{Connection, Description, Direction, Media, Origin};
 use super::format::Format;
+use crate::media::srtp::Suite;
 use crate::sip::ids::Ids;
 use offhook_units::{Codec, Pii};
 use std::fmt;
@@ -98,7 +99,7 @@ impl Negotiator {
     pub fn new(local: LocalMedia, ids: &mut Ids) -> Self {
         let keys = match local.encryption {
             Encryption::Off => Vec::new(),
-            _ => Suite::ALL.map(|suite| (suite, Pii::new(ids.bytes(suite.key_len())))).into(),
+            _ => Suite::ALL.map(|suite| (suite, Pii::new(ids.bytes(suite.key_and_salt_len())))).into(),
         };
         // 62 bits: some peers read these as signed 64-bit numbers (RFC 3264 5).
         let session = ids.below(1 << 62);

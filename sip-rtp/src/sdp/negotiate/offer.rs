@@ -1,9 +1,9 @@
 //! Offers, and the answers to them.
 
-use super::super::crypto::Suite;
 use super::super::description::{Description, Direction, Media};
 use super::super::format::{Content, Format};
 use super::{Encryption, Keys, Negotiator, Refusal, Stream};
+use crate::media::srtp::Suite;
 use offhook_units::{Codec, PayloadType};
 use std::net::IpAddr;
 

@@ -155,7 +155,7 @@ fn an_encrypted_offer_is_answered_with_its_tag_and_our_key() {
     let (text, stream) =
         negotiator(Encryption::Accept).answer(&offer(lines), Direction::SendRecv, peer()).unwrap();
     let keys = stream.keys.unwrap();
-    assert_eq!((keys.ours.tag, keys.ours.suite), (7, Suite::Aes128Sha1Tag32));
+    assert_eq!((keys.ours.tag, keys.ours.suite), (7, Suite::Aes128Sha1_32));
     assert_ne!(keys.ours.key, keys.theirs.key);
     assert!(text.to_string().contains("m=audio 40000 RTP/SAVP 0\r\n"));
     assert_eq!(
