@@ -13,6 +13,8 @@ pub struct Draft {
     /// `None` where the target is a device or a pipe, which is written as it is.
     part: Option<PathBuf>,
     target: PathBuf,
+    /// The target as it was asked for.
+    name: PathBuf,
 }
 
 impl Draft {
@@ -21,22 +23,23 @@ impl Draft {
     /// # Errors
     /// When it cannot be created there.
     pub fn create(target: &Path) -> io::Result<Self> {
+        let name = target.to_owned();
         // A link is followed, so that what it points to is replaced and not the link.
         let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
         let is_special = fs::metadata(&target).is_ok_and(|there| !there.is_file());
         if is_special {
             let file = OpenOptions::new().write(true).open(&target)?;
-            return Ok(Self { file: Some(BufWriter::new(file)), part: None, target });
+            return Ok(Self { file: Some(BufWriter::new(file)), part: None, target, name });
         }
-        let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-        let part = target.with_file_name(format!(".{name}.{}.part", std::process::id()));
+        let file_name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+        let part = target.with_file_name(format!(".{file_name}.{}.part", std::process::id()));
         let file = OpenOptions::new().write(true).create_new(true).open(&part)?;
-        Ok(Self { file: Some(BufWriter::new(file)), part: Some(part), target })
+        Ok(Self { file: Some(BufWriter::new(file)), part: Some(part), target, name })
     }
 
-    /// Where it will stand.
-    pub fn target(&self) -> &Path {
-        &self.target
+    /// The name that was asked for.
+    pub fn name(&self) -> &Path {
+        &self.name
     }
 
     /// All is written: the file appears under its own name.

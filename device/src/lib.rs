@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod demo;
 pub mod draft;
 pub mod exit;
 pub mod interrupt;

@@ -1,7 +1,7 @@
 //! Why a command ended without its result: each with what it is about, and its exit code.
 
 use crate::exit;
-use crate::replay::{StreamError, TraceError, WavError};
+use crate::replay::{PlayError, StreamError, TraceError, WavError};
 use offhook_config::Problems;
 use offhook_engine::codec::Unavailable;
 use offhook_speech::voice::VoiceError;
@@ -122,6 +122,15 @@ impl From<Problems> for Failure {
 impl From<Unavailable> for Failure {
     fn from(error: Unavailable) -> Self {
         Self::Codec(error)
+    }
+}
+
+impl From<PlayError> for Failure {
+    fn from(error: PlayError) -> Self {
+        match error {
+            PlayError::Codec(error) => Self::Codec(error),
+            PlayError::Write { path, error } => Self::Write { path, error },
+        }
     }
 }
 

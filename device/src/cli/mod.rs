@@ -2,6 +2,7 @@
 
 mod check;
 mod configuration;
+mod demo;
 mod failure;
 mod progress;
 mod replay;
@@ -9,9 +10,11 @@ mod say;
 
 pub use failure::Failure;
 
+use crate::draft::Draft;
 use crate::exit;
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// The audio engine of a call appliance: takes calls from the SIP trunk, cleans up what the network did to the
@@ -32,6 +35,7 @@ is not installed, 73 an output cannot be written, 78 the configuration is wrong,
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Demo(demo::Demo),
     Replay(replay::Replay),
     Say(say::Say),
 }
@@ -40,6 +44,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Check(command) => command.run(),
+        Command::Demo(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Say(command) => command.run(),
     };
@@ -62,6 +67,11 @@ fn print(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Begins an output file.
+fn create(path: &Path) -> Result<Draft, Failure> {
+    Draft::create(path).map_err(|error| Failure::Write { path: path.to_owned(), error })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A progress bar on stderr, for work that takes long enough and somebody who is looking.
 
+use crate::interrupt::Interrupt;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar, or nothing: where stderr is no terminal nothing is drawn.
@@ -28,9 +29,10 @@ impl Progress {
         Self(bar)
     }
 
-    /// One step more.
-    pub(super) fn step(&self) {
+    /// One step more; `false` when the work is to stop.
+    pub(super) fn step(&self, interrupt: &Interrupt) -> bool {
         self.0.inc(1);
+        !interrupt.is_raised()
     }
 
     /// Tells what is going on now.

@@ -3,13 +3,10 @@
 use super::configuration::ConfigArguments;
 use super::failure::Failure;
 use super::progress::Progress;
-use crate::clock::Clock;
-use crate::draft::Draft;
 use crate::interrupt::Interrupt;
 use crate::join;
-use crate::replay::{Log, PACKET_MS, Recording, Report, Session, Stream, Trace, Voice};
+use crate::replay::{Outputs, PACKET_MS, Stream, Trace, Voice, play, pulls_in};
 use clap::Args;
-use offhook_engine::Settings;
 use offhook_units::Codec;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,74 +70,24 @@ impl Replay {
         let voice = Voice::from_wav(&read(&self.voice)?)
             .map_err(|error| Failure::Recording { path: self.voice.clone(), error })?;
         // Before the work: a folder that is not there should not come out after it.
-        let wav = Draft::create(&self.wav).map_err(|error| write_failure(&self.wav, error))?;
-        let log = match &self.log {
-            Some(path) => Some((path, Draft::create(path).map_err(|error| write_failure(path, error))?)),
-            None => None,
+        let outputs = Outputs {
+            wav: super::create(&self.wav)?,
+            log: self.log.as_deref().map(super::create).transpose()?,
         };
         let interrupt = Interrupt::watch().unwrap_or_default();
         let is_long =
             trace.packets() > if self.codec == Codec::Opus { LONG_OPUS_PACKETS } else { LONG_PACKETS };
-        let stream = self.code(voice, &trace, is_long, &interrupt)?;
-        let report = self.play(&stream, &trace, join::settings(&config), (wav, log), is_long, &interrupt)?;
-        super::print(&if self.json { report.json().to_string() } else { report.to_string() })
-    }
-
-    fn code(
-        &self,
-        voice: Voice,
-        trace: &Trace,
-        is_long: bool,
-        interrupt: &Interrupt,
-    ) -> Result<Stream, Failure> {
-        let progress = Progress::bar("coding", trace.packets().into(), is_long);
-        let stream = Stream::code(voice, self.codec, trace.packets(), &mut || {
-            progress.step();
-            !interrupt.is_raised()
-        })?;
-        stream.ok_or(Failure::Interrupted)
-    }
-
-    fn play(
-        &self,
-        stream: &Stream,
-        trace: &Trace,
-        settings: Settings,
-        (wav, log): (Draft, Option<(&PathBuf, Draft)>),
-        is_long: bool,
-        interrupt: &Interrupt,
-    ) -> Result<Report, Failure> {
-        let wav_failed = |error| write_failure(&self.wav, error);
-        let mut session = Session::new(stream, trace, settings, Clock::start())?;
-        let mut recording = Recording::begin(wav, session.rate(), session.ticks()).map_err(wav_failed)?;
-        let mut log = match log {
-            Some((path, file)) => {
-                let failed = |error| write_failure(path, error);
-                Some((Log::begin(file).map_err(failed)?, failed))
-            }
-            None => None,
+        let stream = {
+            let progress = Progress::bar("coding", trace.packets().into(), is_long);
+            Stream::code(voice, self.codec, trace.packets(), &mut || progress.step(&interrupt))?
         };
-        let mut report = Report::new(self.codec, trace, settings);
-        let progress = Progress::bar("replaying", session.ticks(), is_long);
-        while let Some(pull) = session.pull() {
-            report.note(&pull);
-            recording.put(pull.samples).map_err(wav_failed)?;
-            if let Some((log, failed)) = &mut log {
-                log.put(&pull).map_err(&*failed)?;
-            }
-            progress.step();
-            if interrupt.is_raised() {
-                return Err(Failure::Interrupted);
-            }
-        }
-        drop(progress);
-        report.close(&session);
-        let wav = recording.finish().map_err(wav_failed)?;
-        if let Some((log, failed)) = log {
-            log.finish().publish().map_err(failed)?;
-        }
-        wav.publish().map_err(wav_failed)?;
-        Ok(report)
+        let stream = stream.ok_or(Failure::Interrupted)?;
+        let report = {
+            let progress = Progress::bar("replaying", pulls_in(&trace), is_long);
+            play(&stream, &trace, join::settings(&config), outputs, &mut || progress.step(&interrupt))?
+        };
+        let report = report.ok_or(Failure::Interrupted)?;
+        super::print(&if self.json { report.json().to_string() } else { report.to_string() })
     }
 
     /// An output must not take an input's place, nor the other output's.
@@ -168,8 +115,4 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|error| Failure::Read { path: path.to_owned(), error })
-}
-
-fn write_failure(path: &Path, error: std::io::Error) -> Failure {
-    Failure::Write { path: path.to_owned(), error }
 }

@@ -2,7 +2,6 @@
 
 use super::failure::Failure;
 use super::progress::Progress;
-use crate::draft::Draft;
 use crate::interrupt::Interrupt;
 use clap::{Args, ValueEnum};
 use offhook_speech::say::{Said, SayError, SaySettings, say_to_wav};
@@ -55,7 +54,7 @@ impl Say {
         };
         let mut voice = voice::open(&choice)?;
         let failed = |error| Failure::Write { path: self.wav.clone(), error };
-        let mut file = Draft::create(&self.wav).map_err(failed)?;
+        let mut file = super::create(&self.wav)?;
         let interrupt = Interrupt::watch().unwrap_or_default();
         let progress = Progress::line();
         let settings = SaySettings { seed: self.seed, ..SaySettings::default() };

@@ -4,6 +4,7 @@ use super::session::Pull;
 use crate::draft::Draft;
 use offhook_engine::decide::Mode;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// Frames are of the codec's rate and count from the start.
 const HEADER: &str = "t_ms,mode,delay_ms,target_ms,extrapolated_frames,bridged_frames,squeezed_frames,\
@@ -42,6 +43,11 @@ impl Log {
             stats.stretched_frames,
             stats.noise_frames,
         )
+    }
+
+    /// Where it is written.
+    pub fn name(&self) -> &Path {
+        self.0.name()
     }
 
     /// The file, whole.

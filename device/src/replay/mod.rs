@@ -10,6 +10,7 @@
 
 mod json;
 mod log;
+mod play;
 mod recording;
 mod report;
 mod session;
@@ -20,9 +21,10 @@ mod wav;
 
 pub use json::JsonLine;
 pub use log::Log;
+pub use play::{Outputs, PlayError, play};
 pub use recording::Recording;
 pub use report::Report;
-pub use session::{Pull, Session};
+pub use session::{Pull, Session, pulls_in};
 pub use stream::{Stream, StreamError};
 pub use trace::{Arrival, PACKET_MS, Sent, Trace, TraceError, TraceFault};
 pub use voice::Voice;

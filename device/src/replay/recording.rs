@@ -5,6 +5,7 @@ use offhook_engine::rate::{Converter, RateError};
 use offhook_speech::voice::wav;
 use offhook_units::SampleRate;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// The rate of every recording.
 const RATE: SampleRate = SampleRate::HZ_8000;
@@ -26,8 +27,7 @@ impl Recording {
     /// Begins a recording of `ticks` times 10 ms of sound that comes at `rate`.
     ///
     /// # Errors
-    /// [`RecordingError`](io::Error) when the file cannot be written; a rate that is not converted is an
-    /// [`io::ErrorKind::Unsupported`].
+    /// When the file cannot be written. A rate that is not converted is an [`io::ErrorKind::Unsupported`].
     pub fn begin(mut file: Draft, rate: SampleRate, ticks: u64) -> io::Result<Self> {
         let unsupported = |error: RateError| io::Error::new(io::ErrorKind::Unsupported, error);
         let converter = Converter::new(rate, RATE).map_err(unsupported)?;
@@ -36,6 +36,11 @@ impl Recording {
         file.write_all(&wav::header(RATE.hz(), frames))?;
         let early = converter.delay().0 as usize;
         Ok(Self { file, converter, early, left: frames as usize })
+    }
+
+    /// Where it is written.
+    pub fn name(&self) -> &Path {
+        self.file.name()
     }
 
     /// What comes next.

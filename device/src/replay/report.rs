@@ -18,6 +18,8 @@ pub struct Report {
     repeated: u32,
     refused: u64,
     stats: Stats,
+    /// The same when a voice was played last: behind it there is nothing but the end of the recording.
+    while_voice: Stats,
     /// Of each pull, ns.
     cpu_ns: Vec<u32>,
     delay_sum_ms: f64,
@@ -37,6 +39,7 @@ impl Report {
             repeated: trace.repeated(),
             refused: 0,
             stats: Stats::default(),
+            while_voice: Stats::default(),
             cpu_ns: Vec::new(),
             delay_sum_ms: 0.0,
             delay_max_ms: 0.0,
@@ -52,6 +55,9 @@ impl Report {
             self.playing += 1;
             self.delay_sum_ms += delay_ms;
             self.delay_max_ms = self.delay_max_ms.max(delay_ms);
+        }
+        if pull.mode == Mode::Voice {
+            self.while_voice = *pull.stats;
         }
     }
 
@@ -77,15 +83,15 @@ impl Report {
         self.delay_sum_ms / self.playing.max(1) as f64
     }
 
-    /// Share of the sound, from the first packet on, that was guessed, bridged or recovered, in percent.
+    /// Share of the sound, from the first packet to the last, that was guessed, bridged or recovered, in percent.
     pub fn concealed_percent(&self) -> f64 {
-        let stats = &self.stats;
+        let stats = &self.while_voice;
         self.share(stats.extrapolated_frames + stats.bridged_frames + stats.recovered_frames)
     }
 
     /// Share of the sound that was put in to fall back, in percent.
     pub fn stretched_percent(&self) -> f64 {
-        self.share(self.stats.stretched_frames)
+        self.share(self.while_voice.stretched_frames)
     }
 
     /// Mean cost of a pull, ns.
@@ -104,9 +110,10 @@ impl Report {
         self.codec.sample_rate()
     }
 
+    /// Part of the sound between the first packet and the last that was played, in percent.
     fn share(&self, frames: u64) -> f64 {
-        let played = (self.stats.ticks * self.rate().frames_in_ms(10) as u64) - self.stats.silent_frames;
-        percent(frames, played)
+        let all = self.while_voice.ticks * self.rate().frames_in_ms(10) as u64;
+        percent(frames, all.saturating_sub(self.while_voice.silent_frames))
     }
 
     /// One JSON object with everything; times in ms, frames at `rate_hz`.
@@ -129,6 +136,7 @@ impl Report {
         line.decimal("delay_mean_ms", self.delay_mean_ms());
         line.decimal("delay_max_ms", self.delay_max_ms);
         line.decimal("target_ms", f64::from(self.stats.target.as_millis_f32()));
+        line.decimal("held_ms", f64::from(self.stats.held.as_millis_f32()));
         match self.stats.drift {
             Some(drift) => line.decimal("drift_ppm", f64::from(drift.0)),
             None => line.null("drift_ppm"),
@@ -170,6 +178,7 @@ fn counters(stats: &Stats) -> [(&'static str, u64); 22] {
         delay: _,
         target: _,
         drift: _,
+        held: _,
     } = *stats;
     [
         ("packets", packets),
@@ -203,7 +212,7 @@ fn percent(part: u64, whole: u64) -> f64 {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stats = &self.stats;
+        let (stats, voice) = (&self.stats, &self.while_voice);
         writeln!(
             f,
             "network    {} packets of {}, {} lost ({:.1} %), {} twice",
@@ -225,16 +234,16 @@ impl fmt::Display for Report {
             f,
             "concealed  {:.2} %: {:.2} guessed, {:.2} bridged from both sides, {:.2} by the codec; {} underruns",
             self.concealed_percent(),
-            self.share(stats.extrapolated_frames),
-            self.share(stats.bridged_frames),
-            self.share(stats.recovered_frames),
+            self.share(voice.extrapolated_frames),
+            self.share(voice.bridged_frames),
+            self.share(voice.recovered_frames),
             stats.underruns
         )?;
         writeln!(
             f,
             "speed      {:.2} % stretched, {:.2} % squeezed, in {} changes",
             self.stretched_percent(),
-            self.share(stats.squeezed_frames),
+            self.share(voice.squeezed_frames),
             stats.warps
         )?;
         let refused: Vec<String> = counters(stats)
@@ -246,7 +255,7 @@ impl fmt::Display for Report {
         writeln!(f, "refused    {refused}")?;
         match stats.drift {
             Some(drift) => writeln!(f, "clock      the sender's runs {:+.0} ppm against ours", drift.0)?,
-            None => writeln!(f, "clock      too short to tell the sender's from ours")?,
+            None => writeln!(f, "clock      the sender's is not known yet against ours")?,
         }
         write!(
             f,

@@ -8,7 +8,7 @@ use offhook_engine::codec::Unavailable;
 use offhook_engine::decide::Mode;
 use offhook_engine::{Playout, Settings, Stats};
 use offhook_sip_rtp::media::packet::PacketView;
-use offhook_units::{Moment, SampleRate, Span};
+use offhook_units::{Moment, SampleRate};
 
 /// Between two pulls, ms.
 const TICK_MS: u64 = 10;
@@ -54,7 +54,7 @@ impl<'a> Session<'a> {
     ) -> Result<Self, Unavailable> {
         let playout = Playout::new(stream.codec(), settings)?;
         let samples = vec![0; playout.tick_frames()].into();
-        let ticks = ticks_in(trace.length());
+        let ticks = pulls_in(trace);
         Ok(Self { playout, stream, waiting: trace.arrivals(), clock, samples, tick: 0, ticks, refused: 0 })
     }
 
@@ -109,7 +109,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Pulls in `length`, the last one whole.
-fn ticks_in(length: Span) -> u64 {
-    (length.as_micros().max(0) as u64).div_ceil(TICK_MS * 1000)
+/// How many pulls a replay of `trace` takes, the last one whole.
+pub fn pulls_in(trace: &Trace) -> u64 {
+    (trace.length().as_micros().max(0) as u64).div_ceil(TICK_MS * 1000)
 }

@@ -12,6 +12,11 @@ pub struct Voice {
 }
 
 impl Voice {
+    /// From samples.
+    pub fn new(samples: Vec<i16>, rate: SampleRate) -> Self {
+        Self { samples, rate }
+    }
+
     /// From the bytes of a WAV file.
     ///
     /// # Errors
