@@ -5,6 +5,7 @@ use offhook_sip_rtp::media::{
     emodel::Equipment,
     packet::PacketView,
     rtcp::{Cname, Compound, DelayLimits, NtpTime, RtcpConfig, RtcpEvent, RtcpPacket, RtcpSession, XrBlock},
+    srtp::MOST_OVERHEAD,
 };
 use offhook_units::{Moment, PayloadType, RtpTime, SampleRate, SeqNo, Span, Ssrc};
 use proptest::prelude::*;
@@ -153,6 +154,7 @@ fn a_goodbye_ends_the_stream_and_carries_a_last_report() {
     let mut out = [0; RtcpSession::MOST_BYTES];
     let now = Moment::from_millis(20_000);
     let length = first.session.goodbye(now, &mut out).expect("it sent");
+    assert!(length + MOST_OVERHEAD <= RtcpSession::MOST_BYTES, "the longest there is: {length}");
     let kinds: Vec<_> = Compound::parse(&out[..length]).expect("sound").packets().collect();
     assert!(matches!(kinds[0], RtcpPacket::SenderReport { .. }));
     assert!(matches!(kinds.last(), Some(RtcpPacket::Goodbye { .. })));

@@ -6,14 +6,14 @@
 //!     '-- 93.2 by default --'  '--- of the call
 //! ```
 
-/// Ro - Is - Idle at the defaults of G.107 table 2 (94.77 - 1.41 - 0.15; the text's own example is 93.2).
+/// Ro - Is - Idle at the defaults of G.107 (94.77 - 1.41 - 0.15; the text's own example is 93.2).
 const DEFAULT_RATING: f32 = 93.2;
-/// -1.5 (No - RLR), G.107 equation 7-24, with No = -61.18 dBm0p and RLR = 2 dB of the defaults.
+/// -1.5 (No - RLR) of G.107 clause 7.4, with No = -61.18 dBm0p and RLR = 2 dB of the defaults.
 const ECHO_RATING: f32 = 94.77;
 /// Talker echo loudness rating at the far end, G.107's default.
 const TELR_DB: f32 = 65.0;
 
-/// How a codec and what conceals its losses take packet loss: ITU-T G.113 appendix I, table I.1 and I.4.
+/// How a codec and what conceals its losses take packet loss: ITU-T G.113 appendix I.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Equipment {
     /// Equipment impairment without loss (Ie).
@@ -30,7 +30,7 @@ impl Equipment {
     pub const G711_CONCEALED: Self = Self { impairment: 0.0, robustness: 25.1 };
 
     /// Ie,eff for `loss` (0 to 1) that comes in bursts `burst_ratio` times as long as chance would make them
-    /// (G.107 equation 7-29).
+    /// (G.107 clause 7.5).
     fn effective(self, loss: f32, burst_ratio: f32) -> f32 {
         let percent = 100.0 * loss;
         self.impairment + (95.0 - self.impairment) * percent / (percent / burst_ratio + self.robustness)
@@ -89,7 +89,7 @@ impl Path {
     }
 }
 
-/// Idd: what too long a delay does, even without echo (G.107 equations 7-27 and 7-28).
+/// Idd: what too long a delay does, even without echo (G.107 clause 7.4).
 fn delay_impairment(one_way_ms: f32) -> f32 {
     if one_way_ms <= 100.0 {
         return 0.0;
@@ -99,8 +99,8 @@ fn delay_impairment(one_way_ms: f32) -> f32 {
     25.0 * (root(x) - 3.0 * root(x / 3.0) + 2.0)
 }
 
-/// Idte: what the talker's own echo does, at the default loudness of the far end's echo (G.107 equations 7-20
-/// to 7-23). The default side tone (STMR = 15 dB) asks for no correction.
+/// Idte: what the talker's own echo does, at the default loudness of the far end's echo (G.107
+/// clause 7.4). The default side tone (STMR = 15 dB) asks for no correction.
 fn echo_impairment(one_way_ms: f32) -> f32 {
     let t = one_way_ms.max(0.0);
     let terv = TELR_DB - 40.0 * ((1.0 + t / 10.0) / (1.0 + t / 150.0)).log10() + 6.0 * (-0.3 * t * t).exp();

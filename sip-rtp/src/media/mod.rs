@@ -15,7 +15,7 @@ pub mod dtmf;
 pub mod emodel;
 pub mod noise;
 pub mod packet;
-pub mod random;
+mod random;
 pub mod rtcp;
 pub mod sender;
 pub mod srtp;

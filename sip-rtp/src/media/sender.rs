@@ -160,7 +160,7 @@ impl RtpSender {
     }
 
     /// Sends in another format from the next packet on. Keys that wait are kept while events stay the same.
-    /// Another clock is another source (RFC 7160 section 4.1): look at [`ssrc`](Self::ssrc) afterwards.
+    /// Another clock is another source (RFC 7160): look at [`ssrc`](Self::ssrc) afterwards.
     pub fn set_format(&mut self, format: SendFormat) {
         if format.clock != self.format.clock {
             self.change_ssrc();

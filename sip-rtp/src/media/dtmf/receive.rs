@@ -1,9 +1,9 @@
 //! Telephone events in: many packets, some lost, doubled or out of order, become one press and one release
 //! of each key.
 //!
-//! A press is told apart from its repetitions by its start time and code (RFC 4733 2.5.2.1), and late packets
+//! A press is told apart from its repetitions by its start time and code (RFC 4733 2.5.2), and late packets
 //! by their sequence number. Three habits of senders in the field are allowed for: the end that never comes,
-//! the key held for longer than a 16-bit duration (RFC 4733 2.5.1.3 cuts it into segments), and timestamps
+//! the key held for longer than a 16-bit duration (RFC 4733 2.5.1 cuts it into segments), and timestamps
 //! that creep within one press, although they must not.
 
 use super::{Digit, EventBlock, EventPayload};

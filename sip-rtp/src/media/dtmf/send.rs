@@ -8,8 +8,8 @@ use heapless::Deque;
 use offhook_units::{Frames, RtpTime, SampleRate};
 use std::fmt;
 
-/// Loudness of a sent event, in decibels below 0 dBm0: 0 to 63. RFC 4733 2.3.4 calls anything quieter than
-/// -36 dBm0 likely to be taken for silence.
+/// Loudness of a sent event, in decibels below 0 dBm0: 0 to 63 (RFC 4733 2.3.4). Receivers need not
+/// take what is quieter than -36 dBm0 (RFC 2833 3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Volume(u8);
 
@@ -81,7 +81,7 @@ pub struct DtmfSender {
 impl DtmfSender {
     /// Keys that may wait: enough for any telephone number with an extension.
     pub const MOST_WAITING: usize = 48;
-    /// How often the last report is sent (RFC 4733 2.5.1.4).
+    /// How often the last report is sent (RFC 4733 2.5.1).
     const END_PACKETS: u8 = 3;
     /// Shortest tone and shortest pause that a receiver must hear (ITU-T Q.24).
     const SHORTEST_MS: u32 = 40;
@@ -164,7 +164,7 @@ impl DtmfSender {
             let ended = RtpTime(start.0.wrapping_add(u32::from(duration)));
             State::End { packet: DtmfPacket { marker: false, ..packet }, left: Self::END_PACKETS - 1, ended }
         } else if so_far >= u32::from(u16::MAX) {
-            // RFC 4733 2.5.1.3: a duration that would not fit goes on as another segment.
+            // RFC 4733 2.5.1: a duration that would not fit goes on as another segment.
             let segment = u32::from(u16::MAX);
             let start = RtpTime(start.0.wrapping_add(segment));
             State::Tone { digit, start, earlier: earlier.saturating_add(segment), first: false }

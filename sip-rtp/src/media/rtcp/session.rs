@@ -150,7 +150,7 @@ pub struct RtcpSession {
 }
 
 impl RtcpSession {
-    /// Room that every datagram of ours fits in.
+    /// Room that every datagram of ours fits in, with what SRTCP adds to it.
     pub const MOST_BYTES: usize = 256;
 
     /// RTCP of a leg that starts at `now`.

@@ -83,7 +83,7 @@ impl SourceStats {
             self.suspect = None;
             return Arrival::Ahead;
         }
-        if ahead > u16::MAX - MAX_MISORDER {
+        if ahead > u16::MAX - MAX_MISORDER + 1 {
             return Arrival::Behind;
         }
         if self.suspect == Some(seq) {
@@ -207,6 +207,15 @@ mod tests {
         assert_eq!(stats.put(Moment::ZERO, &packet(40_000, 0), true), Arrival::Astray);
         assert_eq!(stats.put(Moment::ZERO, &packet(40_001, 0), true), Arrival::Restarted);
         assert_eq!((stats.expected(), stats.received(), stats.extended_highest()), (1, 1, 40_001));
+    }
+
+    #[test]
+    fn late_packets_within_a_hundred_are_counted_where_they_belong() {
+        let mut stats = fed((0..200).filter(|n| *n != 120));
+        assert_eq!(stats.put(Moment::ZERO, &packet(120, 0), false), Arrival::Behind);
+        assert_eq!(stats.lost(), 0);
+        assert_eq!(stats.put(Moment::ZERO, &packet(199 - 99, 0), false), Arrival::Behind);
+        assert_eq!(stats.put(Moment::ZERO, &packet(199 - 100, 0), false), Arrival::Astray);
     }
 
     #[test]
