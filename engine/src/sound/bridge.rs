@@ -30,6 +30,7 @@ pub(super) struct Course {
     turns_a_sample: (f32, f32),
     bend: f32,
     last: f32,
+    per_sample: f32,
     total: f32,
 }
 
@@ -44,6 +45,7 @@ impl Course {
             turns_a_sample: (fore.period_at_edge().recip(), aft.period_at_edge().recip()),
             bend: 0.0,
             last: (length as f32 - 1.0).max(1.0),
+            per_sample: (length as f32 - 1.0).max(1.0).recip(),
             total: 0.0,
         };
         if fore.voiced >= VOICED && aft.voiced >= VOICED && KIN.contains(&(fore.period / aft.period)) {
@@ -84,7 +86,7 @@ impl Course {
 
     /// Periods passed at sample `t` of the gap.
     fn turns(&self, t: f32) -> f32 {
-        let s = t / self.last;
+        let s = t * self.per_sample;
         let (start, end) = self.turns_a_sample;
         start * t + 0.5 * (end - start) * t * s + self.bend * smooth(s)
     }
