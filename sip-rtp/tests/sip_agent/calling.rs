@@ -261,6 +261,20 @@ fn keys_go_out_by_info() {
 }
 
 #[test]
+fn an_offer_from_a_phone_that_rings_waits_for_ours() {
+    let mut d = Desk::on_line();
+    let (_, invite) = place(&mut d);
+    d.hear_response(&invite.response(Status::RINGING).with_to_tag("peer"));
+    let ours = invite.ident.from.tag().unwrap().to_owned();
+    d.clear();
+    let update = d.message("UPDATE", 1, &ours, "", OFFER).replace("peercall", &invite.ident.call_id);
+    d.hear(&update);
+    assert_eq!(d.take_sent(), ["491"]);
+    d.hear_response(&ok(&invite, "peer"));
+    assert!(matches!(d.take_events()[..], [Event::Answered { .. }]));
+}
+
+#[test]
 fn a_far_end_that_never_answers_is_given_up_after_the_limit() {
     let mut d = Desk::on_line();
     let (_, invite) = place(&mut d);

@@ -170,6 +170,21 @@ fn a_peer_that_serves_no_update_is_refreshed_by_invite() {
 }
 
 #[test]
+fn a_refused_refresh_is_tried_again_before_the_session_ends() {
+    let mut d = desk();
+    d.answered("Allow: INVITE, UPDATE\r\nSupported: timer\r\nSession-Expires: 1800\r\n");
+    d.wait(900_000);
+    let first = d.request("UPDATE");
+    d.hear_response(&first.response(Status::SERVICE_UNAVAILABLE));
+    d.take_sent();
+    d.wait(10_000);
+    let second = d.request("UPDATE");
+    d.hear_response(&second.response(Status::OK).with(Name::SessionExpires, "1800;refresher=uac"));
+    d.wait(880_000);
+    assert_eq!(d.take_events(), [], "it lives on");
+}
+
+#[test]
 fn a_blind_transfer_is_followed_to_its_end() {
     let mut d = desk();
     let (tag, call) = d.answered("");

@@ -11,6 +11,9 @@ use crate::sip::session_timer::{self, Agreed, Refresher};
 use crate::sip::status::Status;
 use offhook_units::{Moment, Span};
 
+/// How soon a refresh is tried again that was refused.
+const REFRESH_AGAIN: Span = Span::from_millis(10_000);
+
 impl Agent {
     /// Puts the far end on hold.
     ///
@@ -159,8 +162,10 @@ impl Agent {
                 self.wait_for_glare(now, call, change);
             }
             status => {
-                if let Change::Direction(_) = change {
-                    self.tell(Event::ChangeRefused { call, status });
+                match change {
+                    Change::Direction(_) => self.tell(Event::ChangeRefused { call, status }),
+                    // What is wrong today may be right in a moment, and the session ends without it.
+                    Change::Refresh => self.start_timer(now, call, CallTimer::Refresh, REFRESH_AGAIN),
                 }
                 self.change_waiting(now, call);
             }

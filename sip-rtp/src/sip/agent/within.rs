@@ -143,7 +143,9 @@ impl Agent {
             _ => {}
         }
         let has_offer = invite || !request.body.is_empty();
-        if found.change.is_some() && has_offer {
+        // Our own offer is not settled yet, in a call of ours that rings or in a change of it.
+        let ours_waits = found.change.is_some() || matches!(found.phase, super::Phase::Outgoing(_));
+        if ours_waits && has_offer {
             return Some(request.response(Status::REQUEST_PENDING));
         }
         // Our answer to the last one was not acknowledged yet, or holds an offer that waits for its answer.

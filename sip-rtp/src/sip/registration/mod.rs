@@ -251,11 +251,9 @@ impl Registration {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Moment) {
-        if let (Some(at), Some(server)) = (self.keep_alive_at, self.server())
-            && at <= now
-        {
-            self.out.push_back(Output::KeepAlive(server));
-            self.keep_alive_at = Some(now + KEEP_ALIVE);
+        if self.keep_alive_at.is_some_and(|at| at <= now) {
+            self.keep_alive_at = self.server().map(|_| now + KEEP_ALIVE);
+            self.out.extend(self.server().map(Output::KeepAlive));
         }
         if self.next.is_some_and(|at| at <= now) {
             self.next = None;

@@ -172,6 +172,17 @@ fn a_nat_is_kept_open_while_the_trunk_is_up() {
 }
 
 #[test]
+fn a_trunk_that_lost_all_its_servers_does_not_spin() {
+    let (mut r, first) = started();
+    r.on_response(at(0), &first.response(Status::OK));
+    r.set_servers(at(1), Vec::new());
+    for now in [at(30), at(600)] {
+        r.handle_timeout(now);
+        assert!(r.poll_timeout().is_some_and(|next| next > now));
+    }
+}
+
+#[test]
 fn a_watched_trunk_is_up_when_it_says_anything_at_all() {
     let mut r = registration(Mode::Watch);
     r.set_servers(at(0), vec![server(1)]);
