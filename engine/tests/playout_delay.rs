@@ -49,10 +49,10 @@ fn a_clean_line_is_known_within_seconds() {
 fn the_reported_delay_is_the_delay_that_is_heard() {
     let mut call = Call::new(Codec::Pcmu);
     let wires = Sender::saying(Codec::Pcmu, Sound::Labels).packets(500);
-    let mut reader = Reader::new(Codec::Pcmu);
+    let reader = Reader::new(Codec::Pcmu);
     let (mut newest, mut pairs) = (0, Vec::new());
     call.play(&wires, 10_010, |tick| {
-        for label in reader.heard(tick.sound, newest) {
+        for label in reader.heard(tick.sound, tick.at_us / 20_000) {
             if label > newest {
                 newest = label;
                 let at_us = tick.at_us;

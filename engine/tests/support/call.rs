@@ -86,26 +86,24 @@ impl Call {
 /// Reads packets of [`super::Sound::Labels`] back from what was played.
 pub struct Reader {
     levels: Vec<i16>,
-    newest: Option<u64>,
 }
 
 impl Reader {
     pub fn new(codec: Codec) -> Self {
-        Self { levels: label_levels(codec), newest: None }
+        Self { levels: label_levels(codec) }
     }
 
     /// The packets that fill at least 2.5 ms of `sound` in one piece, in order. Labels repeat, so each is taken
-    /// for the one nearest to the last heard; `expected` says what may be heard at first.
-    pub fn heard(&mut self, sound: &[i16], expected: u64) -> Vec<u64> {
-        let mut heard = Vec::new();
-        for run in sound.chunk_by(|a, b| a == b).filter(|run| run.len() >= 20) {
-            let Some(label) = self.levels.iter().position(|level| *level == run[0]) else { continue };
-            let near = self.newest.unwrap_or(expected);
-            let step = (label as u64 + LABELS - near % LABELS) % LABELS;
-            let number = if step < LABELS / 2 { near + step } else { (near + step).saturating_sub(LABELS) };
-            self.newest = Some(number);
-            heard.push(number);
-        }
-        heard
+    /// for the one nearest to `near`, the packet that came last.
+    pub fn heard(&self, sound: &[i16], near: u64) -> Vec<u64> {
+        let runs = sound.chunk_by(|a, b| a == b).filter(|run| run.len() >= 20);
+        runs.filter_map(|run| {
+            let label = self.levels.iter().position(|level| *level == run[0])? as u64;
+            // At most 24 packets ahead, for one that overtook others; at most 104 behind.
+            let most = near + 24;
+            let back = (most % LABELS + LABELS - label) % LABELS;
+            Some(most.saturating_sub(back))
+        })
+        .collect()
     }
 }

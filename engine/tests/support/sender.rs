@@ -14,6 +14,8 @@ pub struct Wire {
     pub time: u32,
     pub kind: PacketKind,
     pub payload: Vec<u8>,
+    /// Which of its sender's packets with sound this is, or comes after.
+    pub label: u64,
 }
 
 impl Wire {
@@ -45,14 +47,15 @@ pub enum Sound {
 }
 
 /// How many labels there are before they begin anew.
-pub const LABELS: u64 = 64;
+pub const LABELS: u64 = 128;
 
 /// The level that packet number `n` consists of: loud, and no two of a row alike.
 fn label_code(codec: Codec, n: u64) -> u8 {
-    // The louder half of the positive codes: 0x80 on in PCMU, and before the inversion of its even bits 0xC0 on in
-    // PCMA.
+    // The louder halves of the positive and of the negative codes: 0x80 and 0x00 on in PCMU, and before the
+    // inversion of its even bits 0xC0 and 0x40 on in PCMA.
     let n = (n % LABELS) as u8;
-    if codec == Codec::Pcma { (0xC0 + n) ^ 0x55 } else { 0x80 + n }
+    let code = if n < 64 { 0x80 + n } else { n - 64 };
+    if codec == Codec::Pcma { (code + 0x40) ^ 0x55 } else { code }
 }
 
 /// The samples that all labels decode to.
@@ -115,8 +118,9 @@ impl Sender {
             Sound::Voice => self.encode(frames),
             Sound::Labels => vec![label_code(self.codec, self.made); frames],
         };
+        let wire = self.wire(PacketKind::Voice(self.codec), payload, self.packet_ms);
         self.made += 1;
-        self.wire(PacketKind::Voice(self.codec), payload, self.packet_ms)
+        wire
     }
 
     pub fn packets(&mut self, count: usize) -> Vec<Wire> {
@@ -142,8 +146,15 @@ impl Sender {
     fn wire(&mut self, kind: PacketKind, payload: Vec<u8>, ms: u32) -> Wire {
         let time = self.time;
         self.pause(ms);
-        let wire =
-            Wire { arrival_us: self.at_us as u64, ssrc: self.ssrc, seq: self.seq, time, kind, payload };
+        let wire = Wire {
+            arrival_us: self.at_us as u64,
+            ssrc: self.ssrc,
+            seq: self.seq,
+            time,
+            kind,
+            payload,
+            label: self.made,
+        };
         self.seq = self.seq.wrapping_add(1);
         wire
     }
