@@ -80,6 +80,7 @@ pub enum Operation {
 pub fn operation(status: &Status) -> Operation {
     match (status.mode, status.next) {
         (Mode::Waiting, Next::Follows | Next::Overdue(_)) => Operation::Play,
+        (Mode::Waiting, Next::FallsSilent) => Operation::Rest,
         (Mode::Waiting, _) => Operation::Silence,
         (_, Next::FallsSilent) => Operation::Rest,
         (Mode::Quiet, Next::Follows | Next::Overdue(_)) => Operation::Play,

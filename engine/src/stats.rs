@@ -10,6 +10,8 @@ use offhook_units::{Ppm, Span};
 pub struct Stats {
     /// Packets offered.
     pub packets: u64,
+    /// Taken from the buffer in their turn.
+    pub played: u64,
     /// Refused: seen before.
     pub duplicates: u64,
     /// Refused: from before the sequencer's window.

@@ -20,7 +20,7 @@ use offhook_units::{Moment, Ppm, Span};
 use price::PriceList;
 use trend::Trend;
 
-/// A floor that falls by this much at once is a step of the network: it got faster, and stays so.
+/// A floor that falls by this much at once is a step of the network: it was slow for seconds, and is no more.
 const FALL_MS: f32 = 15.0;
 
 /// How far ahead a filling queue is foreseen.
@@ -80,7 +80,7 @@ impl Network {
             self.trend.forget();
         }
         if !arrival.late {
-            if self.floor.ms().is_some_and(|floor| floor - transit_ms > FALL_MS) {
+            if self.floor.undercut_by(transit_ms, FALL_MS) {
                 self.fell_at = Some(arrival.at);
             }
             self.floor.note(arrival.at, transit_ms);

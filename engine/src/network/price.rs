@@ -14,6 +14,8 @@ use super::Arrival;
 const WAITS: usize = 48;
 /// Packets after which the floor is trusted.
 const SETTLED: u32 = 25;
+/// Packets up to which a line may hold surprises.
+const NOVICE: u32 = 600;
 /// The longest of them.
 pub const REACH_MS: f32 = 480.0;
 
@@ -44,9 +46,9 @@ pub struct Tariff {
 impl Default for Tariff {
     fn default() -> Self {
         Self {
-            pause: 4000.0,
-            skip: 2600.0,
-            bridged: 1200.0,
+            pause: 8000.0,
+            skip: 4000.0,
+            bridged: 2600.0,
             give_back: 0.05,
             hold_ms: 1000.0,
             skip_ms: 20.0,
@@ -71,6 +73,9 @@ pub(super) struct PriceList {
     saving: [f32; WAITS],
     /// What the last hole cost less for each lost packet: taken back when it turns up after all.
     credit: [f32; WAITS],
+    /// What the unseen may cost, while little was seen.
+    unseen: [f32; WAITS],
+    most_ms: f32,
     heard: u32,
     tariff: Tariff,
     weight: f32,
@@ -93,6 +98,8 @@ impl PriceList {
             flow_ms: [0.0; WAITS],
             cost,
             saving: [0.0; WAITS],
+            unseen: [0.0; WAITS],
+            most_ms: 0.0,
             credit: [0.0; WAITS],
             heard: 0,
             tariff,
@@ -154,11 +161,27 @@ impl PriceList {
             *saving += (saved - *saving) * learn;
             *cost = *cost * keep + price * (1.0 - keep);
         }
+        self.most_ms = self.most_ms.max((transit_ms - floor_ms).min(REACH_MS));
+        if self.heard <= NOVICE && self.heard % 5 == 0 {
+            self.expect_the_unseen(pause);
+        }
         self.choose();
     }
 
+    /// Of n packets the slowest is beaten by the next one with a chance of 1 in n + 1 (Laplace's rule of
+    /// succession), by a margin that is taken for exponential with the spread seen so far. Without this a
+    /// call would trust its first calm second.
+    fn expect_the_unseen(&mut self, pause: f32) {
+        let chance = if self.heard < NOVICE { 1.0 / (self.heard as f32 + 1.0) } else { 0.0 };
+        let margin_ms = (self.most_ms * 0.5).max(1.0);
+        for (wait, unseen) in self.wait_ms.iter().zip(&mut self.unseen) {
+            let beyond = ((wait - self.most_ms) / margin_ms).max(0.0);
+            *unseen = pause * margin_ms * chance * (-beyond).exp();
+        }
+    }
+
     fn choose(&mut self) {
-        let price = |i: usize| self.cost[i] - self.saving[i];
+        let price = |i: usize| self.cost[i] - self.saving[i] + self.unseen[i];
         let best = (1..WAITS).fold(0, |best, i| if price(i) < price(best) { i } else { best });
         if price(best) + self.tariff.dead_band < price(self.best) {
             self.best = best;

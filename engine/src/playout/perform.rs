@@ -14,6 +14,7 @@ impl Playout {
             self.stats.missing += entry.seq.0.saturating_sub(last.0 + 1);
         }
         self.last_seq = Some(entry.seq);
+        self.stats.played += 1;
         let payload = self.store.payload(&entry);
         let PacketKind::Voice(codec) = entry.kind else { return None };
         let decoded = self.decoders.of_mut(codec).map(|d| d.decode(payload, &mut self.fresh));
@@ -153,6 +154,7 @@ impl Playout {
     pub(super) fn rest(&mut self) {
         let Some(entry) = self.store.drop_first() else { return };
         self.last_seq = Some(entry.seq);
+        self.stats.played += 1;
         self.room = match entry.kind {
             PacketKind::ComfortNoise => ComfortNoise::parse(self.store.payload(&entry)),
             _ => None,

@@ -19,9 +19,9 @@ const TICK_US: i64 = 10_000;
 /// After a change in speech, the next one has to wait so long, ms.
 const REST_MS: u32 = 40;
 /// Speech is changed by so much at a time, where there is so much to change, ms.
-const WORTH_MS: u32 = 25;
+const WORTH_MS: u32 = 45;
 /// So long a pause is waited for before speech itself is hurried, ms: most talkers breathe before that.
-const PATIENCE_MS: i64 = 3_000;
+const PATIENCE_MS: i64 = 5_000;
 /// After the network became faster the delay follows at once, for so long, ms.
 const FOLLOW_MS: i64 = 2_500;
 
