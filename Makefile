@@ -24,7 +24,7 @@ test: setup ## install what is missing, then every gate and every test
 bench: setup ## benchmarks; not part of test
 	cargo bench --locked --workspace --bench '*' $(ARGS)
 
-score: ## run a scoring script in its own Python environment: make score ARGS="SCRIPT.py VOICE.wav OUT.wav"
+score: setup ## delay and quality on thirteen bad networks, as a table; takes minutes (ARGS=--help)
 	@scripts/score $(ARGS)
 
 setup: ## install what `make test` needs; nothing when it is all there
