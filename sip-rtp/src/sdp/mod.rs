@@ -1,6 +1,6 @@
 //! Session descriptions: what media a call has, and how both sides come to agree on it.
 //!
-//! [`description`] is the value and its text, [`parse`](Description::parse) reads tolerantly, [`format`] knows
+//! [`description`] is the value and its text, [`parse`](Description::parse) reads tolerantly, [`mod@format`] knows
 //! our codecs by their numbers, [`crypto`] the keys; [`negotiate`] makes offers and answers (RFC 3264).
 
 mod base64;

@@ -104,7 +104,7 @@ impl Headers {
     /// Adds a line at the end. A line end inside `value` would become another header: it turns into a space.
     pub fn push(&mut self, name: Name, value: impl Into<String>) {
         let mut value = value.into();
-        if value.contains(['\r', '\n']) {
+        if value.bytes().any(|b| matches!(b, b'\r' | b'\n')) {
             value = value.replace(['\r', '\n'], " ");
         }
         self.0.push((name, value));
