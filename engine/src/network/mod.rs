@@ -109,6 +109,17 @@ impl Network {
         Some(Span::from_micros(origin + (ms * 1000.0) as i64))
     }
 
+    /// What this wait beyond the floor would have cost lately, as milliseconds of delay; while a queue fills, what
+    /// lies below its foreseen end costs more than any delay.
+    pub fn price(&self, wait: Span) -> f32 {
+        let wait_ms = wait.as_millis_f32();
+        let drowned = self
+            .foreseen_ms()
+            .zip(self.floor.ms())
+            .is_some_and(|(foreseen_ms, floor_ms)| floor_ms + wait_ms < foreseen_ms);
+        self.prices.at_ms(wait_ms) + if drowned { REACH_MS } else { 0.0 }
+    }
+
     /// Whether a queue is filling.
     pub const fn rises(&self) -> bool {
         self.trend.slope().is_some()

@@ -14,6 +14,8 @@ use super::Arrival;
 const WAITS: usize = 48;
 /// Packets after which the floor is trusted.
 const SETTLED: u32 = 25;
+/// Packets in a group: those of one spike count as one.
+const GROUP: u32 = 5;
 /// Packets up to which a line may hold surprises.
 const NOVICE: u32 = 600;
 /// The longest of them.
@@ -75,7 +77,9 @@ pub(super) struct PriceList {
     credit: [f32; WAITS],
     /// What the unseen may cost, while little was seen.
     unseen: [f32; WAITS],
-    most_ms: f32,
+    /// The slowest of each group of packets: the four slowest groups, slowest first; and the group at hand.
+    slowest_ms: [f32; 4],
+    group_ms: f32,
     heard: u32,
     tariff: Tariff,
     weight: f32,
@@ -99,7 +103,8 @@ impl PriceList {
             cost,
             saving: [0.0; WAITS],
             unseen: [0.0; WAITS],
-            most_ms: 0.0,
+            slowest_ms: [0.0; 4],
+            group_ms: 0.0,
             credit: [0.0; WAITS],
             heard: 0,
             tariff,
@@ -161,27 +166,47 @@ impl PriceList {
             *saving += (saved - *saving) * learn;
             *cost = *cost * keep + price * (1.0 - keep);
         }
-        self.most_ms = self.most_ms.max((transit_ms - floor_ms).min(REACH_MS));
-        if self.heard <= NOVICE && self.heard % 5 == 0 {
+        self.group_ms = self.group_ms.max((transit_ms - floor_ms).min(REACH_MS));
+        if self.heard <= NOVICE && self.heard.is_multiple_of(GROUP) {
             self.expect_the_unseen(pause);
         }
         self.choose();
     }
 
     /// Of n packets the slowest is beaten by the next one with a chance of 1 in n + 1 (Laplace's rule of
-    /// succession), by a margin that is taken for exponential with the spread seen so far. Without this a
-    /// call would trust its first calm second.
+    /// succession), by a margin as large as the slowest ones differ among themselves. Without this a call
+    /// would trust its first calm second.
     fn expect_the_unseen(&mut self, pause: f32) {
+        let mut rest_ms = std::mem::take(&mut self.group_ms);
+        for slow in &mut self.slowest_ms {
+            if rest_ms > *slow {
+                std::mem::swap(&mut rest_ms, slow);
+            }
+        }
+        let [most_ms, .., fourth_ms] = self.slowest_ms;
+        // With an exponential tail, the largest and the fourth largest lie 1 + 1/2 + 1/3 means apart.
+        let margin_ms = ((most_ms - fourth_ms) / 1.83).max(1.0);
         let chance = if self.heard < NOVICE { 1.0 / (self.heard as f32 + 1.0) } else { 0.0 };
-        let margin_ms = (self.most_ms * 0.5).max(1.0);
         for (wait, unseen) in self.wait_ms.iter().zip(&mut self.unseen) {
-            let beyond = ((wait - self.most_ms) / margin_ms).max(0.0);
+            let beyond = ((wait - most_ms) / margin_ms).max(0.0);
             *unseen = pause * margin_ms * chance * (-beyond).exp();
         }
     }
 
+    fn price(&self, i: usize) -> f32 {
+        self.cost[i] - self.saving[i] + self.unseen[i]
+    }
+
+    /// The price of any wait, between those that were tried.
+    pub(super) fn at_ms(&self, wait_ms: f32) -> f32 {
+        let above = self.wait_ms.partition_point(|w| *w < wait_ms).clamp(1, WAITS - 1);
+        let (low, high) = (self.wait_ms[above - 1], self.wait_ms[above]);
+        let share = ((wait_ms - low) / (high - low)).clamp(0.0, 1.0);
+        self.price(above - 1) * (1.0 - share) + self.price(above) * share
+    }
+
     fn choose(&mut self) {
-        let price = |i: usize| self.cost[i] - self.saving[i] + self.unseen[i];
+        let price = |i: usize| self.price(i);
         let best = (1..WAITS).fold(0, |best, i| if price(i) < price(best) { i } else { best });
         if price(best) + self.tariff.dead_band < price(self.best) {
             self.best = best;

@@ -13,8 +13,8 @@ use offhook_units::{Moment, SampleRate, Span};
 const BLOCK_MS: u32 = 60;
 /// Changes shorter than this stay undone, ms.
 const LEAST_MS: u32 = 1;
-/// A goal within the old step of the tick grid is kept until it is lower by this much more, µs.
-const GOAL_MARGIN_US: i64 = 2_500;
+/// A new goal must be cheaper by the price of so many milliseconds of delay.
+const TRIFLE_MS: f32 = 2.0;
 const TICK_US: i64 = 10_000;
 /// After a change in speech, the next one has to wait so long, ms.
 const REST_MS: u32 = 40;
@@ -72,16 +72,7 @@ impl Playout {
         let floor = self.network.floor()?;
         let at_tick = now.as_micros() as i64 - self.rate.span_of(self.cursor).as_micros();
         let plays = at_tick + self.rate.span_of(self.timeline.pending() as i64).as_micros();
-        // The lowest grid point that is not below what is wanted.
-        let mut goal = wanted + (at_tick - wanted).rem_euclid(TICK_US);
-        if let Some(old) = self.goal {
-            // The grid slides with the clocks; the old goal is the grid point next to it now.
-            let near = old.as_micros() + TICK_US / 2;
-            let old = near - (near - at_tick).rem_euclid(TICK_US);
-            if goal < old && wanted + GOAL_MARGIN_US > old - TICK_US {
-                goal = old;
-            }
-        }
+        let goal = self.goal_on_grid(wanted, at_tick, floor);
         self.goal = Some(Span::from_micros(goal));
         let level = Span::from_micros(plays) - floor;
         let target = Span::from_micros(goal) - floor;
@@ -105,6 +96,27 @@ impl Playout {
             allowance,
             least: self.rate.frames_in_ms(LEAST_MS),
         })
+    }
+
+    /// The grid point around `wanted` that costs the least; the one that was chosen before stays unless another
+    /// is cheaper by more than a trifle. All in microseconds of transit.
+    fn goal_on_grid(&self, wanted: i64, at_tick: i64, floor: Span) -> i64 {
+        let packet = self.rate.span_of(self.packet_frames);
+        let least = (floor + self.settings.min_delay.max(packet)).as_micros();
+        let price = |goal: i64| self.network.price(Span::from_micros(goal) - floor - packet);
+        let upper = wanted + (at_tick - wanted).rem_euclid(TICK_US);
+        let lower = upper - TICK_US;
+        let best = if lower >= least && price(lower) < price(upper) { lower } else { upper };
+        let Some(old) = self.goal else { return best };
+        // The grid slides with the clocks; the old goal is the grid point next to it now.
+        let near = old.as_micros() + TICK_US / 2;
+        let old = near - (near - at_tick).rem_euclid(TICK_US);
+        let most = (floor + self.settings.max_delay).as_micros();
+        if (least..=most).contains(&old) && price(old) < price(best) + TRIFLE_MS && !self.network.rises() {
+            old
+        } else {
+            best
+        }
     }
 
     fn squeeze(&mut self, now: Moment, tick: usize, pause: usize, speech: usize) {
