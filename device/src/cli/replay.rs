@@ -69,12 +69,13 @@ impl Replay {
             .map_err(|error| Failure::Trace { path: self.trace.clone(), error })?;
         let voice = Voice::from_wav(&read(&self.voice)?)
             .map_err(|error| Failure::Recording { path: self.voice.clone(), error })?;
+        // Before the first output: from here on there is something to clear away.
+        let interrupt = Interrupt::watch().unwrap_or_default();
         // Before the work: a folder that is not there should not come out after it.
         let outputs = Outputs {
             wav: super::create(&self.wav)?,
             log: self.log.as_deref().map(super::create).transpose()?,
         };
-        let interrupt = Interrupt::watch().unwrap_or_default();
         let is_long =
             trace.packets() > if self.codec == Codec::Opus { LONG_OPUS_PACKETS } else { LONG_PACKETS };
         let stream = {

@@ -12,13 +12,16 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+/// Not in the comment below, because the tags would be links there.
+const ABOUT: &str = "Speak text into a WAV file
+
+Uses a voice on this device, no service and no network: flite's slt where it is installed, else espeak-ng. The pauses \
+come from the punctuation, and breaths are put where a person would take one. Tags in the text are understood: \
+[breath], [breath type=\"deep\"], [sigh]; docs/spoken-text.md lists them.";
+
 /// Speak text into a WAV file
-///
-/// Uses a voice on this device, no service and no network: flite's slt where it is installed, else espeak-ng. The
-/// pauses come from the punctuation, and breaths are put where a person would take one. Tags in the text are
-/// understood: [breath], [breath type="deep"], [sigh], [pause]; docs/spoken-text.md lists them.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  offhook say \"Good morning. How can I help?\" --wav greeting.wav\n  \
+#[command(long_about = ABOUT, after_help = "Examples:\n  offhook say \"Good morning. How can I help?\" --wav greeting.wav\n  \
                         offhook say \"One moment, please. [breath]\" --wav wait.wav --voice espeak-ng")]
 pub(super) struct Say {
     /// What to say
@@ -54,8 +57,8 @@ impl Say {
         };
         let mut voice = voice::open(&choice)?;
         let failed = |error| Failure::Write { path: self.wav.clone(), error };
-        let mut file = super::create(&self.wav)?;
         let interrupt = Interrupt::watch().unwrap_or_default();
+        let mut file = super::create(&self.wav)?;
         let progress = Progress::line();
         let settings = SaySettings { seed: self.seed, ..SaySettings::default() };
         let report = say_to_wav(&self.text, &settings, voice.as_mut(), &mut file, &mut |said| {

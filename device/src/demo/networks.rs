@@ -49,7 +49,7 @@ pub const NETWORKS: [Network; 4] = [
     },
     Network {
         name: "busy-wifi",
-        what: "a radio that many share",
+        what: "a radio shared by many",
         base_ms: 8.0,
         queue_ms: 6.0,
         slot_ms: 0.0,
@@ -60,11 +60,11 @@ pub const NETWORKS: [Network; 4] = [
     },
     Network {
         name: "mobile",
-        what: "a moving phone, changing cells",
+        what: "a phone on the move",
         base_ms: 35.0,
         queue_ms: 8.0,
         slot_ms: 10.0,
-        stall_every_s: 4.0,
+        stall_every_s: 2.5,
         stall_ms: (120.0, 320.0),
         loss: 0.015,
         burst: 2.0,

@@ -113,3 +113,30 @@ impl<'a> Session<'a> {
 pub fn pulls_in(trace: &Trace) -> u64 {
     (trace.length().as_micros().max(0) as u64).div_ceil(TICK_MS * 1000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Sent, Voice};
+    use super::*;
+    use offhook_units::Codec;
+
+    #[test]
+    fn what_comes_with_a_pull_or_before_is_there_for_it() {
+        let voice = Voice::new(vec![1_000; 480], SampleRate::HZ_8000);
+        let stream = Stream::code(voice, Codec::Pcmu, 3, &mut || true).unwrap().unwrap();
+        let sent = |packet, arrived_us| Sent {
+            packet,
+            sent: Moment::ZERO,
+            arrived: Some(Moment::from_micros(arrived_us)),
+        };
+        let trace = Trace::new(vec![sent(0, 0), sent(1, 20_000), sent(2, 20_001)]);
+        let mut session = Session::new(&stream, &trace, Settings::default(), Clock::start()).unwrap();
+        let mut there = Vec::new();
+        while let Some(pull) = session.pull() {
+            there.push((pull.now.as_micros(), pull.stats.packets));
+        }
+        assert_eq!(there[..4], [(0, 1), (10_000, 1), (20_000, 2), (30_000, 3)]);
+        assert_eq!((there.len() as u64, session.refused()), (pulls_in(&trace), 0));
+        assert_eq!(pulls_in(&trace), 106, "60 ms of packets and a second");
+    }
+}
