@@ -13,7 +13,6 @@ pub(super) struct Decoders {
 }
 
 impl Decoders {
-    // start-up: makes the decoders' state.
     pub(super) fn new(codec: Codec) -> Result<Self, Unavailable> {
         let second = match codec {
             Codec::Pcmu => Some(Codec::Pcma),

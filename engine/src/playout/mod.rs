@@ -86,7 +86,6 @@ impl Playout {
     ///
     /// # Errors
     /// [`Unavailable`] when the codec's library refuses to start.
-    // start-up: see above.
     pub fn new(codec: Codec, settings: Settings) -> Result<Self, Unavailable> {
         Self::with_tariff(codec, settings, Tariff::default())
     }

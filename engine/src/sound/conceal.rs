@@ -62,6 +62,7 @@ pub struct Concealer {
 
 impl Concealer {
     /// For sound at `rate`.
+    // start-up: the buffers of the whole call.
     pub fn new(rate: SampleRate) -> Self {
         let past = rate.frames_in_ms(PAST_MS);
         let finder = PitchFinder::new(rate, past);

@@ -57,6 +57,7 @@ pub(super) struct Guess {
 
 impl Guess {
     /// For sound at `rate`.
+    // start-up: the buffers of the whole call.
     pub(super) fn new(rate: SampleRate, longest_period: usize) -> Self {
         let recent = rate.frames_in_ms(ENVELOPE_MS);
         Self {

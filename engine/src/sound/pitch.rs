@@ -52,6 +52,7 @@ pub(super) struct PitchFinder {
 
 impl PitchFinder {
     /// For sound at `rate`, of which the last `longest_input` samples are looked at.
+    // start-up: the buffers of the whole call.
     pub(super) fn new(rate: SampleRate, longest_input: usize) -> Self {
         let hz = rate.hz();
         let factor = (hz / COARSE_HZ).max(1) as usize;

@@ -83,6 +83,7 @@ struct Cut {
 
 impl Warper {
     /// For sound at `rate`, in blocks of up to 60 ms; of longer ones the first 60 ms are used.
+    // start-up: the buffers of the whole call.
     pub fn new(rate: SampleRate) -> Self {
         let longest = rate.frames_in_ms(60);
         Self {
