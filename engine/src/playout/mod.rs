@@ -94,7 +94,7 @@ impl Playout {
     ///
     /// # Errors
     /// [`Unavailable`] when the codec's library refuses to start.
-    // start-up: see above.
+    // start-up: makes the memory of the whole call.
     pub fn with_tariff(codec: Codec, settings: Settings, tariff: Tariff) -> Result<Self, Unavailable> {
         let rate = codec.sample_rate();
         let start = settings.start_delay - Span::from_millis(USUAL_PACKET_MS);
