@@ -185,7 +185,7 @@ fn ctrl_c_in_the_middle() {
         assert!(killed.success());
         let done = Done::of(child.wait_with_output().unwrap());
         assert_eq!(done.code, 130, "{done:?}");
-        assert_eq!(done.err, "offhook: interrupted; nothing was written\n");
+        assert_eq!(done.err, "offhook: interrupted; nothing half-written is left\n");
         assert_eq!(folder.names(), before);
         assert_eq!(folder.read("out.wav"), b"an older one");
     }

@@ -106,7 +106,7 @@ impl fmt::Display for Failure {
             Self::Stream(error) => write!(f, "offhook: the voice cannot be coded: {error}"),
             Self::Voice(error) => write!(f, "offhook: {error}"),
             Self::Unspeakable => f.write_str("offhook: there is nothing in the text that can be said"),
-            Self::Interrupted => f.write_str("offhook: interrupted; nothing was written"),
+            Self::Interrupted => f.write_str("offhook: interrupted; nothing half-written is left"),
         }
     }
 }
