@@ -1,8 +1,8 @@
-//! What a message costs: `cargo bench -p offhook-sip-rtp --bench sip`. Plain loops; the median and the
-//! fastest of many short rounds.
-#![allow(clippy::print_stdout, reason = "a bench reports on its standard output")]
+//! What a message costs: `cargo bench -p offhook-sip-rtp --bench sip`.
 #![allow(clippy::unwrap_used, reason = "a panic is the report")]
 
+use divan::{Bencher, black_box};
+use ezk_sip_types::msg::{Line, PullParser};
 use offhook_sip_rtp::sdp::Description;
 use offhook_sip_rtp::sdp::negotiate::{Encryption, LocalMedia};
 use offhook_sip_rtp::sip::agent::{Agent, Event, Input, Output, Settings};
@@ -10,11 +10,6 @@ use offhook_sip_rtp::sip::local::LocalAddrs;
 use offhook_sip_rtp::sip::parse::{Framing, Limits, parse};
 use offhook_sip_rtp::sip::transport::Peer;
 use offhook_units::{Codec, Moment};
-use std::hint::black_box;
-use std::time::Instant;
-
-/// Many and short: a round that fits between two interruptions shows what the work costs, not what else runs.
-const ROUNDS: usize = 401;
 
 /// What a PBX sends: 15 headers, 1.1 kB, an offer of four codecs.
 const INVITE: &str = "INVITE sip:+15550100@192.0.2.1:5060;user=phone SIP/2.0\r\n\
@@ -37,22 +32,6 @@ Content-Length: 334\r\n\r\n";
 const SDP: &str = "v=0\r\no=root 1821302155 1821302155 IN IP4 192.0.2.2\r\ns=Some PBX 18.20.1\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n\
 m=audio 15214 RTP/AVP 8 0 9 111 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:9 G722/8000\r\n\
 a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n";
-
-/// The median over the rounds of the mean time of one call of `work`, which is told its number.
-fn measure(name: &str, per_round: u32, mut work: impl FnMut(u32)) {
-    let mut number = 0;
-    let mut times = [0.0; ROUNDS];
-    for time in &mut times {
-        let start = Instant::now();
-        for _ in 0..per_round {
-            work(number);
-            number += 1;
-        }
-        *time = start.elapsed().as_nanos() as f64 / f64::from(per_round) / 1000.0;
-    }
-    times.sort_by(f64::total_cmp);
-    println!("{name:<56} median {:>8.2} µs, fastest {:>8.2} µs", times[ROUNDS / 2], times[0]);
-}
 
 fn invite(number: u32) -> String {
     let head =
@@ -95,26 +74,58 @@ fn one_call(agent: &mut Agent, number: u32) {
 }
 
 fn main() {
-    let text = invite(0);
-    let limits = Limits::default();
-    println!("INVITE of {} bytes", text.len());
-    measure("parse an INVITE", 100, |_| {
-        black_box(parse(black_box(text.as_bytes()), Framing::Datagram, &limits).unwrap());
+    divan::main();
+}
+
+#[divan::bench]
+fn parse_an_invite(bencher: Bencher<'_, '_>) {
+    let (text, limits) = (invite(0), Limits::default());
+    bencher.bench(|| parse(black_box(text.as_bytes()), Framing::Datagram, &limits));
+}
+
+/// The oracle of the differential tests, as its transport uses it: start line and header names only, values unread.
+#[divan::bench]
+fn split_an_invite_with_ezk(bencher: Bencher<'_, '_>) {
+    let text = bytes::Bytes::from(invite(0));
+    bencher.bench(|| {
+        let lines = PullParser::new(black_box(&text), 0).skip(1);
+        let mut headers = ezk_sip_types::Headers::new();
+        for line in lines.filter_map(|line| std::str::from_utf8(line.ok()?).ok()) {
+            if let Ok((_, line)) = Line::parse(&text, line) {
+                headers.insert(line.name, line.value);
+            }
+        }
+        headers
     });
-    let message = parse(text.as_bytes(), Framing::Datagram, &limits).unwrap();
-    measure("write it again", 100, |_| {
-        black_box(message.to_bytes());
-    });
-    measure("parse its SDP", 100, |_| {
-        black_box(Description::parse(black_box(SDP.as_bytes())).unwrap());
-    });
+}
+
+#[divan::bench]
+fn write_an_invite(bencher: Bencher<'_, '_>) {
+    let message = parse(invite(0).as_bytes(), Framing::Datagram, &Limits::default()).unwrap();
+    bencher.bench(|| black_box(&message).to_bytes());
+}
+
+#[divan::bench]
+fn parse_its_sdp() -> Description {
+    Description::parse(black_box(SDP.as_bytes())).unwrap()
+}
+
+/// INVITE in, 100 and 200 out, and an earlier call's repetitions and end.
+#[divan::bench]
+fn answer_an_invite(bencher: Bencher<'_, '_>) {
     let mut answering = agent("192.0.2.0/24");
-    measure("INVITE in, 100 and 200 out, and a 32 s old call ended", 5, |number| {
-        one_call(&mut answering, number)
+    let mut number = 0;
+    bencher.bench_local(|| {
+        number += 1;
+        one_call(&mut answering, number);
     });
+}
+
+#[divan::bench]
+fn turn_a_stranger_away(bencher: Bencher<'_, '_>) {
     let mut closed = agent("198.51.100.0/24");
-    let stranger = Peer::udp("192.0.2.2:5060".parse().unwrap());
-    measure("a stranger's INVITE, turned away", 1000, |_| {
-        closed.handle_input(Moment::ZERO, Input::Bytes { from: stranger, bytes: text.as_bytes() });
+    let (stranger, text) = (Peer::udp("192.0.2.2:5060".parse().unwrap()), invite(0));
+    bencher.bench_local(|| {
+        closed.handle_input(Moment::ZERO, Input::Bytes { from: stranger, bytes: black_box(text.as_bytes()) });
     });
 }
