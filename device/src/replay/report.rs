@@ -232,7 +232,9 @@ impl fmt::Display for Report {
         let refused = if refused.is_empty() { "none".to_owned() } else { refused.join(", ") };
         writeln!(f, "refused    {refused}")?;
         match stats.drift {
-            Some(drift) => writeln!(f, "clock      the sender's runs {:+.0} ppm against ours", drift.0)?,
+            Some(drift) => {
+                writeln!(f, "clock      the sender's runs {:+.0} ppm against ours", drift.0.round() + 0.0)?
+            }
             None => writeln!(f, "clock      the sender's is not known yet against ours")?,
         }
         write!(
