@@ -2,11 +2,11 @@
 
 # Gates work on the whole workspace; PKGS="-p offhook-units" narrows them.
 PKGS ?= --workspace
-# Passed on by run, bench, score.
+# Passed on by run, bench, fuzz, score.
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench score setup fmt fmt-check clippy doc boundaries unit-tests test-arm64 build-arm64 check-gates
+.PHONY: help run test bench fuzz score setup fmt fmt-check clippy doc boundaries unit-tests test-arm64 build-arm64 check-gates
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -22,6 +22,7 @@ test: setup ## install what is missing, then every gate and every test
 	@scripts/step "tests" $(MAKE) --no-print-directory unit-tests
 
 bench: setup ## benchmarks; not part of test
+	@scripts/bench-engine
 	cargo bench --locked --workspace --bench '*' $(ARGS)
 
 score: setup ## delay and quality on thirteen bad networks, as a table; takes minutes (ARGS=--help)
