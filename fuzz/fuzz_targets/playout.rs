@@ -50,7 +50,11 @@ fuzz_target!(|call: Call<'_>| {
     let codec = Codec::from(call.codec);
     let Ok(mut playout) = Playout::new(codec, call.settings.into()) else { return };
     let mut line = Line { stream: Stream::new(codec), now_us: 0, next_tick_us: 0, ticks: 0 };
-    for act in call.acts.iter().take(400) {
+    for act in &call.acts {
+        // Twenty seconds of call: more is more of the same, and slow under the sanitizer.
+        if line.ticks > 2_000 {
+            break;
+        }
         match act {
             Act::Packet(arrival) => line.packet(&mut playout, arrival, call.raw),
             Act::Beat(packets) => {
@@ -59,13 +63,13 @@ fuzz_target!(|call: Call<'_>| {
                     step: offhook_fuzz::Step::Next,
                     kind: offhook_fuzz::Kind::Usual { tens_of_ms: 2, byte: 0x90 },
                 };
-                (0..*packets).for_each(|_| line.packet(&mut playout, &usual, call.raw));
+                (0..*packets % 64).for_each(|_| line.packet(&mut playout, &usual, call.raw));
             }
             Act::Silence(ticks) => line.pass(&mut playout, u64::from(*ticks) * 10_000),
             Act::Apply(settings) => playout.apply((*settings).into()),
         }
     }
-    line.pass(&mut playout, 2_000_000);
+    line.pass(&mut playout, 700_000);
     let s = playout.stats();
     assert_eq!(s.ticks, line.ticks);
     let refused =
