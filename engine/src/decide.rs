@@ -146,7 +146,8 @@ pub fn pace(level: &Level) -> Pace {
         Pace::Faster { pause: frames, speech: speech.min(frames) }
     } else {
         let speech = if level.fill_percent < SLOW_BELOW_PERCENT { level.allowance } else { 0 };
-        Pace::Slower { pause: frames, speech: speech.min(frames) }
+        // A pause may be lengthened by a little more than asked: what comes out short would stay short.
+        Pace::Slower { pause: frames + level.least, speech: speech.min(frames) }
     }
 }
 
@@ -187,10 +188,10 @@ mod tests {
     fn speech_is_left_alone_between_20_and_80_percent() {
         for fill in 20..80 {
             assert!(matches!(pace(&level(100, fill)), Pace::Faster { pause: 100, speech: 0 }));
-            assert!(matches!(pace(&level(-100, fill)), Pace::Slower { pause: 100, speech: 0 }));
+            assert!(matches!(pace(&level(-100, fill)), Pace::Slower { pause: 108, speech: 0 }));
         }
         assert_eq!(pace(&level(100, 80)), Pace::Faster { pause: 100, speech: 40 });
-        assert_eq!(pace(&level(-100, 19)), Pace::Slower { pause: 100, speech: 40 });
+        assert_eq!(pace(&level(-100, 19)), Pace::Slower { pause: 108, speech: 40 });
         assert_eq!(pace(&level(100, 150)), Pace::Faster { pause: 100, speech: 80 });
     }
 

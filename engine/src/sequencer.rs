@@ -42,7 +42,7 @@ pub enum Misfit {
     Duplicate,
     /// It is from before the window in which duplicates can be told.
     TooOld,
-    /// Its sequence number lies far off; the next one decides whether the sender restarted.
+    /// Its sequence number lies far off, or its SSRC is new: the next one decides whether the sender restarted.
     OnProbation,
     /// It belongs to the stream that the sender has left.
     Straggler,
@@ -71,7 +71,8 @@ struct Stream {
 pub struct Sequencer {
     clock: SampleRate,
     stream: Option<Stream>,
-    odd: Option<SeqNo>,
+    /// The packet that would confirm a restart.
+    odd: Option<(Ssrc, SeqNo, Moment)>,
     left: Option<(Ssrc, Moment)>,
 }
 
@@ -104,8 +105,8 @@ impl Sequencer {
         let place = if packet.ssrc == stream.ssrc {
             match packet.seq.ahead_of(stream.wire) {
                 step @ 1..=MAX_DROPOUT => Ok(self.ahead(&mut stream, packet, duration, step)),
-                step @ MAX_MISORDER..=0 => Self::behind(&mut stream, packet, step),
-                _ if self.odd == Some(packet.seq) => Ok(self.restart(&mut stream, packet, duration)),
+                step @ MAX_MISORDER..=0 => Self::behind(self.clock, &mut stream, packet, duration, step),
+                _ if self.confirms(packet) => Ok(self.restart(&mut stream, packet, duration)),
                 _ => Err(Misfit::OnProbation),
             }
         } else if self
@@ -113,46 +114,60 @@ impl Sequencer {
             .is_some_and(|(ssrc, when)| ssrc == packet.ssrc && packet.arrival.since(when) < STRAGGLERS)
         {
             Err(Misfit::Straggler)
+        } else if !self.confirms(packet) {
+            Err(Misfit::OnProbation)
         } else {
             self.left = Some((stream.ssrc, packet.arrival));
             stream.ssrc = packet.ssrc;
             Ok(self.restart(&mut stream, packet, duration))
         };
-        self.odd = match place {
-            Err(Misfit::OnProbation) => Some(SeqNo(packet.seq.0.wrapping_add(1))),
-            Ok(_) => None,
-            Err(_) => self.odd,
-        };
+        if place == Err(Misfit::OnProbation) {
+            self.odd = Some((packet.ssrc, SeqNo(packet.seq.0.wrapping_add(1)), packet.arrival));
+        }
         self.stream = Some(stream);
         place
+    }
+
+    /// Whether `packet` is the second of two in a row that lie off the stream (RFC 3550 A.1).
+    fn confirms(&self, packet: &Packet<'_>) -> bool {
+        self.odd.is_some_and(|(ssrc, seq, at)| {
+            ssrc == packet.ssrc && seq == packet.seq && packet.arrival.since(at) < STRAGGLERS
+        })
     }
 
     /// The next packet, or one further on after a hole.
     fn ahead(&self, stream: &mut Stream, packet: &Packet<'_>, duration: i64, step: i16) -> Place {
         let step = u64::from(step.unsigned_abs());
-        let media_step = i64::from(packet.time.ahead_of(stream.time));
-        let elapsed = self.frames_between(stream.arrival, packet.arrival);
-        let parting = self.clock.span_of(elapsed.saturating_sub(media_step));
-        let follows = parting <= MAX_PARTING && parting >= Span::ZERO - MAX_PARTING;
-        let media_step = if follows { media_step } else { elapsed.max(stream.duration * step as i64) };
         stream.highest = ExtSeq(stream.highest.0 + step);
         stream.wire = packet.seq;
         stream.seen = stream.seen.checked_shl(step as u32).unwrap_or(0) | 1;
+        let (seq, skipped) = (stream.highest, step - 1);
+        if duration == 0 {
+            // A key press keeps the timestamp of its beginning for seconds (RFC 4733 2.5.1.3): what makes no
+            // sound says nothing about the clock.
+            let media = stream.media + stream.duration;
+            return Place { seq, media, skipped, late: false, restarted: false };
+        }
+        let media_step = i64::from(packet.time.ahead_of(stream.time));
+        let elapsed = self.frames_between(stream.arrival, packet.arrival);
+        let parting = self.clock.span_of(elapsed.saturating_sub(media_step));
+        let follows = media_step > 0 && parting <= MAX_PARTING && parting >= Span::ZERO - MAX_PARTING;
+        let media_step = if follows { media_step } else { elapsed.max(stream.duration) };
         stream.time = packet.time;
         stream.media += media_step;
         stream.duration = duration;
         stream.arrival = packet.arrival;
-        Place {
-            seq: stream.highest,
-            media: stream.media,
-            skipped: step - 1,
-            late: false,
-            restarted: !follows,
-        }
+        Place { seq, media: stream.media, skipped, late: false, restarted: !follows }
     }
 
     /// A packet that was overtaken, or one that we have.
-    fn behind(stream: &mut Stream, packet: &Packet<'_>, step: i16) -> Result<Place, Misfit> {
+    fn behind(
+        clock: SampleRate,
+        stream: &mut Stream,
+        packet: &Packet<'_>,
+        duration: i64,
+        step: i16,
+    ) -> Result<Place, Misfit> {
         let back = u64::from(step.unsigned_abs());
         let bit = 1u128.checked_shl(back as u32).ok_or(Misfit::TooOld)?;
         if stream.seen & bit != 0 {
@@ -160,11 +175,17 @@ impl Sequencer {
         }
         let seq = ExtSeq(stream.highest.0.saturating_sub(back));
         let media_step = i64::from(packet.time.ahead_of(stream.time));
-        if seq < stream.oldest || media_step > 0 {
+        if seq < stream.oldest || clock.span_of(media_step.abs()) > MAX_PARTING {
             return Err(Misfit::TooOld);
         }
         stream.seen |= bit;
-        Ok(Place { seq, media: stream.media + media_step, skipped: 0, late: true, restarted: false })
+        let media = stream.media + media_step;
+        if media_step > 0 && duration > 0 {
+            // What overtook it made no sound: this is the newest voice.
+            (stream.time, stream.media) = (packet.time, media);
+            (stream.duration, stream.arrival) = (duration, packet.arrival);
+        }
+        Ok(Place { seq, media, skipped: 0, late: true, restarted: false })
     }
 
     /// The sender began anew: the axis goes on by what the clock on our side says.

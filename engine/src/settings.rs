@@ -17,6 +17,26 @@ pub struct Settings {
     pub max_speed_change: f32,
 }
 
+/// No call is played later than this.
+const MOST_DELAY: Span = Span::from_millis(500);
+/// Speech is not changed faster than this, whatever is asked.
+const MOST_SPEED_CHANGE: f32 = 0.25;
+
+impl Settings {
+    /// The nearest settings that the engine can keep to.
+    pub(crate) fn bounded(self) -> Self {
+        let max_delay = self.max_delay.clamp(Span::ZERO, MOST_DELAY);
+        let min_delay = self.min_delay.clamp(Span::ZERO, max_delay);
+        let change = if self.max_speed_change.is_finite() { self.max_speed_change } else { 0.0 };
+        Self {
+            min_delay,
+            start_delay: self.start_delay.clamp(min_delay, max_delay),
+            max_delay,
+            max_speed_change: change.clamp(0.0, MOST_SPEED_CHANGE),
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -54,6 +54,15 @@ impl Decoder {
         self.codec
     }
 
+    /// What [`Self::conceal`] fills is a multiple of this.
+    pub const fn grain(&self) -> usize {
+        match self.codec {
+            // RFC 6716 2.1.4: the shortest frame, 2.5 ms.
+            Codec::Opus => 120,
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 1,
+        }
+    }
+
     /// How many samples `payload` holds at the codec's rate; `None` when it cannot be decoded.
     pub fn frames_in(&self, payload: &[u8]) -> Option<usize> {
         let frames = match self.state {

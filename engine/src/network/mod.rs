@@ -23,8 +23,10 @@ use trend::Trend;
 /// A floor that falls by this much at once is a step of the network: it was slow for seconds, and is no more.
 const FALL_MS: f32 = 15.0;
 
+/// After a silence of this length the floor is learnt anew.
+const LONG_SILENCE: Span = Span::from_millis(10_000);
 /// How far ahead a filling queue is foreseen.
-const FORESIGHT_MS: f32 = 600.0;
+const FORESIGHT_MS: f32 = 400.0;
 
 /// One arrival, as the model needs it.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +55,7 @@ pub struct Network {
     /// Transits are kept as differences from the first one, which makes them small.
     origin: Option<i64>,
     heard: u64,
+    heard_at: Option<Moment>,
     fell_at: Option<Moment>,
 }
 
@@ -66,6 +69,7 @@ impl Network {
             trend: Trend::default(),
             origin: None,
             heard: 0,
+            heard_at: None,
             fell_at: None,
         }
     }
@@ -75,9 +79,13 @@ impl Network {
         let transit = arrival.at.as_micros() as i64 - arrival.media_end.as_micros();
         let origin = *self.origin.get_or_insert(transit);
         let transit_ms = (transit - origin) as f32 / 1000.0;
-        if arrival.restarted {
+        // Over a long silence the clocks part by themselves, and the network may be another.
+        let long_since = self.heard_at.is_some_and(|at| arrival.at.since(at) > LONG_SILENCE);
+        self.heard_at = Some(arrival.at);
+        if arrival.restarted || long_since {
             self.floor.forget();
             self.trend.forget();
+            self.prices.forget_place();
         }
         if !arrival.late {
             if self.floor.undercut_by(transit_ms, FALL_MS) {
@@ -102,7 +110,7 @@ impl Network {
     pub fn wanted(&self, least: Span, most: Span) -> Option<Span> {
         let origin = self.origin?;
         let floor_ms = self.floor.ms()?;
-        let wait_ms = self.prices.best_ms().clamp(least.as_millis_f32(), most.as_millis_f32().max(0.0));
+        let wait_ms = self.prices.best_ms().max(least.as_millis_f32()).min(most.as_millis_f32()).max(0.0);
         let ms = floor_ms + wait_ms;
         let ms =
             self.foreseen_ms().map_or(ms, |foreseen| ms.max(foreseen.min(floor_ms + most.as_millis_f32())));
@@ -138,6 +146,16 @@ impl Network {
     /// The least transit of late.
     pub fn floor(&self) -> Option<Span> {
         Some(Span::from_micros(self.origin? + (self.floor.ms()? * 1000.0) as i64))
+    }
+
+    /// The floor that a cap of `most` is measured from: where all of the last packets lie beyond the cap, the
+    /// network has become slower, and the old floor would keep everything out.
+    pub fn floor_under_cap(&self, most: Span) -> Option<Span> {
+        let floor_ms = self.floor.ms()?;
+        let recent_ms = self.trend.recent_least_ms().unwrap_or(floor_ms);
+        let drowned = recent_ms - floor_ms > most.as_millis_f32();
+        let ms = if drowned { recent_ms } else { floor_ms };
+        Some(Span::from_micros(self.origin? + (ms * 1000.0) as i64))
     }
 
     /// How far the sender's clock runs off ours, once that is known: positive when it is fast.

@@ -14,10 +14,13 @@ use super::Arrival;
 const WAITS: usize = 48;
 /// Packets after which the floor is trusted.
 const SETTLED: u32 = 25;
+/// The recent past: so many pieces of so many packets, 16 s of 20 ms packets in all.
+const RECENT: usize = 8;
+const RECENT_PIECE: u32 = 100;
 /// Packets in a group: those of one spike count as one.
 const GROUP: u32 = 5;
 /// Packets up to which a line may hold surprises.
-const NOVICE: u32 = 600;
+const NOVICE: u32 = 300;
 /// The longest of them.
 pub const REACH_MS: f32 = 480.0;
 
@@ -50,7 +53,7 @@ impl Default for Tariff {
         Self {
             pause: 8000.0,
             skip: 4000.0,
-            bridged: 2600.0,
+            bridged: 4000.0,
             give_back: 0.05,
             hold_ms: 1000.0,
             skip_ms: 20.0,
@@ -77,9 +80,16 @@ pub(super) struct PriceList {
     credit: [f32; WAITS],
     /// What the unseen may cost, while little was seen.
     unseen: [f32; WAITS],
-    /// The slowest of each group of packets: the four slowest groups, slowest first; and the group at hand.
+    /// The slowest of each group of packets, beyond the floor: the four slowest groups, slowest first; and the
+    /// group at hand. What was slow before the floor rose is not slow any more.
     slowest_ms: [f32; 4],
     group_ms: f32,
+    floor_ms: f32,
+    /// The slowest packet of each piece of the recent past, newest first: what was not seen for so long is
+    /// not waited for, however dear it was.
+    recent_ms: [f32; RECENT],
+    recent_most_ms: f32,
+    in_piece: u32,
     heard: u32,
     tariff: Tariff,
     weight: f32,
@@ -105,6 +115,10 @@ impl PriceList {
             unseen: [0.0; WAITS],
             slowest_ms: [0.0; 4],
             group_ms: 0.0,
+            floor_ms: f32::MAX,
+            recent_ms: [0.0; RECENT],
+            recent_most_ms: REACH_MS,
+            in_piece: 0,
             credit: [0.0; WAITS],
             heard: 0,
             tariff,
@@ -119,13 +133,20 @@ impl PriceList {
         self.wait_ms[self.best]
     }
 
+    /// The media axis was mended: where each player stood on it means nothing any more.
+    pub(super) fn forget_place(&mut self) {
+        self.plays_at_ms = [f32::MIN; WAITS];
+        self.credit = [0.0; WAITS];
+        self.floor_ms = f32::MAX;
+    }
+
     pub(super) fn charge(&mut self, transit_ms: f32, floor_ms: f32, arrival: &Arrival) {
         let duration_ms = arrival.duration.as_millis_f32().clamp(5.0, 120.0);
         let tariff = self.tariff;
         let hole_ms = if arrival.late { 0.0 } else { (arrival.skipped.min(4) as f32) * duration_ms };
         let passed_ms = if arrival.late { 0.0 } else { duration_ms + hole_ms };
         let (pause, skip) = (tariff.pause / duration_ms, tariff.skip / duration_ms);
-        let bridged = tariff.bridged / duration_ms;
+        let bridged = tariff.bridged;
         // A packet that was overtaken is never waited for: its successor is in hand.
         let skip_ms = if arrival.late { f32::MAX } else { tariff.skip_ms };
         self.weight = (self.weight + 1.0).min(tariff.memory);
@@ -142,7 +163,7 @@ impl PriceList {
                 *plays_at = f32::MIN;
             }
             let given_back_ms = if *flow > tariff.hold_ms { tariff.give_back * passed_ms } else { 0.0 };
-            let at = (*plays_at - given_back_ms).max(floor_ms + wait);
+            let at = (*plays_at - given_back_ms).clamp(floor_ms + wait, floor_ms + wait + REACH_MS);
             let short_ms = (transit_ms - at).max(0.0);
             let missed = short_ms > 0.0;
             let pauses = missed && (short_ms > skip_ms || (*calm < 300.0 && !arrival.late));
@@ -153,7 +174,7 @@ impl PriceList {
                 (true, true) => hole * pause,
                 (true, false) => hole.min(duration_ms) * skip,
             };
-            let mut saved = (at - transit_ms).clamp(0.0, hole_ms) * bridged;
+            let mut saved = worth_of_lead((at - transit_ms).clamp(0.0, hole_ms) / duration_ms) * bridged;
             if arrival.late {
                 saved = -*credit;
             } else if hole_ms > 0.0 {
@@ -165,6 +186,22 @@ impl PriceList {
             let price = (at - floor_ms) + price;
             *saving += (saved - *saving) * learn;
             *cost = *cost * keep + price * (1.0 - keep);
+        }
+        let risen_ms = (floor_ms - self.floor_ms).max(0.0);
+        self.floor_ms = floor_ms;
+        if risen_ms > 0.0 {
+            self.group_ms -= risen_ms;
+            self.slowest_ms = self.slowest_ms.map(|slow| (slow - risen_ms).max(0.0));
+        }
+        self.in_piece += 1;
+        if self.in_piece > RECENT_PIECE {
+            self.in_piece = 0;
+            self.recent_ms.rotate_right(1);
+            self.recent_ms[0] = 0.0;
+        }
+        self.recent_ms[0] = self.recent_ms[0].max(transit_ms - floor_ms);
+        if self.heard > RECENT as u32 * RECENT_PIECE {
+            self.recent_most_ms = self.recent_ms.iter().copied().fold(0.0, f32::max);
         }
         self.group_ms = self.group_ms.max((transit_ms - floor_ms).min(REACH_MS));
         if self.heard <= NOVICE && self.heard.is_multiple_of(GROUP) {
@@ -185,8 +222,9 @@ impl PriceList {
         }
         let [most_ms, .., fourth_ms] = self.slowest_ms;
         // With an exponential tail, the largest and the fourth largest lie 1 + 1/2 + 1/3 means apart.
-        let margin_ms = ((most_ms - fourth_ms) / 1.83).max(1.0);
-        let chance = if self.heard < NOVICE { 1.0 / (self.heard as f32 + 1.0) } else { 0.0 };
+        let margin_ms = ((most_ms - fourth_ms) / 1.83).min(most_ms / 3.0).max(1.0);
+        let known = 4 * GROUP..NOVICE;
+        let chance = if known.contains(&self.heard) { 1.0 / (self.heard as f32 + 1.0) } else { 0.0 };
         for (wait, unseen) in self.wait_ms.iter().zip(&mut self.unseen) {
             let beyond = ((wait - most_ms) / margin_ms).max(0.0);
             *unseen = pause * margin_ms * chance * (-beyond).exp();
@@ -194,15 +232,23 @@ impl PriceList {
     }
 
     fn price(&self, i: usize) -> f32 {
-        self.cost[i] - self.saving[i] + self.unseen[i]
+        self.harm(i) - self.saving[i]
     }
 
-    /// The price of any wait, between those that were tried.
+    /// Delay and damage; no damage where no packet of late was so slow.
+    fn harm(&self, i: usize) -> f32 {
+        let lately = if self.wait_ms[i] >= self.recent_most_ms { self.wait_ms[i] } else { self.cost[i] };
+        lately + self.unseen[i]
+    }
+
+    /// The price of any wait, between those that were tried. A hole's successor is in hand or it is not, so what
+    /// that saves is taken from the shorter neighbour.
     pub(super) fn at_ms(&self, wait_ms: f32) -> f32 {
-        let above = self.wait_ms.partition_point(|w| *w < wait_ms).clamp(1, WAITS - 1);
-        let (low, high) = (self.wait_ms[above - 1], self.wait_ms[above]);
-        let share = ((wait_ms - low) / (high - low)).clamp(0.0, 1.0);
-        self.price(above - 1) * (1.0 - share) + self.price(above) * share
+        let above = self.wait_ms.partition_point(|w| *w <= wait_ms).clamp(1, WAITS - 1);
+        let (low, high) = (above - 1, above);
+        let share =
+            ((wait_ms - self.wait_ms[low]) / (self.wait_ms[high] - self.wait_ms[low])).clamp(0.0, 1.0);
+        self.harm(low) * (1.0 - share) + self.harm(high) * share - self.saving[low]
     }
 
     fn choose(&mut self) {
@@ -212,6 +258,14 @@ impl PriceList {
             self.best = best;
         }
     }
+}
+
+/// What it is worth to have the successor of a hole in hand so many packets early: a whole packet bridged in one
+/// go is worth far more than two halves, one guessed and one bridged.
+fn worth_of_lead(packets: f32) -> f32 {
+    let whole = packets.floor();
+    let part = packets - whole;
+    whole + part * part
 }
 
 /// Close together where calls live, coarse where a few milliseconds do not matter.

@@ -13,6 +13,9 @@ const TIMES_USUAL: f32 = 4.0;
 /// and no less than this.
 const LEAST_RISE_MS: f32 = 8.0;
 
+/// No tenth of a second has more than this share of it.
+const MOST_AT_ONCE: f32 = 0.7;
+
 #[derive(Debug, Default)]
 pub(super) struct Trend {
     /// The least transit of each piece, newest first.
@@ -53,6 +56,12 @@ impl Trend {
         self.least[0]
     }
 
+    /// The least transit of the last few pieces, once there are some.
+    pub(super) fn recent_least_ms(&self) -> Option<f32> {
+        let whole = self.least[..3].iter().copied().reduce(f32::min).filter(|_| self.filled >= 3)?;
+        Some(self.current.map_or(whole, |current| current.min(whole)))
+    }
+
     pub(super) fn forget(&mut self) {
         *self = Self { usual_ms: self.usual_ms, ..Self::default() };
     }
@@ -62,6 +71,11 @@ impl Trend {
             return None;
         }
         let rise_ms = self.least[0] - self.least[3];
+        // A step of the network is no queue: it rises once, and then no more.
+        let steepest_ms = self.least[..4].windows(2).map(|w| w[0] - w[1]).fold(0.0, f32::max);
+        if steepest_ms > rise_ms * MOST_AT_ONCE {
+            return None;
+        }
         (rise_ms > (TIMES_USUAL * self.usual_ms).max(LEAST_RISE_MS)).then_some(rise_ms / (3.0 * PIECE_MS))
     }
 }

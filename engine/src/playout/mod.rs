@@ -96,6 +96,7 @@ impl Playout {
     /// [`Unavailable`] when the codec's library refuses to start.
     // start-up: makes the memory of the whole call.
     pub fn with_tariff(codec: Codec, settings: Settings, tariff: Tariff) -> Result<Self, Unavailable> {
+        let settings = settings.bounded();
         let rate = codec.sample_rate();
         let start = settings.start_delay - Span::from_millis(USUAL_PACKET_MS);
         Ok(Self {
@@ -148,8 +149,8 @@ impl Playout {
     }
 
     /// Other settings, from now on: the call goes on.
-    pub const fn apply(&mut self, settings: Settings) {
-        self.settings = settings;
+    pub fn apply(&mut self, settings: Settings) {
+        self.settings = settings.bounded();
     }
 
     /// A packet came.
@@ -198,6 +199,8 @@ impl Playout {
         let tick = out.len();
         self.trim();
         self.stats.held = self.rate.span_of(self.held() + self.timeline.pending() as i64);
+        // One dear operation in a tick is enough: after a bridge the speed stays as it is.
+        let bridged = self.stats.bridged_frames;
         // Each turn adds a frame at the least or ends in `play`'s silence; the bound is for the proof.
         for _ in 0..64 {
             if self.timeline.pending() >= tick {
@@ -205,7 +208,9 @@ impl Playout {
             }
             self.step(now, tick);
         }
-        self.steer(now, tick);
+        if self.stats.bridged_frames == bridged {
+            self.steer(now, tick);
+        }
         for _ in 0..64 {
             if self.timeline.pending() >= tick {
                 break;
@@ -241,11 +246,10 @@ impl Playout {
     fn next(&self, now: Moment) -> Next {
         let Some(first) = self.store.first() else { return Next::Nothing };
         if first.duration == 0 {
-            return if first.media <= self.cursor || self.mode != Mode::Voice {
-                Next::FallsSilent
-            } else {
-                Next::AfterHole((first.media - self.cursor) as usize)
-            };
+            // What was lost just before it is not worth a bridge into silence.
+            let ahead = (first.media - self.cursor).max(0) as usize;
+            let near = ahead <= self.rate.frames_in_ms(BRIDGE_MS) || self.mode != Mode::Voice;
+            return if near { Next::FallsSilent } else { Next::AfterHole(ahead) };
         }
         let follows = self.last_seq.is_none_or(|last| first.seq.0 == last.0 + 1);
         let ahead = first.media - self.cursor;
@@ -330,8 +334,8 @@ impl Next {
 /// The largest payload of `codec` that is taken.
 const fn slot_bytes(codec: Codec) -> usize {
     match codec {
-        // 60 ms.
-        Codec::Pcmu | Codec::Pcma | Codec::G722 => 480,
+        // 120 ms.
+        Codec::Pcmu | Codec::Pcma | Codec::G722 => 960,
         // RFC 6716 3.4: a frame has at most 1275 bytes.
         Codec::Opus => 1280,
     }

@@ -81,11 +81,13 @@ impl Playout {
     pub(super) fn rejoin(&mut self, now: Moment) {
         let Some(first) = self.store.first() else { return };
         let overdue = self.cursor - first.media;
-        let floor = self.network.floor().unwrap_or_default();
+        // Nothing is waited for beyond the cap.
+        let floor = self.network.floor_under_cap(self.settings.max_delay).unwrap_or_default();
         let transit = Span::from_micros(now.as_micros() as i64)
             + self.rate.span_of(self.timeline.pending() as i64 - first.media);
         let over = transit - floor - self.settings.max_delay;
-        let mut skip = (over.as_micros().max(0) * i64::from(self.rate.hz()) / 1_000_000).min(overdue.max(0));
+        let over = over.as_micros() * i64::from(self.rate.hz()) / 1_000_000;
+        let mut skip = over.max(0).min(overdue.max(0));
         if overdue > 0 {
             if self.waits_for(now, overdue) {
                 self.hold_until = now + Span::from_millis(self.tariff.hold_ms as i64);
@@ -130,6 +132,7 @@ impl Playout {
     }
 
     pub(super) fn extrapolate(&mut self, frames: usize) {
+        let frames = self.decoders.of(self.codec).map_or(frames, |d| frames.next_multiple_of(d.grain()));
         let (past, to) = self.timeline.grow(frames);
         let frames = to.len();
         // A codec with a memory of its own knows better how its voice goes on.

@@ -25,8 +25,6 @@ pub(super) struct Course {
     /// Likeness of the two sides where they run together in phase.
     pub(super) alike: Option<f32>,
     from: f32,
-    fore_period: f32,
-    aft_period: f32,
     turns_a_sample: (f32, f32),
     bend: f32,
     last: f32,
@@ -39,9 +37,7 @@ impl Course {
     pub(super) fn between(fore: &Guess, aft: &Guess, length: usize) -> Self {
         let mut course = Self {
             alike: None,
-            from: fore.phase / fore.period,
-            fore_period: fore.period,
-            aft_period: aft.period,
+            from: fore.turns,
             turns_a_sample: (fore.period_at_edge().recip(), aft.period_at_edge().recip()),
             bend: 0.0,
             last: (length as f32 - 1.0).max(1.0),
@@ -93,19 +89,11 @@ impl Course {
 
     /// The sample of `fore` at `t`.
     pub(super) fn forward(&self, fore: &mut Guess, t: usize) -> f32 {
-        if self.alike.is_some() {
-            fore.at((self.from + self.turns(t as f32)) * self.fore_period)
-        } else {
-            fore.next()
-        }
+        if self.alike.is_some() { fore.at(self.from + self.turns(t as f32)) } else { fore.next() }
     }
 
     /// The sample of `aft` at `t`; `t` goes from the last sample of the gap to the first.
     pub(super) fn backward(&self, aft: &mut Guess, t: usize) -> f32 {
-        if self.alike.is_some() {
-            aft.at((self.total - self.turns(t as f32)).max(0.0) * self.aft_period)
-        } else {
-            aft.next()
-        }
+        if self.alike.is_some() { aft.at((self.total - self.turns(t as f32)).max(0.0)) } else { aft.next() }
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! Real-time: buffers made in `new`.
 //!
-//! `y[n] = loudness · (voiced · cycle(phase) + filter(noise))`. The filter starts with what the cycle leaves
+//! `y[n] = loudness · (voiced · cycle(turns) + filter(noise))`. The filter starts with what the cycle leaves
 //! unexplained of the real sound before the edge, so the guess leaves the edge without a step and needs no
 //! overlap with it. The other side of a hole is studied backwards in time, by the same code.
 
 use super::{
     fade::{energy, rms, smooth},
-    lpc::{Lpc, MAX_ORDER, Memory, autocorrelate},
+    lpc::{Lpc, MAX_ORDER, Ringing, autocorrelate},
     noise::Noise,
     pitch::PitchFinder,
 };
@@ -44,13 +44,13 @@ pub(super) struct Guess {
     pub(super) drift: f32,
     /// Share of the amplitude that repeats, 0 to 1.
     pub(super) voiced: f32,
-    /// Where in its period the guess stands, in samples.
-    pub(super) phase: f32,
+    /// Where the guess stands, in periods since the edge.
+    pub(super) turns: f32,
     age: f32,
     loudness: f32,
     decay: f32,
     envelope: Lpc,
-    memory: Memory,
+    rest: Ringing,
     noise_level: f32,
     noise: Noise,
 }
@@ -70,12 +70,12 @@ impl Guess {
             period: 1.0,
             drift: 0.0,
             voiced: 0.0,
-            phase: 0.0,
+            turns: 0.0,
             age: 0.0,
             loudness: 1.0,
             decay: 1.0,
             envelope: Lpc::FLAT,
-            memory: Memory::ZERO,
+            rest: Ringing::ZERO,
             noise_level: 0.0,
             noise: Noise::new(),
         }
@@ -83,7 +83,7 @@ impl Guess {
 
     /// Studies `x`, newest last.
     pub(super) fn study(&mut self, x: &[f32], finder: &mut PitchFinder) {
-        (self.phase, self.age, self.voiced, self.drift) = (0.0, 0.0, 0.0, 0.0);
+        (self.turns, self.age, self.voiced, self.drift) = (0.0, 0.0, 0.0, 0.0);
         (self.loudness, self.decay) = (1.0, 1.0);
         self.period = self.recent.max(2) as f32 / 2.0;
         self.learn_envelope(x);
@@ -143,12 +143,13 @@ impl Guess {
 
     /// Fills the filter's memory with what the cycle does not explain of the newest sound.
     fn prime(&mut self, x: &[f32]) {
-        self.memory = Memory::ZERO;
-        for i in x.len().saturating_sub(MAX_ORDER)..x.len() {
-            let back = i as f32 - self.period;
-            let explained = if back >= 1.0 { self.voiced * read(x, back) } else { 0.0 };
-            self.memory.push(x[i] - explained);
+        let mut unexplained = [0.0; MAX_ORDER];
+        let newest = &x[x.len().saturating_sub(self.order)..];
+        for (i, (u, &new)) in unexplained.iter_mut().zip(newest).enumerate() {
+            let back = (x.len() - newest.len() + i) as f32 - self.period;
+            *u = new - if back >= 1.0 { self.voiced * read(x, back) } else { 0.0 };
         }
+        self.rest.remember(&unexplained[..newest.len()]);
     }
 
     /// The period at the edge itself; it was measured over the periods before.
@@ -157,42 +158,47 @@ impl Guess {
     }
 
     /// The next sample, with the pitch drifting on.
+    #[inline]
     pub(super) fn next(&mut self) -> f32 {
-        let y = self.at(self.phase);
+        let y = self.at(self.turns);
         let period = self.period_at_edge() + self.drift * self.age.min(self.drift_for);
-        self.phase += self.period / period.max(0.5 * self.period);
+        self.turns += period.max(0.5 * self.period).recip();
         y
     }
 
-    /// The next sample, at a given `phase` (in samples of this side's own period since the edge).
-    pub(super) fn at(&mut self, phase: f32) -> f32 {
-        let hiss = self.noise_level * self.noise.next();
-        let rest = self.envelope.step(&mut self.memory, hiss);
+    /// The next sample, with the cycle at `turns` (in periods since the edge).
+    #[inline]
+    pub(super) fn at(&mut self, turns: f32) -> f32 {
+        let rest = self.rest.next(&self.envelope, self.noise_level, &mut self.noise);
         self.age += 1.0;
         self.loudness = (self.loudness * self.decay).max(LEAST_LOUDNESS);
         if self.voiced <= 0.0 {
             return rest;
         }
-        self.loudness * (self.voiced * self.wave(phase / self.period) + rest)
+        self.loudness * (self.voiced * self.wave(turns) + rest)
     }
 
     /// The repeating waveform at `turns` (in periods).
+    #[inline]
     pub(super) fn wave(&self, turns: f32) -> f32 {
-        // `as` instead of `floor`, which is a call on older x86.
-        let whole = turns as i32 as f32;
-        let part = if whole > turns { turns - whole + 1.0 } else { turns - whole };
-        read(&self.cycle, part * self.period + 1.0)
+        let whole = (turns - 0.5 + ROUND) - ROUND;
+        read(&self.cycle, (turns - whole) * self.period + 1.0)
     }
 }
 
+/// Added to a small number and taken off again, it leaves the nearest whole one. Cheaper than `floor`, which is
+/// a call on older x86; half way either neighbour will do here.
+const ROUND: f32 = 12_582_912.0;
+
 /// Value of `x` between samples: Lagrange's polynomial through four points; beyond the ends the last is held.
+#[inline]
 fn read(x: &[f32], at: f32) -> f32 {
-    if x.len() < 4 {
-        return x.last().copied().unwrap_or(0.0);
-    }
-    let i = (at as usize).clamp(1, x.len() - 3);
-    let t = (at - i as f32).clamp(0.0, 2.0);
+    let Some(last) = x.len().checked_sub(4) else { return x.last().copied().unwrap_or(0.0) };
+    let at = if at > 1.0 { at } else { 1.0 };
+    // The mantissa of what is rounded this way is the whole number: no conversion that watches its range.
+    let from = (((at - 1.5 + ROUND).to_bits() & 0x3F_FFFF) as usize).min(last);
+    let t = (at - (from + 1) as f32).min(2.0);
     let (a, b) = (t * (t - 1.0), (t + 1.0) * (t - 2.0));
-    let p = &x[i - 1..i + 3];
+    let Some(p) = x.get(from..from + 4) else { return 0.0 };
     b * 0.5 * ((t - 1.0) * p[1] - t * p[2]) + a * (1.0 / 6.0) * ((t + 1.0) * p[3] - (t - 2.0) * p[0])
 }

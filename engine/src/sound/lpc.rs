@@ -2,7 +2,10 @@
 //!
 //! Real-time: fixed arrays, no allocation.
 
-use super::fade::dot;
+use super::{
+    fade::{dot, energy},
+    noise::Noise,
+};
 
 /// The largest order in use.
 pub(super) const MAX_ORDER: usize = 32;
@@ -83,6 +86,81 @@ impl Lpc {
         let y = if y.is_finite() { y.clamp(-1e6, 1e6) } else { 0.0 };
         memory.push(y);
         y
+    }
+}
+
+/// Samples that [`Ringing`] makes at a time.
+const BLOCK: usize = 32;
+
+/// A filter that is run a block ahead: four outputs share each look at the past, so that the sums vectorise and
+/// only the last three taps wait for one another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ringing {
+    /// The past, oldest first, and the block after it.
+    track: [f32; MAX_ORDER + BLOCK],
+    next: usize,
+}
+
+impl Ringing {
+    /// Silence.
+    pub(super) const ZERO: Self = Self { track: [0.0; MAX_ORDER + BLOCK], next: MAX_ORDER + BLOCK };
+
+    /// What a filter that starts now remembers, newest last; at most [`MAX_ORDER`] of it.
+    pub(super) fn remember(&mut self, past: &[f32]) {
+        *self = Self::ZERO;
+        let past = &past[past.len().saturating_sub(MAX_ORDER)..];
+        self.track[MAX_ORDER + BLOCK - past.len()..].copy_from_slice(past);
+    }
+
+    /// The next sample of `noise` at `level` through `filter`.
+    pub(super) fn next(&mut self, filter: &Lpc, level: f32, noise: &mut Noise) -> f32 {
+        if self.next >= self.track.len() {
+            self.track.copy_within(BLOCK.., 0);
+            for x in &mut self.track[MAX_ORDER..] {
+                *x = level * noise.next();
+            }
+            match filter.order {
+                ..=16 => self.filter_block::<16>(filter),
+                17..=24 => self.filter_block::<24>(filter),
+                _ => self.filter_block::<MAX_ORDER>(filter),
+            }
+            self.next = MAX_ORDER;
+        }
+        let y = self.track[self.next];
+        self.next += 1;
+        y
+    }
+
+    /// `ORDER` is that of the filter or more; being fixed, it leaves no loop.
+    fn filter_block<const ORDER: usize>(&mut self, filter: &Lpc) {
+        let [a, b, c, ..] = filter.taps;
+        // Each tap four times, oldest first: the newest outputs may still be on their way to memory.
+        let mut wide = [[0.0f32; 4]; ORDER];
+        for (wide, &tap) in wide.iter_mut().rev().zip(&filter.taps) {
+            *wide = [tap; 4];
+        }
+        for at in (MAX_ORDER..MAX_ORDER + BLOCK).step_by(4) {
+            let (past, now) = self.track.split_at_mut(at);
+            let (Some(past), Some(now)) = (past.last_chunk::<ORDER>(), now.first_chunk_mut::<4>()) else {
+                return;
+            };
+            let mut y = *now;
+            for k in 0..ORDER - 3 {
+                for j in 0..4 {
+                    y[j] += wide[k][j] * past[k + j];
+                }
+            }
+            let (p, q, r) = (past[ORDER - 1], past[ORDER - 2], past[ORDER - 3]);
+            y[0] += a * p + (b * q + c * r);
+            y[1] += a * y[0] + (b * p + c * q);
+            y[2] += a * y[1] + (b * y[0] + c * p);
+            y[3] += a * y[2] + (b * y[1] + c * y[0]);
+            *now = y;
+        }
+        let loud = energy(&self.track[MAX_ORDER..]);
+        if loud.is_nan() || loud > 1e12 {
+            self.track = [0.0; MAX_ORDER + BLOCK];
+        }
     }
 }
 
