@@ -3,7 +3,7 @@
 //! Real-time: arithmetic on fixed arrays.
 
 use super::{
-    fade::{dot, energy, smooth},
+    fade::{dot, energy},
     guess::Guess,
 };
 
@@ -84,7 +84,8 @@ impl Course {
     fn turns(&self, t: f32) -> f32 {
         let s = t * self.per_sample;
         let (start, end) = self.turns_a_sample;
-        start * t + 0.5 * (end - start) * t * s + self.bend * smooth(s)
+        // The bend is `smooth`; `s` never leaves 0 to 1 here.
+        t * (start + 0.5 * (end - start) * s) + self.bend * s * s * (3.0 - 2.0 * s)
     }
 
     /// The sample of `fore` at `t`.

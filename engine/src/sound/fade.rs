@@ -4,15 +4,24 @@
 
 /// Sum of products, in eight lanes so that it vectorises.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let n = a.len().min(b.len());
+    let ((a, a_rest), (b, b_rest)) = (a[..n].as_chunks::<8>(), b[..n].as_chunks::<8>());
     let mut lanes = [0.0f32; 8];
-    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a8.zip(b8) {
-        for (lane, (x, y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
-            *lane += x * y;
-        }
+    for (x, y) in a.iter().zip(b) {
+        lanes = add(lanes, times(x, y));
     }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
     lanes.iter().sum::<f32>() + rest
+}
+
+#[inline]
+fn add(a: [f32; 8], b: [f32; 8]) -> [f32; 8] {
+    std::array::from_fn(|i| a[i] + b[i])
+}
+
+#[inline]
+fn times(a: &[f32; 8], b: &[f32; 8]) -> [f32; 8] {
+    std::array::from_fn(|i| a[i] * b[i])
 }
 
 /// Sum of squares.

@@ -61,7 +61,7 @@ impl Guess {
     pub(super) fn new(rate: SampleRate, longest_period: usize) -> Self {
         let recent = rate.frames_in_ms(ENVELOPE_MS);
         Self {
-            order: 24,
+            order: if rate.hz() > 8_000 { 24 } else { 16 },
             recent,
             edge: rate.frames_in_ms(EDGE_MS),
             drift_for: rate.frames_in_ms(DRIFT_MS) as f32,
@@ -120,13 +120,16 @@ impl Guess {
         let start = n as f32 - self.period;
         let blend = self.period * LOOP_BLEND;
         let used = self.period as usize + 5;
-        for (u, c) in self.cycle[..used].iter_mut().enumerate() {
-            // One sample before the loop and some after it serve the interpolation.
+        // One sample before the loop and some after it serve the interpolation.
+        read_on(x, start - 1.0, &mut self.cycle[..used]);
+        let blended = (self.period - blend) as usize + 1;
+        for (u, c) in self.cycle[..used].iter_mut().enumerate().skip(blended) {
             let u = u as f32 - 1.0;
-            let newest = read(x, start + u);
             let before = start + u - self.period;
-            let s = smooth((u - (self.period - blend)) / blend);
-            *c = if before < 1.0 || s == 0.0 { newest } else { newest + s * (read(x, before) - newest) };
+            if before >= 1.0 {
+                let s = smooth((u - (self.period - blend)) / blend);
+                *c += s * (read(x, before) - *c);
+            }
         }
     }
 
@@ -201,4 +204,22 @@ fn read(x: &[f32], at: f32) -> f32 {
     let (a, b) = (t * (t - 1.0), (t + 1.0) * (t - 2.0));
     let Some(p) = x.get(from..from + 4) else { return 0.0 };
     b * 0.5 * ((t - 1.0) * p[1] - t * p[2]) + a * (1.0 / 6.0) * ((t + 1.0) * p[3] - (t - 2.0) * p[0])
+}
+
+/// [`read`] at `at`, `at + 1` and so on: what the polynomial weighs each point by stays the same.
+fn read_on(x: &[f32], at: f32, out: &mut [f32]) {
+    let from = at.max(1.0) as usize - 1;
+    let t = at - (from + 1) as f32;
+    let (a, b) = (t * (t - 1.0) * (1.0 / 6.0), (t + 1.0) * (t - 2.0) * 0.5);
+    let weights = [-a * (t - 2.0), b * (t - 1.0), -b * t, a * (t + 1.0)];
+    let mut done = 0;
+    if let (true, Some(x)) = (t >= 0.0, x.get(from..)) {
+        for (o, p) in out.iter_mut().zip(x.windows(4)) {
+            *o = weights[0] * p[0] + weights[1] * p[1] + weights[2] * p[2] + weights[3] * p[3];
+            done += 1;
+        }
+    }
+    for (i, o) in out.iter_mut().enumerate().skip(done) {
+        *o = read(x, at + i as f32);
+    }
 }

@@ -113,22 +113,28 @@ impl Ringing {
     }
 
     /// The next sample of `noise` at `level` through `filter`.
+    #[inline]
     pub(super) fn next(&mut self, filter: &Lpc, level: f32, noise: &mut Noise) -> f32 {
         if self.next >= self.track.len() {
-            self.track.copy_within(BLOCK.., 0);
-            for x in &mut self.track[MAX_ORDER..] {
-                *x = level * noise.next();
-            }
-            match filter.order {
-                ..=16 => self.filter_block::<16>(filter),
-                17..=24 => self.filter_block::<24>(filter),
-                _ => self.filter_block::<MAX_ORDER>(filter),
-            }
-            self.next = MAX_ORDER;
+            self.make_block(filter, level, noise);
         }
         let y = self.track[self.next];
         self.next += 1;
         y
+    }
+
+    #[inline(never)]
+    fn make_block(&mut self, filter: &Lpc, level: f32, noise: &mut Noise) {
+        self.track.copy_within(BLOCK.., 0);
+        for x in &mut self.track[MAX_ORDER..] {
+            *x = level * noise.next();
+        }
+        match filter.order {
+            // Not a shorter one for lower orders: it is compiled to single sums, which cost more.
+            ..=24 => self.filter_block::<24>(filter),
+            _ => self.filter_block::<MAX_ORDER>(filter),
+        }
+        self.next = MAX_ORDER;
     }
 
     /// `ORDER` is that of the filter or more; being fixed, it leaves no loop.
