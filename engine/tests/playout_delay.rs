@@ -189,5 +189,6 @@ fn the_cap_may_be_lowered_in_mid_call() {
     call.playout.apply(Settings { max_delay: Span::from_millis(80), ..Settings::default() });
     let after = course(&mut call, &second, 20_200);
     let worst = most(between(&after, 11_000, 20_000).map(|c| c.0));
-    assert!(worst <= 90.0, "{worst} ms");
+    // The cap, the tick that a packet waits for, and what the floor itself moves.
+    assert!(worst <= 95.0, "{worst} ms");
 }

@@ -5,7 +5,7 @@
 use offhook_units::{Moment, Span};
 
 /// The window is made of this many pieces; the oldest is forgotten as a new one begins.
-const PIECES: usize = 8;
+const PIECES: usize = 7;
 /// So many pieces tell whether the network was slower for long enough to call its recovery a step.
 const LONG_PIECES: usize = 20;
 const PIECE: Span = Span::from_millis(200);

@@ -54,7 +54,6 @@ pub struct Network {
     trend: Trend,
     /// Transits are kept as differences from the first one, which makes them small.
     origin: Option<i64>,
-    heard: u64,
     heard_at: Option<Moment>,
     fell_at: Option<Moment>,
 }
@@ -68,7 +67,6 @@ impl Network {
             drift: Drift::default(),
             trend: Trend::default(),
             origin: None,
-            heard: 0,
             heard_at: None,
             fell_at: None,
         }
@@ -97,12 +95,6 @@ impl Network {
         }
         let floor_ms = self.floor.ms().unwrap_or(transit_ms);
         self.prices.charge(transit_ms, floor_ms, arrival);
-        self.heard += 1;
-    }
-
-    /// Packets heard so far.
-    pub const fn count(&self) -> u64 {
-        self.heard
     }
 
     /// The transit that suits the line, between the given waits beyond the floor: a packet that took

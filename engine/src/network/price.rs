@@ -55,7 +55,7 @@ impl Default for Tariff {
             skip: 4000.0,
             bridged: 4000.0,
             give_back: 0.05,
-            hold_ms: 1000.0,
+            hold_ms: 1500.0,
             skip_ms: 20.0,
             memory: 600.0,
             loss_memory: 2500.0,

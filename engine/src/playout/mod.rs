@@ -86,16 +86,9 @@ impl Playout {
     ///
     /// # Errors
     /// [`Unavailable`] when the codec's library refuses to start.
-    pub fn new(codec: Codec, settings: Settings) -> Result<Self, Unavailable> {
-        Self::with_tariff(codec, settings, Tariff::default())
-    }
-
-    /// As [`Self::new`], with another price of damage: for measuring the trade between delay and quality.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the codec's library refuses to start.
     // start-up: makes the memory of the whole call.
-    pub fn with_tariff(codec: Codec, settings: Settings, tariff: Tariff) -> Result<Self, Unavailable> {
+    pub fn new(codec: Codec, settings: Settings) -> Result<Self, Unavailable> {
+        let tariff = Tariff::default();
         let settings = settings.bounded();
         let rate = codec.sample_rate();
         let start = settings.start_delay - Span::from_millis(USUAL_PACKET_MS);

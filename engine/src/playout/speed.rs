@@ -14,7 +14,7 @@ const BLOCK_MS: u32 = 60;
 /// Changes shorter than this stay undone, ms.
 const LEAST_MS: u32 = 1;
 /// A new goal must be cheaper by the price of so many milliseconds of delay.
-const TRIFLE_MS: f32 = 4.0;
+const TRIFLE_MS: f32 = 2.5;
 const TICK_US: i64 = 10_000;
 /// After a change in speech, the next one has to wait so long, ms.
 const REST_MS: u32 = 40;
