@@ -98,7 +98,7 @@ fn tick(
         let frames = line.playout.tick_frames();
         line.playout.render(Moment::from_micros(now_us), &mut sound[..frames]);
         rendered += 1;
-        if now_us % 5_000_000 == 0 {
+        if now_us.is_multiple_of(5_000_000) {
             line.playout.apply(reloaded(now_us));
         }
         if now_us >= line.ends_us
