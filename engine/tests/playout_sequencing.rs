@@ -64,29 +64,30 @@ fn packets_that_overtake_each_other_are_played_in_the_order_of_sending() {
 }
 
 #[test]
-fn a_new_ssrc_in_mid_call_keeps_playing() {
+fn a_new_ssrc_in_mid_call_keeps_playing_and_costs_one_packet() {
     let mut sender = Sender::new(Codec::Pcmu);
     let mut wires = sender.packets(300);
     (sender.ssrc, sender.seq, sender.time) = (99, 40_000, 7);
     wires.extend(sender.packets(300));
     let (_, stats) = played(&wires);
-    unharmed(&stats);
-    assert_eq!(stats.restarts, 1);
-    assert!(stats.voice_frames >= 590 * 160, "{stats:?}");
+    // A lone stray is no new sender: the second packet tells.
+    assert_eq!((stats.restarts, stats.on_probation), (1, 1), "{stats:?}");
+    assert!(stats.extrapolated_frames + stats.bridged_frames <= 3 * 160, "{stats:?}");
+    assert!(stats.voice_frames >= 589 * 160, "{stats:?}");
 }
 
 #[test]
 fn packets_of_the_stream_that_was_left_do_not_come_back() {
     let mut sender = Sender::new(Codec::Pcmu);
     let mut wires = sender.packets(300);
-    // The old sender's last words come after the new one's first.
-    let old: Vec<Wire> = sender.packets(4).into_iter().map(|wire| wire.after(5.0)).collect();
+    // The old sender's last words come after the new one's first ones.
+    let old: Vec<Wire> = sender.packets(4).into_iter().map(|wire| wire.after(45.0)).collect();
     (sender.ssrc, sender.seq, sender.time) = (99, 40_000, 7);
     sender.at_us -= 80_000.0;
     wires.extend(sender.packets(300));
     wires.extend(old);
     let (_, stats) = played(&wires);
-    assert_eq!(stats.restarts, 1, "{stats:?}");
+    assert_eq!((stats.restarts, stats.on_probation), (1, 1), "{stats:?}");
     assert_eq!(stats.stragglers, 4, "{stats:?}");
     assert_eq!(stats.missing, 0, "{stats:?}");
 }

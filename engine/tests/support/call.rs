@@ -14,6 +14,19 @@ pub struct Tick<'a> {
     pub stats: &'a Stats,
 }
 
+impl Tick<'_> {
+    /// Whether the engine wrote to the tick's end.
+    pub fn is_whole(&self) -> bool {
+        let tail = self.sound.len() - 8;
+        self.sound.iter().zip(unwritten()).skip(tail).any(|(sample, before)| *sample != before)
+    }
+}
+
+/// What stands in a tick before it is rendered: nothing that sounds like this.
+fn unwritten() -> impl Iterator<Item = i16> {
+    (0..i16::MAX).map(|i| i.wrapping_mul(7_919))
+}
+
 pub struct Call {
     pub playout: Playout,
     pub now_us: u64,
@@ -45,7 +58,7 @@ impl Call {
             while let Some(wire) = order.next_if(|wire| wire.arrival_us <= self.now_us) {
                 self.playout.put(&wire.packet());
             }
-            self.sound.fill(i16::MAX);
+            self.sound.iter_mut().zip(unwritten()).for_each(|(to, from)| *to = from);
             self.playout.render(Moment::from_micros(self.now_us), &mut self.sound);
             each(&Tick { at_us: self.now_us, sound: &self.sound, stats: self.playout.stats() });
             self.now_us += TICK_US;
@@ -94,15 +107,12 @@ impl Reader {
     }
 
     /// The packets that fill at least 2.5 ms of `sound` in one piece, in order. Labels repeat, so each is taken
-    /// for the one nearest to `near`, the packet that came last.
-    pub fn heard(&self, sound: &[i16], near: u64) -> Vec<u64> {
+    /// for the newest one up to `newest`, the newest packet that has come.
+    pub fn heard(&self, sound: &[i16], newest: u64) -> Vec<u64> {
         let runs = sound.chunk_by(|a, b| a == b).filter(|run| run.len() >= 20);
         runs.filter_map(|run| {
             let label = self.levels.iter().position(|level| *level == run[0])? as u64;
-            // At most 24 packets ahead, for one that overtook others; at most 104 behind.
-            let most = near + 24;
-            let back = (most % LABELS + LABELS - label) % LABELS;
-            Some(most.saturating_sub(back))
+            newest.checked_sub((newest % LABELS + LABELS - label) % LABELS)
         })
         .collect()
     }
