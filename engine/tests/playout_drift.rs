@@ -29,7 +29,9 @@ fn hour(ppm: f64, jitter_ms: f64) -> Call {
             assert!(worst_ms < 60.0 + jitter_ms as f32, "{ppm} ppm: {worst_ms} ms in minute {minute}");
         }
         let first = *after_a_minute.get_or_insert(stats.underruns);
-        assert_eq!(stats.underruns, first, "{ppm} ppm: ran dry in minute {minute}");
+        let most = if jitter_ms > 0.0 { minute * 2 } else { 0 };
+        let dry = stats.underruns - first;
+        assert!(dry <= most, "{ppm} ppm: ran dry {dry} times up to minute {minute}");
         assert_eq!((stats.missing, stats.overrun), (0, 0), "{ppm} ppm, minute {minute}");
         if minute >= 5 {
             let drift = stats.drift.expect("known after five minutes").0;
@@ -59,6 +61,7 @@ fn a_slow_sender_is_followed_for_an_hour() {
 
 #[test]
 fn drift_is_told_from_jitter() {
+    // The engine may weigh a lone packet that comes too late against less delay: twice a minute here at most.
     hour(200.0, 8.0);
     hour(-200.0, 8.0);
 }
