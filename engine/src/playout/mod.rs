@@ -220,7 +220,7 @@ impl Playout {
         let status = Status {
             mode: self.mode,
             next: self.next(now),
-            bridge: self.rate.frames_in_ms(BRIDGE_MS),
+            bridge: self.longest_bridge(),
             patience: self.rate.frames_in_ms(PATIENCE_MS),
             linger: self.lingers(now),
         };
@@ -241,7 +241,7 @@ impl Playout {
         if first.duration == 0 {
             // What was lost just before it is not worth a bridge into silence.
             let ahead = (first.media - self.cursor).max(0) as usize;
-            let near = ahead <= self.rate.frames_in_ms(BRIDGE_MS) || self.mode != Mode::Voice;
+            let near = ahead <= self.longest_bridge() || self.mode != Mode::Voice;
             return if near { Next::FallsSilent } else { Next::AfterHole(ahead) };
         }
         let follows = self.last_seq.is_none_or(|last| first.seq.0 == last.0 + 1);
@@ -255,6 +255,13 @@ impl Playout {
             _ if follows => Next::AfterSilence(self.frames_until_due(now, first.media)),
             _ => Next::AfterHole(ahead as usize),
         }
+    }
+
+    /// A bridge and the packet behind it are put down at once: both have to fit under the cap.
+    fn longest_bridge(&self) -> usize {
+        let most = self.settings.max_delay.as_micros() * i64::from(self.rate.hz()) / 1_000_000;
+        let room = most - self.packet_frames - self.tick_frames() as i64;
+        self.rate.frames_in_ms(BRIDGE_MS).min(room.max(0) as usize)
     }
 
     /// Whether a hole is to grow although its packet has come: see [`Status::linger`].
