@@ -70,13 +70,13 @@ fn warp(codec: Codec) -> Ready {
 }
 
 #[library_benchmark]
-#[bench::clean_pcmu(args = (Codec::Pcmu), setup = clean, config = most(10_000))]
-#[bench::clean_g722(args = (Codec::G722), setup = clean, config = most(155_000))]
+#[bench::clean_pcmu(args = (Codec::Pcmu), setup = clean, config = most(18_000))]
+#[bench::clean_g722(args = (Codec::G722), setup = clean, config = most(160_000))]
 #[bench::clean_opus(args = (Codec::Opus), setup = clean, config = most(610_000))]
-#[bench::guess_pcmu(args = (Codec::Pcmu), setup = guess, config = most(120_000))]
-#[bench::bridge_pcmu(args = (Codec::Pcmu), setup = bridge, config = most(310_000))]
-#[bench::bridge_g722(args = (Codec::G722), setup = bridge, config = most(650_000))]
-#[bench::warp_pcmu(args = (Codec::Pcmu), setup = warp, config = most(40_000))]
+#[bench::guess_pcmu(args = (Codec::Pcmu), setup = guess, config = most(95_000))]
+#[bench::bridge_pcmu(args = (Codec::Pcmu), setup = bridge, config = most(215_000))]
+#[bench::bridge_g722(args = (Codec::G722), setup = bridge, config = most(500_000))]
+#[bench::warp_pcmu(args = (Codec::Pcmu), setup = warp, config = most(34_000))]
 fn pull(mut ready: Ready) -> Ready {
     for wire in &ready.come {
         ready.playout.put(&wire.packet());
