@@ -18,7 +18,7 @@ import numpy as np
 
 PACKET_MS = 20.0
 # The engine tells its delay against the fastest packet of so long back (engine/src/network/floor.rs).
-FLOOR_S = 1.7
+FLOOR_S = 1.5
 # Counter in the log, what it is called, colour.
 DONE = [
     ("extrapolated_frames", "guessed from the past", "#c0392b"),
