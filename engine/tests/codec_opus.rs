@@ -1,6 +1,10 @@
 //! J5 for Opus: what its packets say of themselves, its own concealment, and in-band FEC; and that no bytes
 //! whatever make it panic or write where it should not.
 
+#[path = "support/cases.rs"]
+mod support_cases;
+use support_cases::cases;
+
 use offhook_engine::codec::{DecodeError, Decoder, Encoder, PackingError};
 use offhook_units::Codec;
 use proptest::prelude::*;
@@ -223,7 +227,7 @@ fn payloads() -> impl Strategy<Value = Vec<Vec<u8>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(cases(200)))]
     #[test]
     fn no_payload_panics_or_writes_beyond_its_frames(payloads in payloads()) {
         let mut decoder = decoder();

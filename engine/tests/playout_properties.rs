@@ -1,6 +1,10 @@
 //! Any packet sequence whatever: the output goes on, the cap holds, nothing is played twice or out of order but
 //! by concealment and stretch, every packet is accounted for, and a clean line brings the level back.
 
+#[path = "support/cases.rs"]
+mod support_cases;
+use support_cases::cases;
+
 mod support;
 
 use offhook_engine::{PacketKind, Settings, Stats};
@@ -188,7 +192,7 @@ fn refused(stats: &Stats) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(200), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Every tick is written to its last frame, whatever came; and all that was played has a source.
     #[test]
@@ -272,7 +276,7 @@ proptest! {
 
     /// What waits never lasts longer than the cap, by the engine's word and by what is heard.
     #[test]
-    fn the_cap_holds(acts in prop::collection::vec(act(), 1..60), max_ms in 120..500_u64) {
+    fn the_cap_holds(acts in prop::collection::vec(act(), 1..60), max_ms in 60..500_u64) {
         let acts: Vec<Act> =
             told_by_label(acts).into_iter().filter(|act| !matches!(act, Act::PacketTime(_))).collect();
         let mut sender = Sender::saying(Codec::Pcmu, Sound::Labels);
@@ -318,7 +322,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(60), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// After whatever happened, a clean line lets the level follow its target, and in the end brings back the
     /// target of a clean line.

@@ -1,5 +1,9 @@
 //! S2: no input whatever makes the sound modules panic, and what they write stays in its bounds.
 
+#[path = "support/cases.rs"]
+mod support_cases;
+use support_cases::cases;
+
 use offhook_engine::sound::{ComfortNoise, Concealer, Limits, Warper};
 use offhook_units::SampleRate;
 use proptest::prelude::*;
@@ -71,7 +75,7 @@ fn perform(call: Call, concealer: &mut Concealer, warper: &mut Warper) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(cases(300)))]
 
     #[test]
     fn any_calls_in_any_order_are_survived(
