@@ -14,3 +14,4 @@ pub mod exit;
 pub mod interrupt;
 pub mod join;
 pub mod replay;
+pub mod trunk;

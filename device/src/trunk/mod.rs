@@ -1,0 +1,4 @@
+//! The trunk thread: everything with a socket on the telephone side of the appliance.
+
+pub mod routes;
+pub mod settings;
