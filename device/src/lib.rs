@@ -6,6 +6,7 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod audio;
 pub mod cli;
 pub mod clock;
 pub mod demo;
@@ -14,4 +15,5 @@ pub mod exit;
 pub mod interrupt;
 pub mod join;
 pub mod replay;
+pub mod rings;
 pub mod trunk;

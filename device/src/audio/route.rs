@@ -1,0 +1,30 @@
+//! Real-time: what a call is for: from 10 ms heard to 10 ms said.
+
+use super::tone::Tone;
+use offhook_units::SampleRate;
+
+/// What a line does with what it hears.
+#[derive(Debug)]
+pub enum Route {
+    /// It says what it hears.
+    Echo,
+    /// It plays the tech's tones.
+    Tone(Tone),
+    /// It says nothing: the call is being handed on.
+    Silent,
+}
+
+impl Route {
+    /// The next 10 ms of what the line says.
+    pub fn answer(&mut self, rate: SampleRate, heard: &[i16], said: &mut [i16]) {
+        match self {
+            Self::Echo => {
+                for (said, heard) in said.iter_mut().zip(heard) {
+                    *said = *heard;
+                }
+            }
+            Self::Tone(tone) => tone.render(rate, said),
+            Self::Silent => said.fill(0),
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Real-time: after construction no allocation, no lock, no syscall, no panic, no log, on either side.
+//!
+//! Every ring of the process. They are the only ties of the audio thread to the rest, but for the atomic
+//! counters of [`crate::audio::gauges`].
+//!
+//! | ring | writes | reads | length, and why | full | empty |
+//! |---|---|---|---|---|---|
+//! | packets, one a call | trunk | audio | 16 KiB: 1.8 s of G.711, for a burst behind a stall | the packet is dropped; the writer counts it | the tick goes on: the engine knows holes |
+//! | payloads, one a call | audio | trunk | 4 KiB: 0.5 s of G.711, for a trunk thread that was held up | the payload is dropped and counted in the call's gauges | nothing is due |
+//! | commands, one a writer | trunk, control | audio | 2 a call and 16: all calls may open and close between two ticks | the writer keeps the command and tries again | - |
+//! | retired | audio | trunk | 4 a call and 16: lines and replaced media | the object waits where it is | - |
+
+use crate::audio::Command;
+use crate::audio::Retired;
+use offhook_engine::{Packet, PacketKind};
+use offhook_units::{Codec, Moment, RtpTime, SeqNo, Ssrc};
+
+const PACKET_RING_BYTES: usize = 16 * 1024;
+const PAYLOAD_RING_BYTES: usize = 4 * 1024;
+
+/// The largest payload that a ring carries: RFC 6716 3.4, a packet of one Opus frame; 120 ms of G.711 are less.
+pub const MOST_PAYLOAD: usize = 1_280;
+
+/// The trunk's ends of one call's rings.
+#[derive(Debug)]
+pub struct CallEnds {
+    /// What came from the wire.
+    pub packets: PacketSender,
+    /// What goes onto it.
+    pub payloads: PayloadReceiver,
+}
+
+/// The audio thread's ends of one call's rings.
+#[derive(Debug)]
+pub struct LineEnds {
+    /// What came from the wire.
+    pub packets: PacketReceiver,
+    /// What goes onto it.
+    pub payloads: PayloadSender,
+}
+
+/// The rings of one call.
+// start-up: of the call, on the trunk's thread.
+pub fn call() -> (CallEnds, LineEnds) {
+    let (packets_in, packets_out) = rtrb::RingBuffer::new(PACKET_RING_BYTES);
+    let (payloads_in, payloads_out) = rtrb::RingBuffer::new(PAYLOAD_RING_BYTES);
+    let scratch = || vec![0; MOST_PAYLOAD].into_boxed_slice();
+    (
+        CallEnds {
+            packets: PacketSender { ring: packets_in },
+            payloads: PayloadReceiver { ring: payloads_out, scratch: scratch() },
+        },
+        LineEnds {
+            packets: PacketReceiver { ring: packets_out, scratch: scratch() },
+            payloads: PayloadSender { ring: payloads_in },
+        },
+    )
+}
+
+/// The trunk's ends of the rings that all calls share.
+#[derive(Debug)]
+pub struct TrunkDesk {
+    /// Calls that open, change and close.
+    pub commands: rtrb::Producer<Command>,
+    /// What the audio thread has done with: to be dropped here, where that may take its time.
+    pub retired: rtrb::Consumer<Retired>,
+}
+
+/// The control thread's end.
+#[derive(Debug)]
+pub struct ControlDesk {
+    /// Settings that change while calls run.
+    pub commands: rtrb::Producer<Command>,
+}
+
+/// The audio thread's ends of the rings that all calls share.
+#[derive(Debug)]
+pub struct AudioDesk {
+    /// From the trunk.
+    pub trunk: rtrb::Consumer<Command>,
+    /// From control.
+    pub control: rtrb::Consumer<Command>,
+    /// Back to the trunk.
+    pub retired: rtrb::Producer<Retired>,
+}
+
+/// The rings that `most_calls` calls share.
+// start-up: of the process.
+pub fn shared(most_calls: usize) -> (TrunkDesk, ControlDesk, AudioDesk) {
+    let (trunk_in, trunk) = rtrb::RingBuffer::new(2 * most_calls + 16);
+    let (control_in, control) = rtrb::RingBuffer::new(2 * most_calls + 16);
+    let (retired, retired_out) = rtrb::RingBuffer::new(4 * most_calls + 16);
+    (
+        TrunkDesk { commands: trunk_in, retired: retired_out },
+        ControlDesk { commands: control_in },
+        AudioDesk { trunk, control, retired },
+    )
+}
+
+/// A ring has no room for what was to go in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// The trunk's end of a packet ring.
+#[derive(Debug)]
+pub struct PacketSender {
+    ring: rtrb::Producer<u8>,
+}
+
+impl PacketSender {
+    /// Hands a packet to the audio thread.
+    ///
+    /// # Errors
+    /// [`Full`] when it does not fit, or never would: the packet is gone and is to be counted.
+    pub fn send(&mut self, packet: &Packet<'_>) -> Result<(), Full> {
+        put(&mut self.ring, &PacketHead::of(packet).to_bytes(), packet.payload)
+    }
+}
+
+/// The audio thread's end of a packet ring.
+#[derive(Debug)]
+pub struct PacketReceiver {
+    ring: rtrb::Consumer<u8>,
+    scratch: Box<[u8]>,
+}
+
+impl PacketReceiver {
+    /// The next packet, in the order in which they came.
+    pub fn receive(&mut self) -> Option<Packet<'_>> {
+        let mut head = [0; PacketHead::BYTES];
+        let payload = take(&mut self.ring, &mut head, &mut self.scratch)?;
+        PacketHead::from_bytes(&head).map(|head| head.with(payload))
+    }
+}
+
+/// What a packet interval brings onto the wire. One comes for each interval of a call, so that the media clock of
+/// the stream runs on in silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// Coded voice.
+    Voice(&'a [u8]),
+    /// Nothing: the call is on hold, or may not send.
+    Nothing,
+}
+
+/// The audio thread's end of a payload ring.
+#[derive(Debug)]
+pub struct PayloadSender {
+    ring: rtrb::Producer<u8>,
+}
+
+impl PayloadSender {
+    /// Hands on what one packet interval is to carry.
+    ///
+    /// # Errors
+    /// [`Full`]: the payload is gone.
+    pub fn send(&mut self, payload: Payload<'_>) -> Result<(), Full> {
+        match payload {
+            Payload::Voice(bytes) => put(&mut self.ring, &[1], bytes),
+            Payload::Nothing => put(&mut self.ring, &[0], &[]),
+        }
+    }
+}
+
+/// The trunk's end of a payload ring.
+#[derive(Debug)]
+pub struct PayloadReceiver {
+    ring: rtrb::Consumer<u8>,
+    scratch: Box<[u8]>,
+}
+
+impl PayloadReceiver {
+    /// What the next packet interval carries. After a late tick several wait: whoever sends takes no more than
+    /// one a tick of 10 ms, so that lateness here is no burst on the wire.
+    pub fn receive(&mut self) -> Option<Payload<'_>> {
+        let mut kind = [0];
+        let bytes = take(&mut self.ring, &mut kind, &mut self.scratch)?;
+        Some(if kind == [1] { Payload::Voice(bytes) } else { Payload::Nothing })
+    }
+}
+
+/// What goes before a packet's payload. The ring's two ends are of one program: the layout is nobody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PacketHead {
+    arrival: Moment,
+    ssrc: Ssrc,
+    time: RtpTime,
+    seq: SeqNo,
+    kind: PacketKind,
+}
+
+impl PacketHead {
+    const BYTES: usize = 19;
+
+    const fn of(packet: &Packet<'_>) -> Self {
+        let Packet { arrival, ssrc, seq, time, kind, .. } = *packet;
+        Self { arrival, ssrc, time, seq, kind }
+    }
+
+    const fn with<'a>(&self, payload: &'a [u8]) -> Packet<'a> {
+        let Self { arrival, ssrc, time, seq, kind } = *self;
+        Packet { arrival, ssrc, seq, time, kind, payload }
+    }
+
+    fn to_bytes(self) -> [u8; Self::BYTES] {
+        let kind = match self.kind {
+            PacketKind::Voice(Codec::Pcmu) => 0,
+            PacketKind::Voice(Codec::Pcma) => 1,
+            PacketKind::Voice(Codec::G722) => 2,
+            PacketKind::Voice(Codec::Opus) => 3,
+            PacketKind::ComfortNoise => 4,
+            PacketKind::TelephoneEvent => 5,
+        };
+        let mut bytes = [0; Self::BYTES];
+        let (arrival, rest) = bytes.split_at_mut(8);
+        let (ssrc, rest) = rest.split_at_mut(4);
+        let (time, rest) = rest.split_at_mut(4);
+        let (seq, last) = rest.split_at_mut(2);
+        arrival.copy_from_slice(&self.arrival.as_micros().to_le_bytes());
+        ssrc.copy_from_slice(&self.ssrc.0.to_le_bytes());
+        time.copy_from_slice(&self.time.0.to_le_bytes());
+        seq.copy_from_slice(&self.seq.0.to_le_bytes());
+        last.copy_from_slice(&[kind]);
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; Self::BYTES]) -> Option<Self> {
+        let (arrival, rest) = bytes.split_first_chunk()?;
+        let (ssrc, rest) = rest.split_first_chunk()?;
+        let (time, rest) = rest.split_first_chunk()?;
+        let (seq, rest) = rest.split_first_chunk()?;
+        let kind = match rest.first()? {
+            0 => PacketKind::Voice(Codec::Pcmu),
+            1 => PacketKind::Voice(Codec::Pcma),
+            2 => PacketKind::Voice(Codec::G722),
+            3 => PacketKind::Voice(Codec::Opus),
+            4 => PacketKind::ComfortNoise,
+            _ => PacketKind::TelephoneEvent,
+        };
+        Some(Self {
+            arrival: Moment::from_micros(u64::from_le_bytes(*arrival)),
+            ssrc: Ssrc(u32::from_le_bytes(*ssrc)),
+            time: RtpTime(u32::from_le_bytes(*time)),
+            seq: SeqNo(u16::from_le_bytes(*seq)),
+            kind,
+        })
+    }
+}
+
+/// Bytes that say how long a body is.
+const LENGTH_BYTES: usize = 2;
+
+/// Writes length, head and body as one: the reader sees all of it or nothing.
+fn put(ring: &mut rtrb::Producer<u8>, head: &[u8], body: &[u8]) -> Result<(), Full> {
+    if body.len() > MOST_PAYLOAD {
+        return Err(Full);
+    }
+    let length = (body.len() as u16).to_le_bytes();
+    let mut chunk =
+        ring.write_chunk(LENGTH_BYTES + head.len() + body.len()).map_err(|_too_few_slots| Full)?;
+    let (first, second) = chunk.as_mut_slices();
+    let bytes = length.iter().chain(head).chain(body);
+    for (place, byte) in first.iter_mut().chain(second).zip(bytes) {
+        *place = *byte;
+    }
+    chunk.commit_all();
+    Ok(())
+}
+
+/// Reads what [`put`] wrote; the body comes to lie in `scratch`.
+fn take<'s>(ring: &mut rtrb::Consumer<u8>, head: &mut [u8], scratch: &'s mut [u8]) -> Option<&'s [u8]> {
+    let mut length = [0; LENGTH_BYTES];
+    ring.pop_entire_slice(&mut length).ok()?;
+    ring.pop_entire_slice(head).ok()?;
+    let body = scratch.get_mut(..usize::from(u16::from_le_bytes(length)))?;
+    ring.pop_entire_slice(body).ok()?;
+    Some(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn packet(number: u16, kind: PacketKind, payload: &[u8]) -> Packet<'_> {
+        Packet {
+            arrival: Moment::from_micros(u64::from(number) * 20_011),
+            ssrc: Ssrc(0x0102_0304),
+            seq: SeqNo(number),
+            time: RtpTime(u32::from(number) * 160),
+            kind,
+            payload,
+        }
+    }
+
+    fn kinds() -> impl Strategy<Value = PacketKind> {
+        prop_oneof![
+            Just(PacketKind::ComfortNoise),
+            Just(PacketKind::TelephoneEvent),
+            prop::sample::select(Codec::ALL.to_vec()).prop_map(PacketKind::Voice),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn packets_come_out_as_they_went_in_and_in_order(
+            bodies in prop::collection::vec((kinds(), prop::collection::vec(any::<u8>(), 0..400)), 1..200),
+            drain in 1..20_usize,
+        ) {
+            let (mut trunk, mut line) = call();
+            let mut inside = std::collections::VecDeque::new();
+            for (number, (kind, body)) in bodies.iter().enumerate() {
+                if trunk.packets.send(&packet(number as u16, *kind, body)).is_ok() {
+                    inside.push_back(number);
+                }
+                if number % drain == 0 {
+                    while let Some(got) = line.packets.receive() {
+                        let number = inside.pop_front().unwrap();
+                        let (kind, body) = &bodies[number];
+                        let want = packet(number as u16, *kind, body);
+                        prop_assert_eq!(PacketHead::of(&got), PacketHead::of(&want));
+                        prop_assert_eq!(got.payload, want.payload);
+                    }
+                    prop_assert!(inside.is_empty());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_ring_refuses_whole_packets_and_keeps_what_it_has() {
+        let (mut trunk, mut line) = call();
+        let body = [7; 160];
+        let mut sent = 0;
+        while trunk.packets.send(&packet(sent, PacketKind::Voice(Codec::Pcmu), &body)).is_ok() {
+            sent += 1;
+        }
+        assert!(sent >= 75, "1.5 s of 20 ms packets fit, not {sent}");
+        for number in 0..sent {
+            let got = line.packets.receive().unwrap();
+            assert_eq!((got.seq, got.payload), (SeqNo(number), &body[..]));
+        }
+        assert!(line.packets.receive().is_none());
+    }
+
+    #[test]
+    fn what_could_never_fit_is_refused() {
+        let (mut trunk, _line) = call();
+        let body = vec![0; MOST_PAYLOAD + 1];
+        assert_eq!(trunk.packets.send(&packet(0, PacketKind::Voice(Codec::Opus), &body)), Err(Full));
+        assert_eq!(trunk.packets.send(&packet(0, PacketKind::Voice(Codec::Opus), &body[1..])), Ok(()));
+    }
+
+    #[test]
+    fn an_interval_without_voice_is_told_from_no_interval() {
+        let (mut trunk, mut line) = call();
+        assert_eq!(trunk.payloads.receive(), None);
+        line.payloads.send(Payload::Nothing).unwrap();
+        line.payloads.send(Payload::Voice(&[1, 2, 3])).unwrap();
+        assert_eq!(trunk.payloads.receive(), Some(Payload::Nothing));
+        assert_eq!(trunk.payloads.receive(), Some(Payload::Voice(&[1, 2, 3])));
+        assert_eq!(trunk.payloads.receive(), None);
+    }
+}
