@@ -142,7 +142,9 @@ impl TickGauges {
     pub(super) fn woke(&self, lateness_us: u64) {
         let bucket = LATENESS_EDGES_US.iter().position(|edge| lateness_us <= *edge);
         let bucket = self.lateness.get(bucket.unwrap_or(LATENESS_EDGES_US.len()));
-        bucket.map(|count| add(count, 1));
+        if let Some(count) = bucket {
+            add(count, 1);
+        }
         add(&self.lateness_sum_us, lateness_us);
         self.worst_lateness_us.fetch_max(lateness_us, Relaxed);
         add(&self.late, u64::from(lateness_us > LATE_US));
