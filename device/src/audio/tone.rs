@@ -31,7 +31,7 @@ const EDGE_MS: f32 = 5.0;
 #[derive(Clone, Debug, Default)]
 pub struct Tone {
     step: usize,
-    /// Into the step, in samples.
+    /// Into the step, in samples; of another rate than before where the call changed its codec in mid-step.
     at: u32,
     /// Of the sine, in turns.
     phase: f32,
@@ -53,7 +53,7 @@ impl Tone {
         let length = rate.frames_in_ms(step.ms) as u32;
         let peak = 32_767.0 * 10_f32.powf((step.dbm0 - OVERLOAD_DBM0) / 20.0);
         let edge = EDGE_MS / 1000.0 * rate.hz() as f32;
-        let ramp = (self.at.min(length - self.at) as f32 / edge).min(1.0);
+        let ramp = (self.at.min(length.saturating_sub(self.at)) as f32 / edge).min(1.0);
         let sample = peak * ramp * (self.phase * TAU).sin();
         self.phase = (self.phase + step.hz / rate.hz() as f32).fract();
         self.at += 1;
