@@ -31,10 +31,10 @@ impl House {
     fn open(&mut self, id: u64, codec: Codec, packet_ms: u32, route: Route) -> Call {
         let (ends, line_ends) = rings::call();
         let gauges = Arc::new(LineGauges::default());
-        let media = Box::new(Media::new(codec, packet_ms, Settings::default()).unwrap());
+        let media = Box::new(Media::new(codec, packet_ms, Settings::default()).expect("codec starts"));
         let line = Line::new(LineId(id), media, route, line_ends, gauges.clone());
-        self.trunk.commands.push(Command::Open(Box::new(line))).unwrap();
-        Call { ends, gauges, codec, encoder: Encoder::new(codec).unwrap(), number: 0 }
+        self.trunk.commands.push(Command::Open(Box::new(line))).expect("room");
+        Call { ends, gauges, codec, encoder: Encoder::new(codec).expect("codec starts"), number: 0 }
     }
 
     fn tick(&mut self) {
@@ -60,7 +60,7 @@ impl Call {
     /// The next 20 ms arrive.
     fn hear(&mut self, at: Moment, pcm: &[i16]) {
         let mut payload = [0; 1_280];
-        let bytes = self.encoder.encode(pcm, &mut payload).unwrap();
+        let bytes = self.encoder.encode(pcm, &mut payload).expect("a packet's samples");
         let packet = Packet {
             arrival: at,
             ssrc: Ssrc(7),
@@ -70,7 +70,7 @@ impl Call {
             payload: &payload[..bytes],
         };
         self.number += 1;
-        self.ends.packets.send(&packet).unwrap();
+        self.ends.packets.send(&packet).expect("room");
     }
 
     /// What was said since the last time, decoded, and how many intervals that were.
@@ -80,7 +80,7 @@ impl Call {
             intervals += 1;
             if let Payload::Voice(bytes) = payload {
                 let mut out = [0; 5_760];
-                let frames = decoder.decode(bytes, &mut out).unwrap();
+                let frames = decoder.decode(bytes, &mut out).expect("own payload");
                 pcm.extend_from_slice(&out[..frames]);
             }
         }
