@@ -2,6 +2,7 @@
 //! neither allocates nor frees.
 
 #[path = "../../engine/tests/support"]
+#[allow(unreachable_pub, dead_code, missing_debug_implementations, reason = "shared with the engine's tests")]
 mod support {
     pub mod heap;
 }
