@@ -54,14 +54,14 @@ impl Call {
         };
         let packet = Packet {
             arrival: now,
-            ssrc: Ssrc(7 + u32::from(luck % 101 == 0)),
+            ssrc: Ssrc(7 + u32::from(luck.is_multiple_of(101))),
             seq: SeqNo(seq),
             time: RtpTime(u32::from(seq) * 160),
             kind,
             payload: &payload[..(luck % 161) as usize],
         };
         self.number = self.number.wrapping_add(1);
-        if luck % 17 != 0 {
+        if !luck.is_multiple_of(17) {
             // A ring that is full is part of the test.
             let _full = self.ends.packets.send(&packet);
         }
@@ -76,7 +76,7 @@ fn ten_thousand_ticks_of_churn_touch_no_heap() {
     for tick in 0..10_000_u64 {
         let now = Moment::from_millis(tick * 10);
         let dice = random(&mut luck);
-        if dice % 40 == 0 {
+        if dice.is_multiple_of(40) {
             let codec = Codec::ALL[(dice >> 8) as usize % Codec::ALL.len()];
             let (ends, line_ends) = rings::call();
             let media = Box::new(Media::new(codec, 20, Settings::default()).unwrap());
@@ -104,16 +104,17 @@ fn ten_thousand_ticks_of_churn_touch_no_heap() {
         for call in &mut calls {
             let luck = random(&mut luck);
             // Stalls and bursts: a call in ten sends nothing for a while, then much.
-            let packets = if (tick / 50 + call.id.0) % 10 == 0 { 0 } else { luck % 2 + luck % 61 / 60 * 40 };
+            let packets =
+                if (tick / 50 + call.id.0).is_multiple_of(10) { 0 } else { luck % 2 + luck % 61 / 60 * 40 };
             (0..packets).for_each(|_| call.hear(now, random(&mut { luck })));
-            if call.id.0 % 5 != 0 {
+            if !call.id.0.is_multiple_of(5) {
                 while call.ends.payloads.receive().is_some() {}
             }
         }
         let (touches, ()) = heap::touches(|| stage.tick(now));
         assert_eq!(touches, heap::Touches::default(), "tick {tick}");
         // The trunk looks into the retire ring now and then only.
-        if tick % 16 == 0 {
+        if tick.is_multiple_of(16) {
             while trunk.retired.pop().is_ok() {}
         }
     }
