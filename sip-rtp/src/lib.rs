@@ -2,5 +2,6 @@
 //! for what it wants sent; sockets, threads and the clock belong to the appliance.
 
 pub mod media;
+pub mod names;
 pub mod sdp;
 pub mod sip;
