@@ -7,13 +7,21 @@
 //! |---|---|---|---|---|---|
 //! | packets, one a call | trunk | audio | 16 KiB: 1.8 s of G.711, for a burst behind a stall | the packet is dropped; the writer counts it | the tick goes on: the engine knows holes |
 //! | payloads, one a call | audio | trunk | 4 KiB: 0.5 s of G.711, for a trunk thread that was held up | the payload is dropped and counted in the call's gauges | nothing is due |
+//! | caller PCM, one a conversation | audio | speech | 1 s, for a speech thread that was held up | the newest samples are dropped and counted | - |
+//! | speech PCM, one a conversation | speech | audio | 1 s: a service's burst goes on waiting in the writer, where a cut reaches it | the writer keeps the rest | silence, told as "ran dry" within a turn |
+//! | marks, one a conversation | speech | audio | 64: places of the words in that second | the writer keeps mark and samples | - |
+//! | said, heard, one each a conversation | audio | speech | 64 and 16 | the event is dropped and counted | - |
 //! | commands, one a writer | trunk, control | audio | 2 a call and 16: all calls may open and close between two ticks | the writer keeps the command and tries again | - |
 //! | retired | audio | trunk | 4 a call and 16: lines and replaced media | the object waits where it is | - |
 
-use crate::audio::Command;
-use crate::audio::Retired;
+use crate::audio::ear::Heard;
+use crate::audio::prompter::{Mark, Said};
+use crate::audio::{Command, Retired};
 use offhook_engine::{Packet, PacketKind};
-use offhook_units::{Codec, Moment, RtpTime, SeqNo, Ssrc};
+use offhook_units::{Codec, Moment, RtpTime, SampleRate, SeqNo, Ssrc};
+use ringbuf::traits::Split as _;
+use ringbuf::{HeapCons, HeapProd, HeapRb};
+use std::fmt;
 
 const PACKET_RING_BYTES: usize = 16 * 1024;
 const PAYLOAD_RING_BYTES: usize = 4 * 1024;
@@ -54,6 +62,79 @@ pub fn call() -> (CallEnds, LineEnds) {
             packets: PacketReceiver { ring: packets_out, scratch: scratch() },
             payloads: PayloadSender { ring: payloads_in },
         },
+    )
+}
+
+const CALLER_MS: u32 = 1_000;
+const SPEECH_MS: u32 = 1_000;
+const MARKS: usize = 64;
+const SAID_EVENTS: usize = 64;
+const HEARD_EVENTS: usize = 16;
+
+/// The speech thread's ends of one conversation's rings. A turn is laid down in this order: its
+/// [`Begin`](crate::audio::prompter::MarkKind::Begin), samples with the marks of a stretch before its samples, its
+/// [`End`](crate::audio::prompter::MarkKind::End).
+pub struct SpeechEnds {
+    /// What the caller says, at the call's rate.
+    pub caller: HeapCons<i16>,
+    /// When the caller begins and stops.
+    pub heard: rtrb::Consumer<Heard>,
+    /// What the device says, at the call's rate.
+    pub samples: HeapProd<i16>,
+    /// Places in it.
+    pub marks: rtrb::Producer<Mark>,
+    /// What became of it.
+    pub said: rtrb::Consumer<Said>,
+}
+
+impl fmt::Debug for SpeechEnds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpeechEnds").finish_non_exhaustive()
+    }
+}
+
+/// The audio thread's ends of what the caller says.
+pub struct AgentEnds {
+    /// Samples at the call's rate.
+    pub caller: HeapProd<i16>,
+    /// When the caller begins and stops.
+    pub heard: rtrb::Producer<Heard>,
+}
+
+impl fmt::Debug for AgentEnds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentEnds").finish_non_exhaustive()
+    }
+}
+
+/// The audio thread's ends of what the device says.
+pub struct PrompterEnds {
+    /// Samples at the call's rate.
+    pub samples: HeapCons<i16>,
+    /// Places in them.
+    pub marks: rtrb::Consumer<Mark>,
+    /// What became of them.
+    pub said: rtrb::Producer<Said>,
+}
+
+impl fmt::Debug for PrompterEnds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrompterEnds").finish_non_exhaustive()
+    }
+}
+
+/// The rings of one conversation, in a call at `rate`.
+// start-up: of the call, on the trunk's thread.
+pub fn conversation(rate: SampleRate) -> (SpeechEnds, AgentEnds, PrompterEnds) {
+    let (caller_in, caller) = HeapRb::new(rate.frames_in_ms(CALLER_MS)).split();
+    let (samples, samples_out) = HeapRb::new(rate.frames_in_ms(SPEECH_MS)).split();
+    let (marks, marks_out) = rtrb::RingBuffer::new(MARKS);
+    let (said_in, said) = rtrb::RingBuffer::new(SAID_EVENTS);
+    let (heard_in, heard) = rtrb::RingBuffer::new(HEARD_EVENTS);
+    (
+        SpeechEnds { caller, heard, samples, marks, said },
+        AgentEnds { caller: caller_in, heard: heard_in },
+        PrompterEnds { samples: samples_out, marks: marks_out, said: said_in },
     )
 }
 

@@ -91,6 +91,11 @@ impl Line {
         self.sends = sends;
     }
 
+    /// Stops the device's voice.
+    pub fn hush(&mut self) {
+        self.route.hush();
+    }
+
     /// Another codec from here on; gives back what served until now.
     pub const fn recode(&mut self, media: Box<Media>) -> Box<Media> {
         std::mem::replace(&mut self.media, media)

@@ -4,16 +4,19 @@
 //!
 //! ```text
 //!  packets ring ─► Playout ─► 10 ms heard ─► Route ─► 10 ms said ─► Encoder ─► payloads ring
-//!                                            (echo, tone …)
+//!                                            (echo, tone, agent …)
 //!  commands ─► Stage: lines in their places ─► retired ring
 //! ```
 //!
 //! A line is built on another thread, handed in by [`Command::Open`], and comes back as [`Retired`]: nothing is
 //! allocated or freed here.
 
+pub mod agent;
+pub mod ear;
 pub mod gauges;
 pub mod line;
 mod priority;
+pub mod prompter;
 pub mod route;
 pub mod stage;
 pub mod thread;
@@ -39,6 +42,8 @@ pub enum Command {
     Recode(LineId, Box<Media>),
     /// It goes on hold or comes back: whether voice may be sent. What comes in is played as it comes.
     Send(LineId, bool),
+    /// The device stops speaking in this call.
+    Hush(LineId),
     /// Other settings of the buffers, for every call.
     Tune(Settings),
     /// The call is over.

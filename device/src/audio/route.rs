@@ -1,5 +1,6 @@
 //! Real-time: what a call is for: from 10 ms heard to 10 ms said.
 
+use super::agent::Agent;
 use super::tone::Tone;
 use offhook_units::SampleRate;
 
@@ -10,6 +11,8 @@ pub enum Route {
     Echo,
     /// It plays the tech's tones.
     Tone(Tone),
+    /// It holds a conversation.
+    Agent(Box<Agent>),
     /// It says nothing: the call is being handed on.
     Silent,
 }
@@ -24,7 +27,16 @@ impl Route {
                 }
             }
             Self::Tone(tone) => tone.render(rate, said),
+            Self::Agent(agent) => agent.answer(heard, said),
             Self::Silent => said.fill(0),
+        }
+    }
+
+    /// Stops the device's voice where it has one.
+    pub fn hush(&mut self) {
+        match self {
+            Self::Agent(agent) => agent.hush(),
+            Self::Echo | Self::Tone(_) | Self::Silent => {}
         }
     }
 }

@@ -80,6 +80,11 @@ impl Stage {
                     line.set_sends(sends);
                 }
             }
+            Command::Hush(id) => {
+                if let Some(line) = self.lines().find(|line| line.id() == id) {
+                    line.hush();
+                }
+            }
             Command::Tune(settings) => self.lines().for_each(|line| line.tune(settings)),
             Command::Close(id) => {
                 let is_it = |place: &&mut Place| place.line.as_ref().is_some_and(|line| line.id() == id);
