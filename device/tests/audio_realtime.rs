@@ -7,15 +7,18 @@ mod support {
     pub mod heap;
 }
 
+use offhook::audio::agent::Agent;
 use offhook::audio::gauges::{LineGauges, TickGauges};
 use offhook::audio::line::{Line, Media};
+use offhook::audio::prompter::{Mark, MarkKind, Prompter, Turn};
 use offhook::audio::route::Route;
 use offhook::audio::stage::Stage;
 use offhook::audio::tone::Tone;
 use offhook::audio::{Command, LineId};
-use offhook::rings::{self, CallEnds};
+use offhook::rings::{self, CallEnds, SpeechEnds};
 use offhook_engine::{Packet, PacketKind, Settings};
 use offhook_units::{Codec, Moment, RtpTime, SeqNo, Span, Ssrc};
+use ringbuf::traits::{Consumer as _, Producer as _};
 use std::sync::Arc;
 use support::heap;
 
@@ -36,6 +39,33 @@ struct Call {
     ends: CallEnds,
     codec: Codec,
     number: u16,
+    speech: Option<Speech>,
+}
+
+/// What the speech thread would do, in any order and never too late or too early to be survived.
+struct Speech {
+    ends: SpeechEnds,
+    laid: u64,
+    turn: u32,
+}
+
+impl Speech {
+    fn speak(&mut self, luck: u64) {
+        let kind = match luck % 9 {
+            0 => MarkKind::Begin(Turn(self.turn)),
+            1 => MarkKind::End,
+            _ => MarkKind::Place(luck as u32),
+        };
+        self.turn += u32::from(luck.is_multiple_of(9));
+        if luck.is_multiple_of(5) {
+            let _full = self.ends.marks.push(Mark { at: self.laid, kind });
+        }
+        self.laid += self.ends.samples.push_slice(&[luck as i16; 300][..(luck % 300) as usize]) as u64;
+        if luck.is_multiple_of(3) {
+            self.ends.caller.clear();
+            while self.ends.said.pop().is_ok() {}
+        }
+    }
 }
 
 impl Call {
@@ -80,10 +110,20 @@ fn ten_thousand_ticks_of_churn_touch_no_heap() {
             let codec = Codec::ALL[(dice >> 8) as usize % Codec::ALL.len()];
             let (ends, line_ends) = rings::call();
             let media = Box::new(Media::new(codec, 20, Settings::default()).unwrap());
-            let route = if dice & 0x100 == 0 { Route::Echo } else { Route::Tone(Tone::default()) };
+            let mut speech = None;
+            let route = match dice >> 12 & 3 {
+                0 => Route::Tone(Tone::default()),
+                1 => Route::Echo,
+                _ => {
+                    let (ends, agent, prompter) = rings::conversation(codec.sample_rate());
+                    speech = Some(Speech { ends, laid: 0, turn: 0 });
+                    let agent = Agent::new(codec.sample_rate(), agent, Prompter::new(prompter)).unwrap();
+                    Route::Agent(Box::new(agent))
+                }
+            };
             let line = Line::new(LineId(next), media, route, line_ends, Arc::new(LineGauges::default()));
             trunk.commands.push(Command::Open(Box::new(line))).unwrap();
-            calls.push(Call { id: LineId(next), ends, codec, number: 65_000 });
+            calls.push(Call { id: LineId(next), ends, codec, number: 65_000, speech });
             (next, opened) = (next + 1, opened + 1);
         }
         if dice % 90 == 1
@@ -107,6 +147,12 @@ fn ten_thousand_ticks_of_churn_touch_no_heap() {
             let packets =
                 if (tick / 50 + call.id.0).is_multiple_of(10) { 0 } else { luck % 2 + luck % 61 / 60 * 40 };
             (0..packets).for_each(|_| call.hear(now, random(&mut { luck })));
+            if let Some(speech) = &mut call.speech {
+                speech.speak(luck >> 7);
+            }
+            if luck.is_multiple_of(300) {
+                trunk.commands.push(Command::Hush(call.id)).unwrap();
+            }
             if !call.id.0.is_multiple_of(5) {
                 while call.ends.payloads.receive().is_some() {}
             }

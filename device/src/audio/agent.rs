@@ -26,7 +26,6 @@ impl Agent {
     ///
     /// # Errors
     /// [`RateError`] for a rate that cannot be listened to.
-    // start-up: of the call, on the trunk's thread.
     pub fn new(rate: SampleRate, ends: AgentEnds, prompter: Prompter) -> Result<Self, RateError> {
         Ok(Self { ear: Ear::new(rate)?, prompter, ends, hush: false, lost: 0 })
     }

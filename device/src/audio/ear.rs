@@ -40,7 +40,6 @@ impl Ear {
     ///
     /// # Errors
     /// [`RateError`] for a rate that cannot be converted.
-    // start-up: of the call, on the trunk's thread.
     pub fn new(rate: SampleRate) -> Result<Self, RateError> {
         Ok(Self {
             detector: Detector::default_boxed(),
