@@ -22,6 +22,8 @@ use offhook_units::{Codec, Moment, RtpTime, SampleRate, SeqNo, Ssrc};
 use ringbuf::traits::Split as _;
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 const PACKET_RING_BYTES: usize = 16 * 1024;
 const PAYLOAD_RING_BYTES: usize = 4 * 1024;
@@ -85,6 +87,8 @@ pub struct SpeechEnds {
     pub marks: rtrb::Producer<Mark>,
     /// What became of it.
     pub said: rtrb::Consumer<Said>,
+    /// Samples that the audio thread took, played or thrown away, since the call began.
+    pub taken: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for SpeechEnds {
@@ -115,6 +119,8 @@ pub struct PrompterEnds {
     pub marks: rtrb::Consumer<Mark>,
     /// What became of them.
     pub said: rtrb::Producer<Said>,
+    /// How many were taken.
+    pub taken: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for PrompterEnds {
@@ -131,10 +137,11 @@ pub fn conversation(rate: SampleRate) -> (SpeechEnds, AgentEnds, PrompterEnds) {
     let (marks, marks_out) = rtrb::RingBuffer::new(MARKS);
     let (said_in, said) = rtrb::RingBuffer::new(SAID_EVENTS);
     let (heard_in, heard) = rtrb::RingBuffer::new(HEARD_EVENTS);
+    let taken = Arc::new(AtomicU64::new(0));
     (
-        SpeechEnds { caller, heard, samples, marks, said },
+        SpeechEnds { caller, heard, samples, marks, said, taken: taken.clone() },
         AgentEnds { caller: caller_in, heard: heard_in },
-        PrompterEnds { samples: samples_out, marks: marks_out, said: said_in },
+        PrompterEnds { samples: samples_out, marks: marks_out, said: said_in, taken },
     )
 }
 

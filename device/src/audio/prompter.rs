@@ -5,6 +5,7 @@
 
 use crate::rings::PrompterEnds;
 use ringbuf::traits::{Consumer as _, Observer as _};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// An answer of the device's; each later one has a higher number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,12 +40,13 @@ pub enum Said {
     Reached(u32),
     /// The turn was said to its end.
     Ended(Turn),
-    /// The turn was cut off after so many of its samples.
+    /// The turn was cut off.
     Cut {
         /// Which.
         turn: Turn,
-        /// Samples of it that were played, the fade included.
-        samples: u64,
+        /// Samples that were played since the call began, the fade included. What was laid behind them until the
+        /// next turn is thrown away.
+        at: u64,
     },
     /// Within the turn there was nothing to play.
     RanDry(Turn),
@@ -54,7 +56,7 @@ pub enum Said {
 enum State {
     /// Nothing is to be said.
     Idle,
-    /// In the middle of a turn; it began at this sample.
+    /// In the middle of a turn; it began behind so many samples.
     Saying { turn: Turn, began: u64 },
     /// The same, but the ring is empty.
     Dry { turn: Turn, began: u64 },
@@ -86,6 +88,11 @@ impl Prompter {
 
     /// The next 10 ms.
     pub fn render(&mut self, out: &mut [i16]) {
+        self.play(out);
+        self.ends.taken.store(self.taken, Relaxed);
+    }
+
+    fn play(&mut self, out: &mut [i16]) {
         let mut filled = 0;
         while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             // Looked at before the marks: what lies there then has its marks there too, as they are laid first.
@@ -129,7 +136,7 @@ impl Prompter {
 
     /// Stops at once: the next 10 ms fade out, and nothing more of this turn or those before is said.
     pub fn cut(&mut self, out: &mut [i16]) {
-        let (State::Saying { turn, began } | State::Dry { turn, began }) = self.state else {
+        let (State::Saying { turn, .. } | State::Dry { turn, .. }) = self.state else {
             return out.fill(0);
         };
         self.render(out);
@@ -137,7 +144,7 @@ impl Prompter {
         // The turn may have ended within the fade: then it was said.
         if self.is_saying() {
             self.state = State::Idle;
-            self.tell(Said::Cut { turn, samples: self.taken - began });
+            self.tell(Said::Cut { turn, at: self.taken });
         }
         self.cut = Some(turn);
     }
@@ -275,7 +282,8 @@ mod tests {
         assert_eq!(tick(&mut prompter), [0; 80], "neither the rest of the turn nor what came late of it");
         lay(&mut speech, end, 2, &[3_000; 80]);
         assert_eq!(tick(&mut prompter), [3_000; 80], "the next turn comes at once");
-        let cut = Said::Cut { turn: Turn(1), samples: 160 };
+        assert_eq!(speech.taken.load(Relaxed), 640);
+        let cut = Said::Cut { turn: Turn(1), at: 160 };
         assert_eq!(
             events(&mut speech),
             [Said::Began(Turn(1)), cut, Said::Began(Turn(2)), Said::Reached(200), Said::Ended(Turn(2))]
