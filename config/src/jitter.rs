@@ -1,30 +1,23 @@
 //! `[jitter]`: how much sound is held back.
 
 use crate::Fault;
-use crate::key::{Expects, Key};
-use crate::reading::{Number, Reading};
+use crate::key::{Effect, Expects, Key, MILLIS};
+use crate::reading::{Reading, Setting};
+use crate::value::Value;
 use offhook_units::Span;
 
 const FROM_MS: i64 = 20;
 const TO_MS: i64 = 500;
 
-pub(crate) const MIN_MS: Key = Key {
-    path: "jitter.min_ms",
-    variable: "JITTER_BUFFER_MIN_MS",
-    expects: Expects::Millis { from: FROM_MS, to: TO_MS, default: FROM_MS },
-};
+pub(crate) const MIN_MS: Key = bound("jitter.min_ms", "JITTER_BUFFER_MIN_MS", FROM_MS);
+pub(crate) const TARGET_MS: Key = bound("jitter.target_ms", "JITTER_BUFFER_TARGET_MS", 100);
+pub(crate) const MAX_MS: Key = bound("jitter.max_ms", "JITTER_BUFFER_MAX_MS", TO_MS);
+pub(crate) const KEYS: [&Key; 3] = [&MIN_MS, &TARGET_MS, &MAX_MS];
 
-pub(crate) const TARGET_MS: Key = Key {
-    path: "jitter.target_ms",
-    variable: "JITTER_BUFFER_TARGET_MS",
-    expects: Expects::Millis { from: FROM_MS, to: TO_MS, default: 100 },
-};
-
-pub(crate) const MAX_MS: Key = Key {
-    path: "jitter.max_ms",
-    variable: "JITTER_BUFFER_MAX_MS",
-    expects: Expects::Millis { from: FROM_MS, to: TO_MS, default: TO_MS },
-};
+const fn bound(path: &'static str, variable: &'static str, default: i64) -> Key {
+    let expects = Expects::Whole { unit: MILLIS, from: FROM_MS, to: TO_MS, default };
+    Key { path, variable: Some(variable), expects, effect: Effect::Live }
+}
 
 /// The bounds of the play-out delay: `min` ≤ `target` ≤ `max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,40 +32,35 @@ pub struct Jitter {
 
 impl Default for Jitter {
     fn default() -> Self {
-        let of = |key: &Key| millis(key.default());
+        let of = |key: &Key| millis(key.default().as_number());
         Self { min: of(&MIN_MS), target: of(&TARGET_MS), max: of(&MAX_MS) }
     }
 }
 
 /// The section as it was read. What it returns counts only where no problem was found.
 pub(crate) fn read(reading: &mut Reading) -> Jitter {
-    let (min, max) = (reading.number(&MIN_MS), reading.number(&MAX_MS));
-    let mut target = reading.number(&TARGET_MS);
+    let (min, max) = (reading.setting(&MIN_MS), reading.setting(&MAX_MS));
+    let target = reading.setting(&TARGET_MS);
+    let (min_ms, max_ms) = (min.value.as_number(), max.value.as_number());
+    let mut target_ms = target.value.as_number();
     if is_below(&max, &min) {
-        reading.contradiction(&max, &min, Fault::MaxBelowMin { max_ms: max.value, min_ms: min.value });
+        reading.contradiction(&max, &min, Fault::MaxBelowMin { max_ms, min_ms });
     }
     if target.place.is_none() {
         // Nobody asked for this target: it moves between the bounds that somebody did ask for.
-        target.value = target.value.max(min.value).min(max.value);
+        target_ms = target_ms.max(min_ms).min(max_ms);
+        reading.settle(&TARGET_MS, Value::Whole(target_ms as i64));
     } else if is_below(&target, &min) {
-        reading.contradiction(
-            &target,
-            &min,
-            Fault::TargetBelowMin { target_ms: target.value, min_ms: min.value },
-        );
+        reading.contradiction(&target, &min, Fault::TargetBelowMin { target_ms, min_ms });
     } else if is_below(&max, &target) {
-        reading.contradiction(
-            &target,
-            &max,
-            Fault::TargetAboveMax { target_ms: target.value, max_ms: max.value },
-        );
+        reading.contradiction(&target, &max, Fault::TargetAboveMax { target_ms, max_ms });
     }
-    Jitter { min: millis(min.value), target: millis(target.value), max: millis(max.value) }
+    Jitter { min: millis(min_ms), target: millis(target_ms), max: millis(max_ms) }
 }
 
 /// Numbers that are themselves at fault are compared with nothing.
-fn is_below(low: &Number, high: &Number) -> bool {
-    low.sound && high.sound && low.value < high.value
+fn is_below(low: &Setting, high: &Setting) -> bool {
+    low.sound && high.sound && low.value.as_number() < high.value.as_number()
 }
 
 fn millis(ms: f64) -> Span {

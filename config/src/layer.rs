@@ -1,16 +1,24 @@
 //! One source of values: its text, and the entries found in it, each with its place.
 
-use crate::key::{KEYS, Key};
+use crate::key::{Expects, Key, keys};
 use crate::nearest::nearest;
+use crate::secret;
+use crate::value::Value;
 use crate::{Fault, Problem};
+use std::fmt;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
+/// The section whose keys are the installer's own: patterns of numbers.
+pub(crate) const ROUTE: &str = "route";
+
 /// A text that holds values, and how errors call it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Layer {
     pub(crate) origin: String,
-    pub(crate) text: String,
+    /// As it is shown: byte for byte as long as `text`, with what looks like a secret covered.
+    pub(crate) shown: String,
+    text: String,
     kind: Kind,
 }
 
@@ -24,20 +32,20 @@ enum Kind {
     Option,
 }
 
-/// A value as it stands in the text.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
-    Whole(i64),
-    Decimal(f64),
-    /// What no key expects today, in words.
-    Other(&'static str),
-}
-
 /// A value of a known key, and where in which layer it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) key: &'static Key,
     pub(crate) value: Value,
+    pub(crate) place: Place,
+}
+
+/// A line of `[route]`.
+#[derive(Clone, Debug)]
+pub(crate) struct RouteEntry {
+    pub(crate) number: String,
+    pub(crate) value: Value,
+    pub(crate) number_place: Place,
     pub(crate) place: Place,
 }
 
@@ -48,63 +56,67 @@ pub(crate) struct Place {
     pub(crate) span: Range<usize>,
 }
 
-impl Value {
-    /// NaN where it is not a number, so that it compares with nothing.
-    pub(crate) fn as_number(&self) -> f64 {
-        match self {
-            Self::Whole(number) => *number as f64,
-            Self::Decimal(number) => *number,
-            Self::Other(_) => f64::NAN,
-        }
-    }
+/// What a layer holds.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) routes: Vec<RouteEntry>,
+    /// Whether there is a `[route]`, which takes the place of the default lines even when it is empty.
+    pub(crate) has_route_section: bool,
+}
 
-    fn of(value: &DeValue<'_>) -> Self {
-        match value {
-            DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
-                .map_or(Self::Other("a number beyond all range"), Self::Whole),
-            DeValue::Float(digits) => {
-                digits.as_str().parse().map_or(Self::Other("a number beyond all range"), Self::Decimal)
-            }
-            DeValue::String(_) => Self::Other("text"),
-            DeValue::Boolean(_) => Self::Other("true or false"),
-            DeValue::Datetime(_) => Self::Other("a date or time"),
-            DeValue::Array(_) => Self::Other("a list"),
-            DeValue::Table(_) => Self::Other("a table"),
-        }
+/// Its text may hold what somebody should not have written there.
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layer").field("origin", &self.origin).finish_non_exhaustive()
     }
 }
 
 impl Layer {
+    fn new(origin: &str, text: String, kind: Kind) -> Self {
+        Self { origin: origin.to_owned(), shown: secret::cover(&text), text, kind }
+    }
+
     pub(crate) fn file(name: &str, text: &str) -> Self {
-        Self { origin: name.to_owned(), text: text.to_owned(), kind: Kind::File }
+        Self::new(name, text.to_owned(), Kind::File)
     }
 
     /// `None` for a variable that stands for no key, or that is empty, as `NAME=` in a service file is meant.
     pub(crate) fn variable(name: &str, value: &str) -> Option<Self> {
-        let key = KEYS.into_iter().find(|key| key.variable == name)?;
+        let key = keys().find(|key| key.variable == Some(name))?;
         if value.trim().is_empty() {
             return None;
         }
         let kind = Kind::Variable { key, value_at: name.len() + 1 };
-        Some(Self { origin: "environment".to_owned(), text: format!("{name}={value}"), kind })
+        Some(Self::new("environment", format!("{name}={value}"), kind))
     }
 
     pub(crate) fn option(assignment: &str) -> Self {
-        Self { origin: "--set".to_owned(), text: assignment.to_owned(), kind: Kind::Option }
+        Self::new("--set", assignment.to_owned(), Kind::Option)
+    }
+
+    /// Where `place` is, for people: `offhook.toml:12`, `environment NAME`, `--set`.
+    pub(crate) fn tell(&self, place: &Place) -> String {
+        match self.kind {
+            Kind::File => format!("{}:{}", self.origin, self.line(place.span.start) + 1),
+            Kind::Variable { key, .. } => format!("{} {}", self.origin, key.variable.unwrap_or_default()),
+            Kind::Option => self.origin.clone(),
+        }
     }
 
     /// What stands in this layer, which is number `layer`; what is wrong with it goes to `problems`.
-    pub(crate) fn entries(&self, layer: usize, problems: &mut Vec<Problem>) -> Vec<Entry> {
-        let mut found = Found { layer, problems, entries: Vec::new() };
+    pub(crate) fn entries(&self, layer: usize, problems: &mut Vec<Problem>) -> Entries {
+        let mut found = Found { layer, problems, entries: Entries::default() };
         match self.kind {
             Kind::File => self.read_file(&mut found),
             Kind::Variable { key, value_at } => {
                 found.assign(key, value_at, self.text.get(value_at..).unwrap_or_default());
             }
             Kind::Option => match self.text.split_once('=') {
-                Some((path, value)) => match Key::find(path.trim()) {
-                    Some(key) => found.assign(key, path.len() + 1, value),
-                    None => found.unknown(path.trim(), 0..path.len()),
+                Some((path, value)) => match (Key::find(path.trim()), routed(path)) {
+                    (Some(key), _) => found.assign(key, path.len() + 1, value),
+                    (None, Some(number)) => found.assign_route(number, path, value),
+                    (None, None) => found.unknown(path.trim(), 0..path.len()),
                 },
                 None => found.problem(Fault::NotAnAssignment, 0..self.text.len()),
             },
@@ -125,31 +137,7 @@ impl Layer {
             let (first, last) = (self.line(span.start), self.line(span.end));
             !broken.iter().any(|lines| *lines.start() <= last && first <= *lines.end())
         };
-        for (section, value) in document.get_ref() {
-            if !readable(&section.span()) {
-                continue;
-            }
-            let known = KEYS.iter().any(|key| key.section() == section.get_ref());
-            match value.get_ref() {
-                DeValue::Table(table) if known => {
-                    for (name, value) in table {
-                        if !readable(&name.span()) || !readable(&value.span()) {
-                            continue;
-                        }
-                        let path = format!("{}.{}", section.get_ref(), name.get_ref());
-                        match Key::find(&path) {
-                            Some(key) => found.entry(key, Value::of(value.get_ref()), value.span()),
-                            None => found.unknown(&path, name.span()),
-                        }
-                    }
-                }
-                _ if known => {
-                    let fault = Fault::NotASection { section: section.get_ref().to_string() };
-                    found.problem(fault, section.span());
-                }
-                _ => found.unknown(section.get_ref(), section.span()),
-            }
-        }
+        found.table("", document.get_ref(), &readable);
     }
 
     /// The line that byte `at` stands on, from 0.
@@ -158,42 +146,126 @@ impl Layer {
     }
 }
 
+/// The number of `route.NUMBER`, which may be in quotes as in the file.
+fn routed(path: &str) -> Option<&str> {
+    let number = path.trim().strip_prefix(ROUTE)?.strip_prefix('.')?;
+    Some(number.strip_prefix('"').and_then(|number| number.strip_suffix('"')).unwrap_or(number))
+}
+
+/// Whether a table of this name may stand in the file.
+fn is_section(path: &str) -> bool {
+    keys().any(|key| {
+        key.section().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
 /// Collects what a layer holds.
 struct Found<'p> {
     layer: usize,
     problems: &'p mut Vec<Problem>,
-    entries: Vec<Entry>,
+    entries: Entries,
 }
 
 impl Found<'_> {
-    fn entry(&mut self, key: &'static Key, value: Value, span: Range<usize>) {
-        self.entries.push(Entry { key, value, place: Place { layer: self.layer, span } });
+    /// A table of the file; `above` is its name with a dot, or nothing at the top.
+    fn table(&mut self, above: &str, table: &DeTable<'_>, readable: &dyn Fn(&Range<usize>) -> bool) {
+        for (name, value) in table {
+            if !readable(&name.span()) {
+                continue;
+            }
+            let path = format!("{above}{}", name.get_ref());
+            match (Key::find(&path), value.get_ref()) {
+                (Some(key), found) if readable(&value.span()) => {
+                    self.entry(key, Value::of(found), value.span());
+                }
+                (Some(_), _) => {}
+                (None, DeValue::Table(routes)) if path == ROUTE => self.routes(routes, readable),
+                (None, DeValue::Table(inner)) if is_section(&path) => {
+                    self.table(&format!("{path}."), inner, readable);
+                }
+                (None, _) if path == ROUTE || is_section(&path) => {
+                    self.problem(Fault::NotASection { section: path }, name.span());
+                }
+                (None, _) => self.unknown(&path, name.span()),
+            }
+        }
     }
 
-    /// The right side of `NAME=VALUE`, which begins at byte `start`. What is not TOML is text without its quotes.
+    fn routes(&mut self, table: &DeTable<'_>, readable: &dyn Fn(&Range<usize>) -> bool) {
+        self.entries.has_route_section = true;
+        for (number, value) in table {
+            if readable(&number.span()) && readable(&value.span()) {
+                let found = Value::of(value.get_ref());
+                self.route(number.get_ref(), number.span(), found, value.span());
+            }
+        }
+    }
+
+    fn route(&mut self, number: &str, number_at: Range<usize>, value: Value, at: Range<usize>) {
+        let (number_place, place) = (self.place(number_at), self.place(at));
+        let entry = RouteEntry { number: number.to_owned(), value, number_place, place };
+        self.entries.routes.push(entry);
+    }
+
+    fn place(&self, span: Range<usize>) -> Place {
+        Place { layer: self.layer, span }
+    }
+
+    fn entry(&mut self, key: &'static Key, value: Value, span: Range<usize>) {
+        let place = self.place(span);
+        self.entries.entries.push(Entry { key, value, place });
+    }
+
+    /// The right side of `NAME=VALUE`, which begins at byte `start`.
     fn assign(&mut self, key: &'static Key, start: usize, text: &str) {
-        let value = text.trim();
-        let start = start + (text.len() - text.trim_start().len());
-        let parsed = DeValue::parse(value).map_or(Value::Other("text"), |value| Value::of(value.get_ref()));
-        let parsed = if value.is_empty() { Value::Other("nothing") } else { parsed };
-        self.entry(key, parsed, start..start + value.len());
+        let (value, span) = unquoted(start, text);
+        let value = match (&key.expects, value) {
+            // What is a number elsewhere is text where text is expected: a user may be called 601.
+            (Expects::Text { .. } | Expects::Choice { .. }, Value::Whole(_) | Value::Decimal(_)) => {
+                Value::Text(text.trim().to_owned())
+            }
+            (Expects::List { .. }, Value::Text(items)) => {
+                Value::List(items.split(',').map(|item| Value::Text(item.trim().to_owned())).collect())
+            }
+            (_, value) => value,
+        };
+        self.entry(key, value, span);
+    }
+
+    fn assign_route(&mut self, number: &str, path: &str, text: &str) {
+        let (value, span) = unquoted(path.len() + 1, text);
+        self.route(number, 0..path.len(), value, span);
     }
 
     fn unknown(&mut self, path: &str, span: Range<usize>) {
-        let sections = KEYS.iter().map(|key| key.section());
-        let paths = KEYS.iter().map(|key| key.path);
+        let sections = || keys().map(|key| key.section()).chain([ROUTE]);
         let nearest = match path.contains('.') {
-            true => nearest(path, paths),
+            true => nearest(path, keys().map(|key| key.path).chain(sections())),
             // A lone word may be a section, or a key whose section was forgotten.
-            false => nearest(path, sections).or_else(|| {
-                let name = nearest(path, KEYS.iter().map(|key| key.name()))?;
-                KEYS.iter().find(|key| key.name() == name).map(|key| key.path)
+            false => nearest(path, sections()).or_else(|| {
+                let name = nearest(path, keys().map(|key| key.name()))?;
+                keys().find(|key| key.name() == name).map(|key| key.path)
             }),
         };
+        // Whoever writes a password into the file is sent to the key that names a file for it.
+        let nearest = secret::replacement(path).or(nearest);
         self.problem(Fault::UnknownKey { key: path.to_owned(), nearest }, span);
     }
 
     fn problem(&mut self, fault: Fault, span: Range<usize>) {
-        self.problems.push(Problem::new(fault, Place { layer: self.layer, span }));
+        let place = self.place(span);
+        self.problems.push(Problem::new(fault, place));
     }
+}
+
+/// A value outside a file, where text needs no quotes, and its place. `start` is where `text` begins.
+fn unquoted(start: usize, text: &str) -> (Value, Range<usize>) {
+    let value = text.trim();
+    let start = start + (text.len() - text.trim_start().len());
+    let span = start..start + value.len();
+    if value.is_empty() {
+        return (Value::Other("nothing"), span);
+    }
+    let parsed = DeValue::parse(value).map(|value| Value::of(value.get_ref()));
+    (parsed.unwrap_or_else(|_| Value::Text(value.to_owned())), span)
 }

@@ -4,36 +4,77 @@
 //! ```text
 //!  file text ─┐
 //!  environment ├─► entries, each with its place ─► keys checked one by one ─► sections checked in themselves ─► Config
-//!  --set K=V ─┘        (layer)                          (key)                     (jitter, speed)
+//!  --set K=V ─┘        (layer)                          (key)                     (trunk, jitter, …)
 //!                         └───────────── every problem found on the way ──────────────► Problems
 //! ```
+//!
+//! A [`Resolved`] knows besides where each value came from, and what a reload changes.
 //!
 //! Nothing here reads a file or the process's environment: the texts are handed in. The text is read through
 //! toml's table of spans and not through serde, because serde stops at its first error and the person who
 //! mends a file wants to see all of them.
 
+mod audio;
+mod calls;
+mod effective;
+mod http;
 mod jitter;
 mod key;
 mod layer;
+mod log;
+mod media;
 mod nearest;
 mod problem;
 mod reading;
+mod route;
+mod secret;
+mod sip;
 mod speed;
+mod text;
+mod trunk;
+mod value;
 
+pub use audio::Audio;
+pub use calls::Calls;
+pub use effective::{Change, Effective, Resolved};
+pub use http::Http;
 pub use jitter::Jitter;
+pub use key::Effect;
+pub use log::{Format, Level, Log};
+pub use media::{Media, Source, Srtp};
 pub use problem::{Fault, Problem, Problems};
+pub use route::{Route, Target};
+pub use sip::Sip;
 pub use speed::Speed;
+pub use text::{Misfit, Network, Server};
+pub use trunk::{Transport, Trunk};
 
 use layer::Layer;
 use reading::Reading;
 
 /// The whole configuration, checked. Nobody else sees an unchecked one.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// `[trunk]` and `[trunk.fallback]`: the provider's servers, the preferred one first.
+    pub trunks: Vec<Trunk>,
+    /// `[sip]`: our own end.
+    pub sip: Sip,
+    /// `[media]`: RTP.
+    pub media: Media,
     /// `[jitter]`: how much sound is held back.
     pub jitter: Jitter,
     /// `[speed]`: how far the speed of play-out may leave 1.
     pub speed: Speed,
+    /// `[calls]`: how many, and how they end.
+    pub calls: Calls,
+    /// `[audio]`: how the audio thread runs.
+    pub audio: Audio,
+    /// `[http]`: health, metrics, status.
+    pub http: Http,
+    /// `[log]`: what is told, and how.
+    pub log: Log,
+    /// `[route]`: what answers which number.
+    pub routes: Vec<Route>,
 }
 
 impl Config {
@@ -44,6 +85,34 @@ impl Config {
     pub fn from_toml(text: &str, file_name: &str) -> Result<Self, Problems> {
         Sources::new().file(file_name, text).read()
     }
+}
+
+impl Default for Config {
+    /// What holds when nobody says anything.
+    fn default() -> Self {
+        resolve(&[]).0.config
+    }
+}
+
+/// All layers together, and what is wrong with them.
+fn resolve(layers: &[Layer]) -> (Resolved, Vec<Problem>) {
+    let mut reading = Reading::of(layers);
+    let routes = route::read(&mut reading);
+    let calls = calls::read(&reading);
+    let config = Config {
+        trunks: trunk::read(&mut reading),
+        sip: sip::read(&mut reading),
+        media: media::read(&mut reading, calls.max),
+        jitter: jitter::read(&mut reading),
+        speed: speed::read(&reading),
+        calls,
+        audio: audio::read(&reading),
+        http: http::read(&mut reading),
+        log: log::read(&reading),
+        routes: routes.iter().map(|(route, ..)| route.clone()).collect(),
+    };
+    let resolved = Resolved::new(config, layers, &reading, &routes);
+    (resolved, reading.problems)
 }
 
 /// Where values come from, weakest first: what is added later wins. The product adds the file, then the
@@ -92,12 +161,15 @@ impl Sources {
     /// # Errors
     /// All problems of all sources at once.
     pub fn read(self) -> Result<Config, Problems> {
-        let mut reading = Reading::of(&self.layers);
-        let config = Config { jitter: jitter::read(&mut reading), speed: speed::read(&reading) };
-        if reading.problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(Problems::new(self.layers, reading.problems))
-        }
+        Ok(self.resolve()?.config)
+    }
+
+    /// As [`Self::read`], with the origin of each value.
+    ///
+    /// # Errors
+    /// All problems of all sources at once.
+    pub fn resolve(self) -> Result<Resolved, Problems> {
+        let (resolved, problems) = resolve(&self.layers);
+        if problems.is_empty() { Ok(resolved) } else { Err(Problems::new(self.layers, problems)) }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::key::Key;
 use crate::layer::{Layer, Place};
+use crate::route;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use std::fmt;
 
@@ -42,6 +43,13 @@ pub enum Fault {
         /// What stands there.
         found: &'static str,
     },
+    /// A text that is not what the key holds.
+    BadText {
+        /// The key.
+        key: &'static str,
+        /// What stands there, as TOML.
+        found: String,
+    },
     /// A number beyond the key's range.
     OutOfRange {
         /// The key.
@@ -70,6 +78,31 @@ pub enum Fault {
         /// `jitter.max_ms`
         max_ms: f64,
     },
+    /// The number of a route that is none.
+    BadNumber(String),
+    /// The target of a route that is none.
+    BadTarget {
+        /// As it was written.
+        found: String,
+        /// What it was probably meant to be.
+        nearest: Option<&'static str>,
+    },
+    /// The range of media ports is empty or too small.
+    TooFewPorts {
+        /// How many calls it holds.
+        calls: u16,
+        /// How many it has to hold.
+        wanted: usize,
+    },
+    /// A key that means nothing without another.
+    Alone {
+        /// The key.
+        key: &'static str,
+        /// What it needs.
+        needs: &'static str,
+        /// What would become of it.
+        because: &'static str,
+    },
 }
 
 impl Problem {
@@ -93,6 +126,7 @@ impl Problem {
     fn advice(&self) -> Option<String> {
         match &self.fault {
             Fault::UnknownKey { nearest: Some(nearest), .. } => Some(format!("did you mean {nearest}?")),
+            Fault::BadTarget { nearest: Some(nearest), .. } => Some(format!("did you mean \"{nearest}\"?")),
             _ => self.advice.clone(),
         }
     }
@@ -126,10 +160,10 @@ fn snippet<'l>(
     places: Vec<(&Place, AnnotationKind, Option<String>)>,
 ) -> Snippet<'l, Annotation<'l>> {
     let annotations = places.into_iter().map(|(place, kind, label)| {
-        let (start, end) = (floor(&layer.text, place.span.start), floor(&layer.text, place.span.end));
+        let (start, end) = (floor(&layer.shown, place.span.start), floor(&layer.shown, place.span.end));
         kind.span(start..end.max(start)).label(label)
     });
-    Snippet::source(layer.text.as_str()).path(layer.origin.as_str()).annotations(annotations)
+    Snippet::source(layer.shown.as_str()).path(layer.origin.as_str()).annotations(annotations)
 }
 
 /// The nearest byte at or before `at` where a character begins.
@@ -145,12 +179,19 @@ impl Fault {
             Self::NotAnAssignment => Some("expected KEY=VALUE, as in jitter.min_ms=40".to_owned()),
             Self::UnknownKey { .. } => Some("no such key".to_owned()),
             Self::NotASection { section } => Some(format!("expected the section [{section}]")),
-            Self::WrongType { key, .. } | Self::OutOfRange { key, .. } => {
+            Self::WrongType { key, .. } | Self::OutOfRange { key, .. } | Self::BadText { key, .. } => {
                 Key::find(key).map(|key| format!("expected {}", key.expects))
             }
             Self::MaxBelowMin { min_ms, .. } => Some(format!("expected {min_ms} or more")),
             Self::TargetBelowMin { min_ms, .. } => Some(format!("expected {min_ms} or more")),
             Self::TargetAboveMax { max_ms, .. } => Some(format!("expected {max_ms} or less")),
+            Self::BadNumber(_) => Some(
+                "expected what is called, as in \"600\" or \"+49*\"; * at the end stands for anything"
+                    .to_owned(),
+            ),
+            Self::BadTarget { .. } => Some(format!("expected {}", route::TARGETS)),
+            Self::TooFewPorts { .. } => Some("expected a wider range; each call takes two ports".to_owned()),
+            Self::Alone { needs, .. } => Some(format!("expected {needs} too")),
         }
     }
 }
@@ -165,6 +206,13 @@ impl fmt::Display for Fault {
             Self::NotASection { section } => write!(f, "{section} is a section, not a value"),
             Self::WrongType { key, found } => write!(f, "{key} is {found}"),
             Self::OutOfRange { key, found } => write!(f, "{key} {found} is out of range"),
+            Self::BadText { key, found } => write!(f, "{key} cannot be {found}"),
+            Self::BadNumber(number) => write!(f, "{} can never be called", number.escape_debug()),
+            Self::BadTarget { found, .. } => write!(f, "no call can go to {found}"),
+            Self::TooFewPorts { calls, wanted } => {
+                write!(f, "these ports are enough for {calls} calls; calls.max is {wanted}")
+            }
+            Self::Alone { key, needs, because } => write!(f, "{key} without {needs}: {because}"),
             Self::MaxBelowMin { max_ms, min_ms } => {
                 write!(f, "max_ms {max_ms} is below min_ms {min_ms}: the buffer could never start")
             }

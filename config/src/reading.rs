@@ -1,21 +1,27 @@
-//! The layers laid over one another: the value of each key, and what is wrong.
+//! The layers laid over one another: the value of each key, where it came from, and what is wrong.
 
-use crate::key::{KEYS, Key};
-use crate::layer::{Layer, Place};
+use crate::key::{Key, keys};
+use crate::layer::{Layer, Place, RouteEntry};
+use crate::value::Value;
 use crate::{Fault, Problem};
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 /// All values that were given, checked one by one.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    numbers: HashMap<&'static str, Number>,
+    settings: HashMap<&'static str, Setting>,
+    /// Every layer's lines of `[route]`, weakest first.
+    pub(crate) routes: Vec<RouteEntry>,
+    /// Whether a layer has that section.
+    pub(crate) has_route_section: bool,
     pub(crate) problems: Vec<Problem>,
 }
 
 /// The value of one key.
 #[derive(Clone, Debug)]
-pub(crate) struct Number {
-    pub(crate) value: f64,
+pub(crate) struct Setting {
+    pub(crate) value: Value,
     /// Where it was given; `None` for a default.
     pub(crate) place: Option<Place>,
     /// Whether it is what the key expects; if not, that was reported and `value` is the default.
@@ -24,33 +30,82 @@ pub(crate) struct Number {
 
 impl Reading {
     pub(crate) fn of(layers: &[Layer]) -> Self {
-        let mut numbers: HashMap<_, _> = KEYS
-            .into_iter()
-            .map(|key| (key.path, Number { value: key.default(), place: None, sound: true }))
-            .collect();
-        let mut problems = Vec::new();
+        let default = |key: &'static Key| Setting { value: key.default(), place: None, sound: true };
+        let settings = keys().map(|key| (key.path, default(key))).collect();
+        let mut reading =
+            Self { settings, routes: Vec::new(), has_route_section: false, problems: Vec::new() };
         for (index, layer) in layers.iter().enumerate() {
-            for entry in layer.entries(index, &mut problems) {
-                let checked = entry.key.check(&entry.value);
-                let sound = checked.is_ok();
-                let value = checked.unwrap_or_else(|fault| {
-                    let problem = Problem::new(fault, entry.place.clone());
-                    problems.push(problem.advise(entry.key.advice(&entry.value)));
-                    entry.key.default()
-                });
-                numbers.insert(entry.key.path, Number { value, place: Some(entry.place), sound });
+            let found = layer.entries(index, &mut reading.problems);
+            for entry in found.entries {
+                let (value, sound) = match entry.key.check(&entry.value) {
+                    Ok(()) => (entry.value, true),
+                    Err(fault) => {
+                        let problem = Problem::new(fault, entry.place.clone());
+                        reading.problems.push(problem.advise(entry.key.advice(&entry.value)));
+                        (entry.key.default(), false)
+                    }
+                };
+                reading.settings.insert(entry.key.path, Setting { value, place: Some(entry.place), sound });
             }
+            reading.routes.extend(found.routes);
+            reading.has_route_section |= found.has_route_section;
         }
-        Self { numbers, problems }
+        reading
     }
 
-    pub(crate) fn number(&self, key: &'static Key) -> Number {
-        let default = || Number { value: key.default(), place: None, sound: true };
-        self.numbers.get(key.path).cloned().unwrap_or_else(default)
+    pub(crate) fn setting(&self, key: &'static Key) -> Setting {
+        let default = || Setting { value: key.default(), place: None, sound: true };
+        self.settings.get(key.path).cloned().unwrap_or_else(default)
+    }
+
+    pub(crate) fn number(&self, key: &'static Key) -> f64 {
+        self.setting(key).value.as_number()
+    }
+
+    /// A whole number; what does not fit `N` is cut to nothing, which the key's range excludes.
+    pub(crate) fn whole<N: TryFrom<i64> + Default>(&self, key: &'static Key) -> N {
+        let whole = if let Value::Whole(number) = self.setting(key).value { number } else { 0 };
+        N::try_from(whole).unwrap_or_default()
+    }
+
+    pub(crate) fn flag(&self, key: &'static Key) -> bool {
+        self.setting(key).value == Value::Flag(true)
+    }
+
+    pub(crate) fn text(&self, key: &'static Key) -> String {
+        self.setting(key).value.as_text().to_owned()
+    }
+
+    /// Text of a kind that parses; `None` where there is none.
+    pub(crate) fn parsed<T: std::str::FromStr>(&self, key: &'static Key) -> Option<T> {
+        self.text(key).parse().ok()
+    }
+
+    /// A file; `None` where there is none.
+    pub(crate) fn path(&self, key: &'static Key) -> Option<PathBuf> {
+        Some(self.text(key)).filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
+    /// A list of texts of a kind that parses.
+    pub(crate) fn list<T: std::str::FromStr>(&self, key: &'static Key) -> Vec<T> {
+        self.setting(key).value.as_list().iter().filter_map(|item| item.as_text().parse().ok()).collect()
+    }
+
+    /// Whether somebody gave the key a sound value that is not its default.
+    pub(crate) fn is_changed(&self, key: &'static Key) -> bool {
+        let setting = self.setting(key);
+        setting.sound && setting.value != key.default()
+    }
+
+    /// What holds instead of a default, because other keys were given.
+    pub(crate) fn settle(&mut self, key: &'static Key, value: Value) {
+        if let Some(setting) = self.settings.get_mut(key.path) {
+            setting.value = value;
+        }
     }
 
     /// Two values that are each fine and do not go together: `this` is the one to be changed first.
-    pub(crate) fn contradiction(&mut self, this: &Number, other: &Number, fault: Fault) {
+    pub(crate) fn contradiction(&mut self, this: &Setting, other: &Setting, fault: Fault) {
         let (first, second) = (this.place.clone(), other.place.clone());
         // A default is never to blame: then the other one was given.
         let Some(place) = first.clone().or_else(|| second.clone()) else { return };

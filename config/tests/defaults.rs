@@ -1,6 +1,6 @@
 //! The sample file, the defaults and the keys say the same.
 
-use offhook_config::{Config, Jitter, Sources, Speed};
+use offhook_config::{Config, Jitter, Sources, Speed, Target};
 use offhook_units::{Ppm, Span};
 
 const SAMPLE: &str = include_str!("../offhook.toml");
@@ -20,7 +20,12 @@ fn an_empty_file_and_no_source_at_all_give_the_defaults() {
 fn the_defaults_are_the_promised_ones() {
     let ms = Span::from_millis;
     let jitter = Jitter { min: ms(20), target: ms(100), max: ms(500) };
-    assert_eq!(Config::default(), Config { jitter, speed: Speed { max: Ppm(50_000.0) } });
+    let config = Config::default();
+    assert_eq!((config.jitter, config.speed), (jitter, Speed { max: Ppm(50_000.0) }));
+    assert!(config.http.listen.ip().is_loopback(), "nobody else sees it unless told otherwise");
+    assert!(config.sip.networks.iter().all(|network| network.address.is_loopback()), "nobody else may call");
+    let numbers: Vec<_> = config.routes.iter().map(|route| (&*route.number, route.target.clone())).collect();
+    assert_eq!(numbers, [("600", Target::Echo), ("601", Target::Tone)]);
 }
 
 #[test]

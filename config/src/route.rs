@@ -1,0 +1,143 @@
+//! `[route]`: what answers which number. The keys are the installer's own.
+
+use crate::layer::RouteEntry;
+use crate::nearest::nearest;
+use crate::reading::Reading;
+use crate::value::Value;
+use crate::{Fault, Problem};
+use offhook_units::Pii;
+
+/// What a route may say, for errors and the sample file.
+pub(crate) const TARGETS: &str = "echo, tone, reject, or transfer and a number or a sip: address";
+
+/// The words that stand alone.
+const WORDS: [&str; 3] = ["echo", "tone", "reject"];
+
+/// What holds without a `[route]`.
+const DEFAULT: [(&str, Target); 2] = [("600", Target::Echo), ("601", Target::Tone)];
+
+/// Numbers and beginnings of numbers longer than this are no numbers.
+const LONGEST: usize = 64;
+
+/// What becomes of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The caller hears himself.
+    Echo,
+    /// A test tone.
+    Tone,
+    /// It is handed on.
+    Transfer(Pii<String>),
+    /// It is refused.
+    Reject,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The number, or with `*` at its end the beginning of numbers.
+    pub number: String,
+    /// What becomes of a call to it.
+    pub target: Target,
+}
+
+/// A line as it is printed, and where it was given.
+pub(crate) type Line = (Route, Value, Option<crate::layer::Place>);
+
+/// The lines, each number once, the last layer's first; what is wrong goes to the reading's problems.
+pub(crate) fn read(reading: &mut Reading) -> Vec<Line> {
+    // `--set route.600=tone` on the defaults changes one of them and leaves the others.
+    let mut lines = if reading.has_route_section { Vec::new() } else { default() };
+    for entry in std::mem::take(&mut reading.routes) {
+        let target = check(&entry, &mut reading.problems);
+        lines.retain(|(route, ..)| route.number != entry.number);
+        if let Some(target) = target {
+            lines.push((Route { number: entry.number, target }, entry.value, Some(entry.place)));
+        }
+    }
+    lines
+}
+
+fn default() -> Vec<Line> {
+    let line = |(number, target): (&str, Target)| {
+        let word = if target == Target::Echo { "echo" } else { "tone" };
+        (Route { number: number.to_owned(), target }, Value::Text(word.to_owned()), None)
+    };
+    DEFAULT.into_iter().map(line).collect()
+}
+
+fn check(entry: &RouteEntry, problems: &mut Vec<Problem>) -> Option<Target> {
+    if !is_number(&entry.number) {
+        let fault = Fault::BadNumber(entry.number.clone());
+        problems.push(Problem::new(fault, entry.number_place.clone()));
+    }
+    let fault = match &entry.value {
+        Value::Text(text) => match target(text) {
+            Some(target) => return Some(target),
+            None => {
+                let nearest = nearest(text, WORDS.into_iter().chain(["transfer NUMBER"]));
+                Fault::BadTarget { found: entry.value.to_string(), nearest }
+            }
+        },
+        other => Fault::BadTarget { found: other.to_string(), nearest: None },
+    };
+    problems.push(Problem::new(fault, entry.place.clone()));
+    None
+}
+
+fn is_number(number: &str) -> bool {
+    let body = number.strip_suffix('*').unwrap_or(number);
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+*#-_.".contains(&byte);
+    !number.is_empty() && number.len() <= LONGEST && body.bytes().all(fits)
+}
+
+fn target(text: &str) -> Option<Target> {
+    match text {
+        "echo" => Some(Target::Echo),
+        "tone" => Some(Target::Tone),
+        "reject" => Some(Target::Reject),
+        _ => {
+            let to = text.strip_prefix("transfer ")?.trim();
+            let is_address = to.starts_with("sip:") || to.starts_with("sips:");
+            let fits = if is_address {
+                !to.contains(char::is_whitespace) && to.is_ascii()
+            } else {
+                is_number(to) && !to.ends_with('*')
+            };
+            fits.then(|| Target::Transfer(Pii::new(to.to_owned())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_words_and_transfers_name_where_to() {
+        assert_eq!(target("echo"), Some(Target::Echo));
+        assert_eq!(target("transfer +4930123"), Some(Target::Transfer(Pii::new("+4930123".into()))));
+        assert_eq!(
+            target("transfer sip:desk@192.0.2.1"),
+            Some(Target::Transfer(Pii::new("sip:desk@192.0.2.1".into())))
+        );
+        for bad in [
+            "",
+            "Echo",
+            "transfer",
+            "transfer ",
+            "transfer a b",
+            "transfer 49*",
+            "transfer sip:a b",
+            "handset",
+        ] {
+            assert_eq!(target(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_may_end_with_a_star() {
+        assert!(["600", "*", "+49*", "*97", "*97*", "desk.2"].into_iter().all(is_number));
+        assert!(!["", "6 00", "ä", "6/7"].into_iter().any(is_number) && !is_number(&"1".repeat(65)));
+    }
+}

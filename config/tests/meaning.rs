@@ -1,0 +1,107 @@
+//! Values that are each fine and mean nothing together, and secrets that do not show.
+
+use offhook_config::{Config, Sources, Transport};
+use std::path::Path;
+
+fn error(text: &str) -> String {
+    Config::from_toml(text, "offhook.toml").expect_err("it is wrong").to_string()
+}
+
+#[test]
+fn http_beyond_this_machine_wants_a_token() {
+    assert_eq!(
+        error("[http]\nlisten = \"0.0.0.0:8080\"\n"),
+        "\
+error: http.listen without http.token_file: anybody on the network could read the calls and stop the voice
+ --> offhook.toml:2:10
+  |
+2 | listen = \"0.0.0.0:8080\"
+  |          ^^^^^^^^^^^^^^ expected http.token_file too
+
+1 problem in the configuration"
+    );
+    assert!(Config::from_toml("http = { listen = \"[::]:80\", token_file = \"t\" }", "t").is_ok());
+    assert!(Config::from_toml("http.listen = \"[::1]:80\"", "t").is_ok());
+}
+
+#[test]
+fn a_trunk_is_read_with_what_it_needs() {
+    let text = "[trunk]\nserver = \"sip.example.com\"\nuser = \"601\"\npassword_file = \"trunk-password\"\n\
+                [trunk.fallback]\nserver = \"192.0.2.9:5080\"\ntransport = \"tcp\"\nregister = false\n";
+    let trunks = Config::from_toml(text, "t").unwrap().trunks;
+    let [first, second] = &trunks[..] else { panic!("{trunks:?}") };
+    assert_eq!((&*first.server.host, first.server.port), ("sip.example.com", None));
+    assert_eq!((&**first.user.reveal(), &**first.auth_user.reveal()), ("601", "601"));
+    assert_eq!(first.password_file.as_deref(), Some(Path::new("trunk-password")));
+    assert!(first.register.is_some() && second.register.is_none());
+    assert_eq!((second.server.port, second.transport), (Some(5080), Transport::Tcp));
+    let text = error("[trunk]\nserver = \"sip.example.com\"\n");
+    assert!(text.contains("trunk.server without trunk.user: there is nobody to register"), "{text}");
+}
+
+#[test]
+fn keys_that_would_do_nothing_are_told() {
+    for (text, expected) in [
+        ("trunk.user = \"601\"", "trunk.user without trunk.server: there is no trunk"),
+        ("trunk.fallback.register = false", "trunk.fallback.register without trunk.fallback.server"),
+        ("sip.tls_listen = \"0.0.0.0:5061\"", "sip.tls_listen without sip.certificate_file"),
+        ("sip.certificate_file = \"c\"", "sip.certificate_file without sip.key_file"),
+        ("sip.caller_user = \"u\"", "sip.caller_user without sip.caller_password_file"),
+    ] {
+        let told = error(text);
+        assert!(told.contains(expected), "{text}: {told}");
+    }
+}
+
+#[test]
+fn ports_that_are_too_few_for_the_calls_are_told() {
+    let text = error("[media]\nport_first = 40000\nport_last = 40019\n");
+    assert!(text.contains("these ports are enough for 10 calls; calls.max is 50"), "{text}");
+    assert!(text.contains("offhook.toml:2:14") && text.contains("given here"), "{text}");
+    assert!(Config::from_toml("media.port_last = 40019\ncalls.max = 10", "t").is_ok());
+    assert!(error("calls.max = 501").contains("calls.max 501 is out of range"));
+}
+
+#[test]
+fn a_word_that_is_no_choice_finds_its_neighbour() {
+    let text = error("[log]\nlevel = \"wran\"\n");
+    assert!(text.contains("error: log.level cannot be \"wran\"\n --> offhook.toml:2:9"), "{text}");
+    assert!(text.contains("expected one of error, warn, info, debug, trace, default info"), "{text}");
+    assert!(text.contains("help: did you mean \"warn\"?"), "{text}");
+}
+
+#[test]
+fn an_item_of_a_list_is_told_by_itself() {
+    assert!(
+        error("sip.networks = [\"10.0.0.0/8\", \"10.0.0.0/40\"]")
+            .contains("sip.networks cannot be \"10.0.0.0/40\"")
+    );
+    assert!(error("media.codecs = [\"PCMU\", 3]").contains("media.codecs cannot be 3"));
+    assert!(error("media.codecs = 3").contains("media.codecs is a number"));
+}
+
+#[test]
+fn routes_are_checked_on_both_sides() {
+    let text = error("[route]\n\"6 0\" = \"echo\"\n\"601\" = \"eko\"\n\"602\" = 5\n\"603\" = \"transfer\"\n");
+    assert!(text.contains("error: 6 0 can never be called\n --> offhook.toml:2:1"), "{text}");
+    assert!(text.contains("error: no call can go to \"eko\"\n --> offhook.toml:3:9"), "{text}");
+    assert!(text.contains("help: did you mean \"echo\"?"), "{text}");
+    assert!(
+        text.contains("no call can go to 5") && text.ends_with("4 problems in the configuration"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_password_in_the_file_is_refused_and_not_repeated() {
+    let text = "[trunk]\nserver = \"sip.example.com\"\nuser = \"601\"\npassword = \"hunter2\"\n";
+    let problems = Config::from_toml(text, "offhook.toml").unwrap_err();
+    let told = problems.to_string();
+    assert!(
+        told.contains("unknown key trunk.password") && told.contains("did you mean trunk.password_file?"),
+        "{told}"
+    );
+    assert!(!told.contains("hunter2") && !format!("{problems:?}").contains("hunter2"), "{told}");
+    let told = Sources::new().set("http.token=hunter2").read().unwrap_err().to_string();
+    assert!(told.contains("did you mean http.token_file?") && !told.contains("hunter2"), "{told}");
+}
