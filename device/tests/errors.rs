@@ -198,6 +198,8 @@ fn a_file_to_be_checked() {
     let done = folder.run(&["check", "good.toml"]);
     assert_eq!(done.code, 0);
     assert!(done.out.starts_with("good.toml is in order.\ndelay   20 to 200 ms, 100 ms until"), "{done:?}");
+    let done = folder.run(&["check", "good.toml", "--set", "jitter.min_ms=300"]);
+    assert!(done.code == 78 && done.err.contains("max_ms 200 is below min_ms 300"), "{done:?}");
     folder.write("bad.toml", "[jitter]\nmin_ms = 5\n\n[sped]\nmax_percent = 3\n");
     let done = folder.run(&["check", "bad.toml"]);
     assert_eq!(done.code, 78);

@@ -53,7 +53,7 @@ fn text_becomes_a_recording() {
 #[test]
 fn every_command_has_help_with_an_example() {
     let folder = Folder::new("help");
-    for command in ["check", "demo", "replay", "say"] {
+    for command in ["check", "demo", "print-config", "replay", "say"] {
         let done = folder.run(&[command, "--help"]);
         assert_eq!(done.code, 0);
         assert!(
@@ -65,4 +65,27 @@ fn every_command_has_help_with_an_example() {
     let done = folder.run(&["--help"]);
     assert!(done.out.contains("Exit codes: 0 done, 2 wrong usage, 65"), "{}", done.out);
     assert!(folder.run(&["--version"]).out.starts_with("offhook 0."));
+}
+
+#[test]
+fn the_settings_that_hold_are_told_with_their_origin() {
+    let folder = Folder::new("print-config");
+    folder.write("c.toml", "[trunk]\nserver = \"sip.example.com\"\nuser = \"601\"\npassword_file = \"p\"\n");
+    folder.write("p", "hunter2\n");
+    let arguments = ["print-config", "--config", "c.toml", "--set", "jitter.max_ms=200"];
+    let mut command = folder.command(&arguments);
+    let done = support::Done::of(command.env("JITTER_BUFFER_MIN_MS", "30").output().unwrap());
+    assert_eq!((done.code, &*done.err), (0, ""), "{done:?}");
+    for (name, origin) in [
+        ("server = \"sip.example.com\"", "c.toml:2"),
+        ("min_ms = 30", "environment JITTER_BUFFER_MIN_MS"),
+        ("max_ms = 200", "--set"),
+        ("target_ms = 100", "default"),
+    ] {
+        let line = done.out.lines().find(|line| line.starts_with(name)).expect(name);
+        assert!(line.ends_with(&format!("# {origin}")), "{line}");
+    }
+    assert!(!done.out.contains("hunter2"));
+    folder.write("again.toml", &done.out);
+    assert_eq!(folder.run(&["check", "again.toml"]).code, 0);
 }

@@ -1,9 +1,10 @@
 //! `offhook check`: is this configuration file in order?
 
-use super::configuration;
+use super::configuration::{self, apply};
 use super::failure::Failure;
 use clap::Args;
-use offhook_config::Config;
+use offhook_config::{Config, Sources, Trunk};
+use std::fmt::Write;
 use std::path::PathBuf;
 
 /// Check a configuration file
@@ -13,28 +14,56 @@ use std::path::PathBuf;
 /// checked.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  offhook check /etc/offhook/offhook.toml\n\nEvery key with its unit, default and \
-                        range stands in config/offhook.toml."
+    after_help = "Examples:\n  offhook check /etc/offhook/offhook.toml\n  offhook check offhook.toml --set \
+                  calls.max=80\n\nEvery key with its unit, default and range stands in config/offhook.toml."
 )]
 pub(super) struct Check {
     /// The configuration file
     file: PathBuf,
+    /// Checks it with this key set, as in jitter.min_ms=40; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
 }
 
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
         let text = configuration::text(&self.file)?;
         let name = self.file.display().to_string();
-        let config = Config::from_toml(&text, &name)?;
-        let (jitter, speed) = (config.jitter, config.speed);
-        super::print(&format!(
-            "{name} is in order.\n\
-             delay   {} to {} ms, {} ms until the line is known\n\
-             speed   within {} % of the natural one",
+        let config = apply(Sources::new().file(&name, &text), &self.set).read()?;
+        super::print(&format!("{name} is in order.\n{}", amounts_to(&config)))
+    }
+}
+
+/// What a configuration means, in a few lines.
+fn amounts_to(config: &Config) -> String {
+    let (jitter, speed) = (config.jitter, config.speed);
+    let mut text = String::new();
+    let mut line = |name: &str, told: String| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{}{name:<7} {told}", if name == "delay" { "" } else { "\n" });
+    };
+    line(
+        "delay",
+        format!(
+            "{} to {} ms, {} ms until the line is known",
             jitter.min.as_millis_f32(),
             jitter.max.as_millis_f32(),
-            jitter.target.as_millis_f32(),
-            speed.max.0 / 10_000.0
-        ))
+            jitter.target.as_millis_f32()
+        ),
+    );
+    line("speed", format!("within {} % of the natural one", speed.max.0 / 10_000.0));
+    line("trunk", trunks(&config.trunks));
+    line("calls", format!("at most {}, SIP on {}", config.calls.max, config.sip.listen));
+    let numbers: Vec<&str> = config.routes.iter().map(|route| &*route.number).collect();
+    line("route", if numbers.is_empty() { "no number is answered".to_owned() } else { numbers.join(", ") });
+    line("http", format!("http://{}/", config.http.listen));
+    text
+}
+
+fn trunks(trunks: &[Trunk]) -> String {
+    let names: Vec<&str> = trunks.iter().map(|trunk| &*trunk.server.host).collect();
+    match names[..] {
+        [] => "none: calls come from sip.networks only".to_owned(),
+        _ => names.join(", or else "),
     }
 }

@@ -2,13 +2,13 @@
 
 use super::failure::Failure;
 use clap::Args;
-use offhook_config::{Config, Sources};
+use offhook_config::{Config, Resolved, Sources};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The arguments that every command with settings takes.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ConfigArguments {
+pub struct ConfigArguments {
     /// Configuration file; without one, every key has its default
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -18,8 +18,16 @@ pub(super) struct ConfigArguments {
 }
 
 impl ConfigArguments {
-    /// All sources together, checked.
+    /// All sources together, checked. Reads the file anew each time.
     pub(super) fn read(&self) -> Result<Config, Failure> {
+        Ok(self.resolve()?.config)
+    }
+
+    /// As [`Self::read`], with the origin of each value.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or anything in the sources is wrong.
+    pub fn resolve(&self) -> Result<Resolved, Failure> {
         let mut sources = Sources::new();
         if let Some(path) = &self.config {
             sources = sources.file(&path.display().to_string(), &text(path)?);
@@ -27,12 +35,18 @@ impl ConfigArguments {
         // A variable that is no text is none of ours.
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        sources = sources.environment(variables);
-        for assignment in &self.set {
-            sources = sources.set(assignment);
-        }
-        Ok(sources.read()?)
+        Ok(apply(sources.environment(variables), &self.set).resolve()?)
     }
+
+    /// The file, if there is one.
+    pub fn file(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+}
+
+/// `sources` with what stands on the command line.
+pub(super) fn apply(sources: Sources, assignments: &[String]) -> Sources {
+    assignments.iter().fold(sources, |sources, assignment| sources.set(assignment))
 }
 
 /// The text of a configuration file.

@@ -4,10 +4,12 @@ mod check;
 mod configuration;
 mod demo;
 mod failure;
+mod print_config;
 mod progress;
 mod replay;
 mod say;
 
+pub use configuration::ConfigArguments;
 pub use failure::Failure;
 
 use crate::draft::Draft;
@@ -36,6 +38,7 @@ is not installed, 73 an output cannot be written, 78 the configuration is wrong,
 enum Command {
     Check(check::Check),
     Demo(demo::Demo),
+    PrintConfig(print_config::PrintConfig),
     Replay(replay::Replay),
     Say(say::Say),
 }
@@ -45,6 +48,7 @@ pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Check(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::PrintConfig(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Say(command) => command.run(),
     };
