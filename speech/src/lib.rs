@@ -1,5 +1,6 @@
-//! From written text to speech: what turns the words of a language model or of a person into a plan of
-//! sentences, pauses and breaths, and the voices on the device that speak it.
+//! Speech: what turns the words of a language model or of a person into a plan of
+//! sentences, pauses and breaths, the voices on the device that speak it, and the services in the network that
+//! speak, listen and think.
 //!
 //! ```text
 //! text ─► Splitter ─► Sentence ─► Planner ─► Step ─► Voice, breath, silence ─► Say ─► mono i16
@@ -12,9 +13,18 @@
 #![warn(missing_docs)]
 
 pub mod breath;
+pub mod conversation;
+pub mod failure;
+pub mod llm;
 mod random;
 pub mod say;
+pub mod session;
+pub mod speaking;
+pub mod stt;
 pub mod text;
+pub mod transport;
+pub mod tts;
 pub mod voice;
+pub mod wire;
 
 pub use random::Random;

@@ -110,7 +110,7 @@ fn the_seed_decides_every_sample() {
 fn what_cannot_be_asked_for_is_taken_to_the_nearest_that_can() {
     let breath = Breath { level_db: 40.0, length: Span::from_millis(100), ..drawn(BreathKind::Normal, 1) };
     assert_eq!(breath.render(100).len(), 800);
-    assert_eq!(Breath { length: Span::from_millis(-5), ..breath }.render(8_000), []);
+    assert!(Breath { length: Span::from_millis(-5), ..breath }.render(8_000).is_empty());
     assert!(breath.render(8_000).iter().any(|&x| x == i16::MAX || x == i16::MIN), "cut off, not wrapped");
     let short =
         Breath::drawn(BreathKind::Deep, BreathLevel::default(), Span::from_millis(1), &mut Random::new(1));

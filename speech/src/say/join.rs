@@ -28,7 +28,7 @@ const FADE_MS: u32 = 4;
 /// The stream. Calling order: [`Joiner::put`] for each part of a phrase, [`Joiner::end_phrase`] after it,
 /// [`Joiner::rest`] where there is one, [`Joiner::finish`] at the end.
 #[derive(Debug)]
-pub(super) struct Joiner {
+pub(crate) struct Joiner {
     margin_min: usize,
     margin_max: usize,
     fade: usize,
@@ -51,7 +51,7 @@ pub(super) struct Joiner {
 }
 
 impl Joiner {
-    pub(super) fn new(rate_hz: u32) -> Self {
+    pub(crate) fn new(rate_hz: u32) -> Self {
         let frames = |ms: u32| (u64::from(rate_hz) * u64::from(ms) / 1000) as usize;
         Self {
             margin_min: frames(MARGIN_MIN_MS),
@@ -70,12 +70,17 @@ impl Joiner {
     }
 
     /// Between two phrases: the frame just after the last sound.
-    pub(super) const fn after_sound(&self) -> u64 {
+    pub(crate) const fn after_sound(&self) -> u64 {
         self.out + (self.tail.len() - self.tail_quiet) as u64
     }
 
+    /// Where in the stream the last sample that was put will stand, once it is out.
+    pub(crate) const fn end(&self) -> u64 {
+        self.out + (self.held.len() + self.tail.len()) as u64
+    }
+
     /// The next samples of a phrase.
-    pub(super) fn put(&mut self, samples: &[i16], sink: Sink<'_>) -> ControlFlow<()> {
+    pub(crate) fn put(&mut self, samples: &[i16], sink: Sink<'_>) -> ControlFlow<()> {
         let Some((first, last)) = self.loudness.sounds(samples) else {
             self.held.extend_from_slice(samples);
             if self.first_sound.is_none() {
@@ -158,7 +163,7 @@ impl Joiner {
 
     /// The phrase is over; its tail stays back for what comes next. Gives the frames from its first sound to
     /// its last; 0 when there was none.
-    pub(super) fn end_phrase(&mut self, sink: Sink<'_>) -> (ControlFlow<()>, u64) {
+    pub(crate) fn end_phrase(&mut self, sink: Sink<'_>) -> (ControlFlow<()>, u64) {
         self.loudness.reset();
         let mut tail = std::mem::take(&mut self.held);
         let quiet = std::mem::take(&mut self.quiet).min(tail.len());
@@ -182,7 +187,7 @@ impl Joiner {
     }
 
     /// `frames` from the last sound to the next one, with `breath` from frame `breath_at` of them on.
-    pub(super) fn rest(
+    pub(crate) fn rest(
         &mut self,
         frames: usize,
         breath_at: usize,
@@ -208,7 +213,7 @@ impl Joiner {
     }
 
     /// The end: the last tail goes out.
-    pub(super) fn finish(&mut self, sink: Sink<'_>) -> ControlFlow<()> {
+    pub(crate) fn finish(&mut self, sink: Sink<'_>) -> ControlFlow<()> {
         let tail = self.take_tail(self.margin_max);
         self.send(&tail, sink)
     }
@@ -233,7 +238,7 @@ impl Joiner {
 }
 
 /// A raised cosine over all of `samples`: up from zero, or down to it.
-fn fade(samples: &mut [i16], up: bool) {
+pub(crate) fn fade(samples: &mut [i16], up: bool) {
     let count = samples.len() as f32;
     for (i, x) in samples.iter_mut().enumerate() {
         let t = if up { i as f32 } else { count - 1.0 - i as f32 } / count;

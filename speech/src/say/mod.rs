@@ -5,7 +5,7 @@
 //!                                        breath, silence ──┘
 //! ```
 
-mod join;
+pub(crate) mod join;
 mod loudness;
 
 use crate::breath::BreathKind;

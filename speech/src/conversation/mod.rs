@@ -1,0 +1,208 @@
+//! Who speaks when, and what is remembered of it: a state machine without any service in it. It is told what the
+//! caller said, what the model writes and what was heard, and says what to do.
+
+mod history;
+
+use crate::llm::Role;
+use crate::speaking::Spoken;
+use crate::text::{Sentence, Splitter, SplitterSettings};
+use history::History;
+use std::collections::VecDeque;
+
+/// What is said in a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConversationSettings {
+    /// What the model is told about its task.
+    pub system: String,
+    /// The first words to the caller; none when empty.
+    pub greeting: String,
+    /// Said when no answer can be had.
+    pub sorry: String,
+    /// How answers are cut into sentences.
+    pub splitter: SplitterSettings,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Ask the model for its next words; whatever it was writing is of no use any more.
+    Ask(Vec<(Role, String)>),
+    /// Nobody wants what the model writes.
+    StopAsking,
+    /// A turn of ours begins.
+    Begin,
+    /// Say this.
+    Say(Sentence),
+    /// The turn has no more sentences.
+    Complete,
+}
+
+/// Where the conversation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The caller's turn.
+    Listening,
+    /// The model was asked and has written nothing to say yet.
+    Thinking,
+    /// Words are said; whether the model still writes is `writing`.
+    Speaking { writing: bool },
+}
+
+/// Fewer words than this while we speak are a sign of attention ("mm-hmm", "yes, yes") and no turn.
+const TURN_WORDS: usize = 3;
+
+/// The machine. Calling order: [`Conversation::answered`] once, then whatever happens.
+#[derive(Debug)]
+pub struct Conversation {
+    settings: ConversationSettings,
+    history: History,
+    splitter: Splitter,
+    state: State,
+    acts: VecDeque<Act>,
+}
+
+impl Conversation {
+    /// Before the call is answered.
+    pub fn new(settings: ConversationSettings) -> Self {
+        Self {
+            history: History::new(&settings.system),
+            splitter: Splitter::new(settings.splitter),
+            settings,
+            state: State::Listening,
+            acts: VecDeque::new(),
+        }
+    }
+
+    /// The call is answered: the greeting is said.
+    pub fn answered(&mut self) {
+        let greeting = self.settings.greeting.clone();
+        self.say(&greeting);
+    }
+
+    /// Says `text` as a turn of its own, whatever was going on. Stop the voice first.
+    pub fn say(&mut self, text: &str) {
+        if self.state != State::Listening {
+            self.acts.push_back(Act::StopAsking);
+        }
+        self.splitter.clear();
+        let mut sentences = self.splitter.push(text);
+        sentences.extend(self.splitter.finish());
+        sentences.retain(Sentence::is_speakable);
+        if sentences.is_empty() {
+            self.state = State::Listening;
+            return;
+        }
+        self.state = State::Speaking { writing: false };
+        self.acts.push_back(Act::Begin);
+        self.acts.extend(sentences.into_iter().map(Act::Say));
+        self.acts.push_back(Act::Complete);
+    }
+
+    /// The caller said something. True when it is a turn that the voice, if it speaks, must stop for: then
+    /// [`Conversation::cut`] comes before anything else.
+    pub fn interrupts(&self, text: &str) -> bool {
+        matches!(self.state, State::Speaking { .. }) && text.split_whitespace().count() >= TURN_WORDS
+    }
+
+    /// The caller said this, and it is the caller's turn; a sign of attention while we speak changes nothing.
+    pub fn utterance(&mut self, text: &str) {
+        if matches!(self.state, State::Speaking { .. }) || text.trim().is_empty() {
+            return;
+        }
+        self.history.user(text);
+        self.splitter.clear();
+        self.state = State::Thinking;
+        self.acts.push_back(Act::Ask(self.history.messages()));
+    }
+
+    /// The model's next words.
+    pub fn token(&mut self, text: &str) {
+        let sentences = self.splitter.push(text);
+        self.sentences(sentences);
+    }
+
+    /// The model has no more to say.
+    pub fn model_finished(&mut self) {
+        let rest = self.splitter.finish();
+        self.sentences(rest);
+        match self.state {
+            State::Speaking { .. } => {
+                self.state = State::Speaking { writing: false };
+                self.acts.push_back(Act::Complete);
+            }
+            // An answer without a word.
+            State::Thinking => self.apologise(),
+            State::Listening => {}
+        }
+    }
+
+    /// The model failed; what it wrote is said, and when that is nothing, an apology.
+    pub fn model_failed(&mut self) {
+        match self.state {
+            State::Speaking { writing: true } => self.model_finished(),
+            State::Thinking => {
+                self.splitter.clear();
+                self.apologise();
+            }
+            State::Speaking { writing: false } | State::Listening => {}
+        }
+    }
+
+    /// The caller breaks in, or somebody stops the voice: what was heard stays, the rest was never said.
+    pub fn cut(&mut self, spoken: Option<&Spoken>) {
+        if self.state != State::Listening {
+            self.acts.push_back(Act::StopAsking);
+        }
+        self.remember(spoken);
+        self.splitter.clear();
+        self.state = State::Listening;
+    }
+
+    /// Our turn was heard to its end.
+    pub fn heard(&mut self, spoken: &Spoken) {
+        self.remember(Some(spoken));
+        if let State::Speaking { .. } = self.state {
+            self.state = State::Listening;
+        }
+    }
+
+    /// What was said so far, as it was heard.
+    pub fn messages(&self) -> Vec<(Role, String)> {
+        self.history.messages()
+    }
+
+    /// What to do next.
+    pub fn poll_act(&mut self) -> Option<Act> {
+        self.acts.pop_front()
+    }
+
+    fn remember(&mut self, spoken: Option<&Spoken>) {
+        if let Some(spoken) = spoken {
+            self.history.assistant(&spoken.text);
+        }
+    }
+
+    fn apologise(&mut self) {
+        self.state = State::Listening;
+        let sorry = self.settings.sorry.clone();
+        self.say(&sorry);
+    }
+
+    fn sentences(&mut self, sentences: Vec<Sentence>) {
+        for sentence in sentences.into_iter().filter(Sentence::is_speakable) {
+            match self.state {
+                // What comes after a cut is nobody's.
+                State::Listening => return,
+                State::Thinking => {
+                    self.state = State::Speaking { writing: true };
+                    self.acts.push_back(Act::Begin);
+                }
+                State::Speaking { .. } => {}
+            }
+            self.acts.push_back(Act::Say(sentence));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

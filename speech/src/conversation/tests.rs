@@ -1,0 +1,131 @@
+use super::*;
+
+fn conversation() -> Conversation {
+    Conversation::new(ConversationSettings {
+        system: "Be kind.".to_owned(),
+        greeting: "Hello. How can I help?".to_owned(),
+        sorry: "Sorry, please say that again.".to_owned(),
+        splitter: SplitterSettings::default(),
+    })
+}
+
+/// What it does, in short.
+fn acts(conversation: &mut Conversation) -> Vec<String> {
+    let one = |act| match act {
+        Act::Ask(messages) => {
+            let all: Vec<String> =
+                messages.iter().map(|(role, text)| format!("{}: {text}", role.name())).collect();
+            format!("ask [{}]", all.join(" | "))
+        }
+        Act::StopAsking => "stop asking".to_owned(),
+        Act::Begin => "begin".to_owned(),
+        Act::Say(sentence) => format!("say '{}'", sentence.text),
+        Act::Complete => "complete".to_owned(),
+    };
+    std::iter::from_fn(|| conversation.poll_act()).map(one).collect()
+}
+
+fn spoken(text: &str, whole: bool) -> Spoken {
+    Spoken { text: text.to_owned(), whole }
+}
+
+/// Greeted, and the caller's turn.
+fn greeted() -> Conversation {
+    let mut conversation = conversation();
+    conversation.answered();
+    assert_eq!(acts(&mut conversation), ["begin", "say 'Hello.'", "say 'How can I help?'", "complete"]);
+    conversation.heard(&spoken("Hello. How can I help?", true));
+    conversation
+}
+
+const GREETED: &str = "system: Be kind. | assistant: Hello. How can I help?";
+
+#[test]
+fn v4_the_model_is_asked_and_each_sentence_is_said_while_it_still_writes() {
+    let mut it = greeted();
+    it.utterance("What time is it?");
+    assert_eq!(acts(&mut it), [format!("ask [{GREETED} | user: What time is it?]")]);
+    for token in ["It is", " five.", " Anything", " else?"] {
+        it.token(token);
+    }
+    assert_eq!(acts(&mut it), ["begin", "say 'It is five.'"]);
+    it.model_finished();
+    assert_eq!(acts(&mut it), ["say 'Anything else?'", "complete"]);
+}
+
+#[test]
+fn v5_an_answer_that_was_cut_off_is_kept_up_to_the_cut() {
+    let mut it = greeted();
+    it.utterance("Tell me everything.");
+    it.token("First of all, this is long. And there is more. ");
+    acts(&mut it);
+    assert!(it.interrupts("wait a moment please"));
+    it.cut(Some(&spoken("First of all, this", false)));
+    it.token("Nobody hears this. ");
+    it.model_finished();
+    it.utterance("Shorter.");
+    assert_eq!(
+        acts(&mut it),
+        [
+            "stop asking".to_owned(),
+            format!(
+                "ask [{GREETED} | user: Tell me everything. | assistant: First of all, this | user: Shorter.]"
+            )
+        ]
+    );
+}
+
+#[test]
+fn v5_a_turn_of_which_nothing_was_heard_is_not_remembered() {
+    let mut it = greeted();
+    it.utterance("One moment.");
+    it.cut(None);
+    it.utterance("Now then.");
+    assert_eq!(acts(&mut it).last().unwrap(), &format!("ask [{GREETED} | user: One moment. Now then.]"));
+}
+
+#[test]
+fn a_sign_of_attention_does_not_take_the_turn() {
+    let mut it = greeted();
+    it.utterance("Go on then.");
+    it.token("This is one sentence. And ");
+    acts(&mut it);
+    assert!(!it.interrupts("mm-hmm"));
+    it.utterance("mm-hmm");
+    assert!(acts(&mut it).is_empty());
+}
+
+#[test]
+fn a_second_utterance_before_the_answer_asks_anew() {
+    let mut it = greeted();
+    it.utterance("What is");
+    it.utterance("the time?");
+    assert_eq!(acts(&mut it).last().unwrap(), &format!("ask [{GREETED} | user: What is the time?]"));
+}
+
+#[test]
+fn a_model_that_fails_is_excused_once_and_what_it_wrote_is_said() {
+    let mut it = greeted();
+    it.utterance("Hello?");
+    acts(&mut it);
+    it.model_failed();
+    assert_eq!(acts(&mut it), ["begin", "say 'Sorry, please say that again.'", "complete"]);
+    it.model_failed();
+    it.heard(&spoken("Sorry, please say that again.", true));
+
+    it.utterance("Once more.");
+    it.token("Half of it is here. The rest");
+    acts(&mut it);
+    it.model_failed();
+    assert_eq!(acts(&mut it), ["say 'The rest'", "complete"]);
+}
+
+#[test]
+fn an_empty_answer_is_an_apology_too() {
+    let mut it = greeted();
+    it.utterance("Hello?");
+    acts(&mut it);
+    it.token("...");
+    it.model_finished();
+    assert_eq!(acts(&mut it), ["begin", "say 'Sorry, please say that again.'", "complete"]);
+}

@@ -1,0 +1,180 @@
+//! The stream that the caller hears: what voices deliver, joined with rests and breaths, at the call's rate; handed
+//! out in any portions, counted to the sample.
+
+use crate::say::join::{Joiner, fade};
+use crate::text::Rest;
+use crate::wire::resample::Resampler;
+use offhook_units::Span;
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
+/// Speech that has come and is not played yet: two minutes. A service that sends more has its surplus dropped.
+const READY_MAX_S: usize = 120;
+/// The fade at a cut.
+const CUT_MS: u32 = 5;
+
+/// The stream of one call.
+#[derive(Debug)]
+pub(super) struct Mixdown {
+    rate_hz: u32,
+    joiner: Joiner,
+    resampler: Option<(u32, Resampler)>,
+    ready: VecDeque<i16>,
+    /// Frames that were handed out.
+    given: u64,
+    /// Frames before those that the joiner counts: a new joiner starts at 0 for each turn.
+    before: u64,
+    in_phrase: bool,
+    dropped: u64,
+}
+
+impl Mixdown {
+    pub(super) fn new(rate_hz: u32) -> Self {
+        Self {
+            rate_hz,
+            joiner: Joiner::new(rate_hz),
+            resampler: None,
+            ready: VecDeque::new(),
+            given: 0,
+            before: 0,
+            in_phrase: false,
+            dropped: 0,
+        }
+    }
+
+    /// The call's rate.
+    pub(super) const fn rate_hz(&self) -> u32 {
+        self.rate_hz
+    }
+
+    /// Where the next sample would stand, counting those that are held back.
+    pub(super) const fn position(&self) -> u64 {
+        self.before + self.joiner.end()
+    }
+
+    /// Frames that were made so far.
+    pub(super) fn made(&self) -> u64 {
+        self.given + self.ready.len() as u64
+    }
+
+    /// Frames that were handed out.
+    pub(super) const fn given(&self) -> u64 {
+        self.given
+    }
+
+    /// Samples of services that did not fit.
+    pub(super) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The next samples of the phrase, at `rate_hz`. Gives where the last of them will stand in the stream.
+    pub(super) fn put(&mut self, samples: &[i16], rate_hz: u32) -> u64 {
+        self.in_phrase = true;
+        let mut converted = Vec::new();
+        match &mut self.resampler {
+            Some((from, resampler)) if *from == rate_hz => resampler.put(samples, &mut converted),
+            _ => {
+                let mut resampler = Resampler::new(rate_hz, self.rate_hz);
+                resampler.put(samples, &mut converted);
+                self.resampler = Some((rate_hz, resampler));
+            }
+        }
+        self.join(&converted);
+        self.position()
+    }
+
+    /// The phrase is over. Gives its length from its first sound to its last.
+    pub(super) fn end_phrase(&mut self) -> Span {
+        if !std::mem::replace(&mut self.in_phrase, false) {
+            return Span::ZERO;
+        }
+        let Self { joiner, ready, .. } = self;
+        let (_, frames) = joiner.end_phrase(&mut |samples| take(ready, samples));
+        self.span(frames)
+    }
+
+    /// The stream of a service is over: what the resampler holds belongs to its last phrase.
+    pub(super) fn end_stream(&mut self) {
+        if let Some((_, mut resampler)) = self.resampler.take() {
+            let mut rest = Vec::new();
+            resampler.finish(&mut rest);
+            if self.in_phrase {
+                self.join(&rest);
+            }
+        }
+    }
+
+    /// A rest before the next phrase. Gives where it starts and its breath.
+    pub(super) fn rest(&mut self, rest: &Rest) -> (u64, Option<u64>) {
+        let frames =
+            |span: Span| (span.as_micros().max(0) as u64 * u64::from(self.rate_hz) / 1_000_000) as usize;
+        let breath = rest.breath.map(|breath| breath.render(self.rate_hz)).unwrap_or_default();
+        let (length, breath_at) = (frames(rest.length), frames(rest.before_breath()));
+        let starts = self.before + self.joiner.after_sound();
+        let Self { joiner, ready, .. } = self;
+        let _ = joiner.rest(length, breath_at, &breath, &mut |samples| take(ready, samples));
+        (starts, rest.breath.map(|_| starts + breath_at as u64))
+    }
+
+    /// Everything that is held back comes out.
+    pub(super) fn finish(&mut self) {
+        self.end_stream();
+        self.end_phrase();
+        let Self { joiner, ready, .. } = self;
+        let _ = joiner.finish(&mut |samples| take(ready, samples));
+        self.before = self.made();
+        self.joiner = Joiner::new(self.rate_hz);
+    }
+
+    /// Takes back what was made behind `position`, as far as it was not handed out, with a short fade. Gives where
+    /// the stream ends now.
+    pub(super) fn cut(&mut self, position: u64) -> u64 {
+        self.resampler = None;
+        self.finish();
+        let kept = position.saturating_sub(self.given).min(self.ready.len() as u64) as usize;
+        if kept < self.ready.len() {
+            self.ready.truncate(kept);
+            let faded = self.rate_hz as usize * CUT_MS as usize / 1000;
+            let from = kept.saturating_sub(faded);
+            fade(self.ready.make_contiguous().get_mut(from..).unwrap_or_default(), false);
+        }
+        self.before = self.made();
+        self.before
+    }
+
+    /// Drops everything that was not handed out.
+    pub(super) fn clear(&mut self) {
+        self.resampler = None;
+        self.in_phrase = false;
+        self.joiner = Joiner::new(self.rate_hz);
+        self.ready.clear();
+        self.before = self.given;
+    }
+
+    /// Hands out the next samples; fewer when there are not as many.
+    pub(super) fn read(&mut self, into: &mut [i16]) -> usize {
+        let count = into.len().min(self.ready.len());
+        for (to, from) in into.iter_mut().zip(self.ready.drain(..count)) {
+            *to = from;
+        }
+        self.given += count as u64;
+        count
+    }
+
+    fn join(&mut self, samples: &[i16]) {
+        let room = (READY_MAX_S * self.rate_hz as usize).saturating_sub(self.ready.len());
+        let (kept, surplus) = samples.split_at(samples.len().min(room));
+        self.dropped += surplus.len() as u64;
+        let Self { joiner, ready, .. } = self;
+        let _ = joiner.put(kept, &mut |samples| take(ready, samples));
+    }
+
+    fn span(&self, frames: u64) -> Span {
+        Span::from_micros((frames * 1_000_000 / u64::from(self.rate_hz.max(1))) as i64)
+    }
+}
+
+fn take(ready: &mut VecDeque<i16>, samples: &[i16]) -> ControlFlow<()> {
+    ready.extend(samples);
+    ControlFlow::Continue(())
+}

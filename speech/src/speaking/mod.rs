@@ -1,0 +1,435 @@
+//! The appliance's voice in a call: sentences go in as the model writes them, one stream of samples comes out, and
+//! whatever happens to a service, the words go on.
+//!
+//! ```text
+//!            ┌ socket: the whole turn in one stream ┐
+//! phrases ─► ├ HTTP: one phrase at a time           ├─► joined, with rests and breaths ─► samples at the call's rate
+//!            └ the device's voice: one at a time    ┘        └► timeline: which word lies where
+//! ```
+//!
+//! A stream that is lost goes on in the next way down from the first word of which not all audio came; at the start of
+//! a sentence the socket is taken again as soon as it is open. What was heard is known from the play-out alone.
+
+mod mixdown;
+mod script;
+mod stream;
+mod timeline;
+mod turn;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use crate::breath::BreathKind;
+use crate::failure::Fault;
+use crate::text::{PauseKind, PlanSettings, Sentence};
+use crate::transport::{ConnId, FromNet, Part, ToNet};
+use crate::tts::{ElevenHttp, ElevenMulti, JobId, TtsEvent, TtsOutput};
+use mixdown::Mixdown;
+use offhook_units::{Moment, Span};
+use std::collections::VecDeque;
+use stream::Stream;
+use turn::Turn;
+
+/// A way to speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The service's socket.
+    Socket,
+    /// The service over HTTP.
+    Http,
+    /// The voice on the device.
+    Device,
+}
+
+/// A place in the stream of samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Counted in samples from the start of the call; the count of [`Speaking::read`].
+    pub at: u64,
+    /// What is there.
+    pub kind: MarkKind,
+}
+
+/// What is at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkKind {
+    /// A sentence begins; counted from 0 in its turn.
+    SentenceBegins(u32),
+    /// A sentence ends.
+    SentenceEnds(u32),
+    /// A pause begins.
+    Pause(Option<PauseKind>),
+    /// A breath begins.
+    Breath(BreathKind),
+}
+
+/// What the voice on the device is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToDevice {
+    /// Say this.
+    Say(JobId, String),
+    /// Stop at once.
+    Stop(JobId),
+}
+
+/// What the voice on the device answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromDevice {
+    /// The next samples.
+    Audio {
+        /// Mono.
+        samples: Vec<i16>,
+        /// Their rate.
+        rate_hz: u32,
+    },
+    /// That was all.
+    Finished,
+    /// It cannot say it.
+    Failed,
+}
+
+/// What comes out beside the samples.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SpeakingOutput {
+    /// For the network.
+    Net(ToNet),
+    /// For the voice on the device.
+    Device(ToDevice),
+    /// For the conversation and the counters.
+    Event(SpeakingEvent),
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SpeakingEvent {
+    /// Something is at a place in the stream.
+    Mark(Mark),
+    /// The turn was heard to its end.
+    Heard(Spoken),
+    /// Speech goes on in another way.
+    Moved {
+        /// From here,
+        from: Source,
+        /// to here.
+        to: Source,
+    },
+    /// No voice could say this phrase.
+    Unspoken(String),
+    /// The service failed.
+    Fault(Fault),
+}
+
+/// What the caller heard of a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    /// Whole words only.
+    pub text: String,
+    /// Whether that is all of it.
+    pub whole: bool,
+}
+
+/// The service in the cloud, both ways to it.
+#[derive(Debug)]
+pub struct Cloud {
+    /// The socket.
+    pub socket: ElevenMulti,
+    /// What speaks when it is gone.
+    pub http: ElevenHttp,
+}
+
+/// The machine. Calling order: [`Speaking::open`] when the call comes; a turn is [`Speaking::begin`],
+/// [`Speaking::say`] for each sentence and [`Speaking::complete`]; [`Speaking::stop`] at any time; all the while
+/// [`Speaking::read`], and [`Speaking::played`] as the caller hears it.
+#[derive(Debug)]
+pub struct Speaking {
+    cloud: Option<Cloud>,
+    has_device: bool,
+    plan: PlanSettings,
+    seed: u64,
+    mix: Mixdown,
+    last_job: u32,
+    turn: Option<Turn>,
+    /// What the caller has heard, and when that was told.
+    played: (u64, Moment),
+    /// HTTP failed: not tried again before.
+    no_http_before: Moment,
+    out: VecDeque<SpeakingOutput>,
+}
+
+/// After it failed HTTP is left alone for so long.
+const HTTP_REST: Span = Span::from_millis(10_000);
+
+impl Speaking {
+    /// For a call at `rate_hz`. Without a cloud, and whenever it fails, the device speaks if it can.
+    pub fn new(cloud: Option<Cloud>, has_device: bool, plan: PlanSettings, rate_hz: u32, seed: u64) -> Self {
+        Self {
+            cloud,
+            has_device,
+            plan,
+            seed,
+            mix: Mixdown::new(rate_hz),
+            last_job: 0,
+            turn: None,
+            played: (0, Moment::ZERO),
+            no_http_before: Moment::ZERO,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// The call comes: connects, so that the socket is there before the first word.
+    pub fn open(&mut self, now: Moment) {
+        if let Some(cloud) = &mut self.cloud {
+            cloud.socket.open(now);
+        }
+        self.pump(now);
+    }
+
+    /// A turn begins. One that was not over yet is stopped at what was last known to be heard.
+    pub fn begin(&mut self, now: Moment) {
+        let heard = self.played.0;
+        self.stop(now, heard);
+        self.seed = self.seed.wrapping_add(1);
+        self.turn = Some(Turn::new(self.plan, self.seed, self.mix.made()));
+    }
+
+    /// The next sentence of the turn.
+    pub fn say(&mut self, now: Moment, sentence: &Sentence) {
+        if let Some(turn) = &mut self.turn {
+            turn.add(sentence);
+        }
+        self.assign(now);
+        self.pump(now);
+    }
+
+    /// The turn has no more sentences.
+    pub fn complete(&mut self, now: Moment) {
+        if let Some(turn) = &mut self.turn {
+            turn.complete = true;
+        }
+        self.assign(now);
+        self.pump(now);
+    }
+
+    /// The turn is broken off: the caller heard the stream up to `heard`, and nothing behind it will be played. Gives
+    /// what of the turn was heard.
+    pub fn stop(&mut self, now: Moment, heard: u64) -> Option<Spoken> {
+        self.played = (heard.min(self.mix.given()), now);
+        let turn = self.turn.take()?;
+        if let Some(stream) = &turn.stream {
+            self.cancel(now, stream.job, stream.source);
+        }
+        self.mix.clear();
+        self.pump(now);
+        Some(turn.spoken(heard))
+    }
+
+    /// Whether a turn is on its way.
+    pub const fn is_speaking(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// The call is over.
+    pub fn shut(&mut self, now: Moment) -> Option<Spoken> {
+        let spoken = self.stop(now, self.played.0);
+        if let Some(cloud) = &mut self.cloud {
+            cloud.socket.shut(now);
+        }
+        self.pump(now);
+        spoken
+    }
+
+    /// Hands out the next samples; fewer when there are not as many.
+    pub fn read(&mut self, into: &mut [i16]) -> usize {
+        self.mix.read(into)
+    }
+
+    /// Samples that were handed out so far.
+    pub const fn given(&self) -> u64 {
+        self.mix.given()
+    }
+
+    /// Samples of a flooding service that were dropped.
+    pub const fn dropped(&self) -> u64 {
+        self.mix.dropped()
+    }
+
+    /// The caller has heard the stream up to `heard`.
+    pub fn played(&mut self, now: Moment, heard: u64) {
+        self.played = (heard.max(self.played.0).min(self.mix.given()), now);
+        let over = self.turn.as_ref().is_some_and(|turn| turn.is_made && self.played.0 >= self.mix.made());
+        if over && let Some(turn) = self.turn.take() {
+            self.event(SpeakingEvent::Heard(turn.spoken(self.played.0)));
+        }
+    }
+
+    /// Takes what came for a connection of its services.
+    pub fn handle_net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
+        if let Some(cloud) = &mut self.cloud {
+            match conn.part {
+                Part::VoiceHttp => cloud.http.handle_net(conn, message),
+                _ => cloud.socket.handle_net(now, conn, message),
+            }
+        }
+        self.pump(now);
+    }
+
+    /// Takes what the voice on the device answers.
+    pub fn handle_device(&mut self, now: Moment, job: JobId, answer: FromDevice) {
+        match answer {
+            FromDevice::Audio { samples, rate_hz } => self.audio(now, job, &samples, rate_hz, &[]),
+            FromDevice::Finished => self.finished(now, job),
+            FromDevice::Failed => self.lost(now, job),
+        }
+        self.pump(now);
+    }
+
+    /// The time has come that [`Speaking::poll_timeout`] gave.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        if let Some(cloud) = &mut self.cloud {
+            cloud.socket.handle_timeout(now);
+        }
+        self.pump(now);
+        if self.watch_due().is_some_and(|due| now >= due)
+            && let Some((job, source)) =
+                self.turn.as_ref().and_then(|turn| Some(turn.stream.as_ref()?.running()))
+        {
+            self.cancel(now, job, source);
+            self.lost(now, job);
+            self.pump(now);
+        }
+    }
+
+    /// When [`Speaking::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let socket = self.cloud.as_ref().and_then(|cloud| cloud.socket.poll_timeout());
+        [socket, self.watch_due()].into_iter().flatten().min()
+    }
+
+    /// What to do next.
+    pub fn poll_output(&mut self) -> Option<SpeakingOutput> {
+        self.out.pop_front()
+    }
+
+    fn event(&mut self, event: SpeakingEvent) {
+        self.out.push_back(SpeakingOutput::Event(event));
+    }
+
+    fn cancel(&mut self, now: Moment, job: JobId, source: Source) {
+        match (source, &mut self.cloud) {
+            (Source::Socket, Some(cloud)) => cloud.socket.cancel(now, job),
+            (Source::Http, Some(cloud)) => cloud.http.cancel(job),
+            (Source::Device, _) => self.out.push_back(SpeakingOutput::Device(ToDevice::Stop(job))),
+            _ => {}
+        }
+    }
+
+    /// Passes on what the services have to say, until they are silent.
+    fn pump(&mut self, now: Moment) {
+        loop {
+            let Some(cloud) = &mut self.cloud else { return };
+            let (output, rate_hz) = match cloud.socket.poll_output() {
+                Some(output) => (output, cloud.socket.rate_hz()),
+                None => match cloud.http.poll_output() {
+                    Some(output) => (output, cloud.http.rate_hz()),
+                    None => return,
+                },
+            };
+            match output {
+                TtsOutput::Net(net) => self.out.push_back(SpeakingOutput::Net(net)),
+                TtsOutput::Event(TtsEvent::Audio { job, samples, chars }) => {
+                    self.audio(now, job, &samples, rate_hz, &chars);
+                }
+                TtsOutput::Event(TtsEvent::Finished(job)) => self.finished(now, job),
+                TtsOutput::Event(TtsEvent::Lost(job, _)) => self.lost(now, job),
+                TtsOutput::Event(TtsEvent::Fault(fault)) => self.event(SpeakingEvent::Fault(fault)),
+            }
+        }
+    }
+
+    /// The way in which the next phrase is spoken.
+    fn choose(&self, now: Moment, may_use_socket: bool) -> Option<Source> {
+        if let Some(cloud) = &self.cloud {
+            if may_use_socket && (cloud.socket.is_ready() || cloud.socket.is_starting()) {
+                return Some(Source::Socket);
+            }
+            if now >= self.no_http_before {
+                return Some(Source::Http);
+            }
+        }
+        self.has_device.then_some(Source::Device)
+    }
+
+    /// Gives phrases to voices.
+    fn assign(&mut self, now: Moment) {
+        while let Some(turn) = &mut self.turn {
+            let owed = turn.stream.as_ref().is_some_and(|stream| stream.owes(turn));
+            if let Some(stream) = &mut turn.stream {
+                if !owed {
+                    stream.asked = now;
+                }
+                if stream.source == Source::Socket
+                    && let Some(cloud) = &mut self.cloud
+                {
+                    let job = stream.job;
+                    for phrase in turn.phrases.iter().skip(stream.sent_to) {
+                        cloud.socket.say(now, job, &phrase.text);
+                    }
+                    stream.sent_to = turn.phrases.len();
+                    if turn.complete && !std::mem::replace(&mut stream.ended, true) {
+                        cloud.socket.end(now, job);
+                    }
+                }
+                return;
+            }
+            let Some(phrase) = turn.phrases.get(turn.next) else {
+                if turn.complete && !std::mem::replace(&mut turn.is_made, true) {
+                    self.mix.finish();
+                    if let Some(number) = turn.sentences.checked_sub(1) {
+                        let mark = Mark { at: self.mix.made(), kind: MarkKind::SentenceEnds(number) };
+                        self.event(SpeakingEvent::Mark(mark));
+                    }
+                    let heard = self.played.0;
+                    self.played(now, heard);
+                }
+                return;
+            };
+            let may_use_socket = phrase.starts_sentence && turn.skip == 0 && turn.lost_at != Some(turn.next);
+            let (at, skip) = (turn.next, turn.skip);
+            let Some(source) = self.choose(now, may_use_socket) else {
+                self.pass_over();
+                continue;
+            };
+            self.start(now, source, at, skip);
+        }
+    }
+
+    /// No voice can say the next phrase.
+    fn pass_over(&mut self) {
+        let Some(turn) = &mut self.turn else { return };
+        let text = turn.phrases.get(turn.next).map(|phrase| phrase.text.clone());
+        turn.next += 1;
+        turn.skip = 0;
+        self.event(SpeakingEvent::Unspoken(text.unwrap_or_default()));
+    }
+
+    /// Starts a stream with phrase `at`, of which `skip` characters are over.
+    fn start(&mut self, now: Moment, source: Source, at: usize, skip: u32) {
+        self.last_job += 1;
+        let job = JobId(self.last_job);
+        let Some(turn) = &mut self.turn else { return };
+        let (text, before) = turn.tail(at, skip);
+        let moved = turn.last_source.replace(source).filter(|&from| from != source);
+        let sent_to = if source == Source::Socket { at } else { at + 1 };
+        turn.stream = Some(Stream::new(job, source, at, skip, sent_to, now));
+        match (source, &mut self.cloud) {
+            (Source::Http, Some(cloud)) => cloud.http.say(job, &text, &before),
+            (Source::Device, _) => self.out.push_back(SpeakingOutput::Device(ToDevice::Say(job, text))),
+            // `assign` writes to the socket.
+            _ => {}
+        }
+        if let Some(from) = moved {
+            self.event(SpeakingEvent::Moved { from, to: source });
+        }
+    }
+}

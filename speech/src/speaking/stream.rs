@@ -1,0 +1,272 @@
+//! One stream of speech while it comes: which phrase its audio belongs to, and where its characters lie.
+
+use super::script::words_end;
+use super::timeline::Point;
+use super::turn::Turn;
+use super::{HTTP_REST, Mark, MarkKind, Source, Speaking, SpeakingEvent, script};
+use crate::tts::{CharTime, JobId};
+use offhook_units::Moment;
+
+/// Characters a second without white space, when a service does not say where they are. Slower than people talk: a
+/// word is said twice rather than lost.
+const SLOW_CHARS_PER_S: u64 = 9;
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) job: JobId,
+    pub(super) source: Source,
+    /// Whose audio comes now, and how many of its characters came.
+    pub(super) phrase: usize,
+    pub(super) chars: u32,
+    /// The first phrase that it was not given.
+    pub(super) sent_to: usize,
+    /// It was told that no text follows.
+    pub(super) ended: bool,
+    /// When it was last given something while it owed nothing.
+    pub(super) asked: Moment,
+    pub(super) last_audio: Option<Moment>,
+    /// The rest before the phrase is in the stream.
+    begun: bool,
+    /// The service says where the characters are.
+    aligned: bool,
+    first: (usize, u32),
+    /// Where its first sample stands.
+    starts: u64,
+    /// Samples that came for it, in microseconds.
+    came_us: u64,
+}
+
+impl Stream {
+    pub(super) const fn new(
+        job: JobId,
+        source: Source,
+        phrase: usize,
+        chars: u32,
+        sent_to: usize,
+        asked: Moment,
+    ) -> Self {
+        Self {
+            job,
+            source,
+            phrase,
+            chars,
+            sent_to,
+            ended: false,
+            asked,
+            last_audio: None,
+            begun: false,
+            aligned: false,
+            first: (phrase, chars),
+            starts: 0,
+            came_us: 0,
+        }
+    }
+
+    pub(super) const fn running(&self) -> (JobId, Source) {
+        (self.job, self.source)
+    }
+
+    /// Whether words were given to it whose audio has not come.
+    pub(super) fn owes(&self, turn: &Turn) -> bool {
+        // Where nothing tells whose audio comes, a pause of the model cannot be told from one of the service.
+        if self.source == Source::Socket && !self.aligned && self.last_audio.is_some() {
+            return false;
+        }
+        let all_came = self.aligned
+            && self.phrase + 1 >= self.sent_to
+            && turn.phrases.get(self.phrase).is_none_or(|phrase| self.chars >= phrase.chars());
+        !all_came && self.sent_to > self.first.0
+    }
+}
+
+impl Speaking {
+    /// Audio of a stream, with its characters if the service tells them.
+    pub(super) fn audio(
+        &mut self,
+        now: Moment,
+        job: JobId,
+        samples: &[i16],
+        rate_hz: u32,
+        chars: &[CharTime],
+    ) {
+        let Some(turn) = &mut self.turn else { return };
+        let Some(stream) = turn.stream.as_mut().filter(|stream| stream.job == job) else { return };
+        stream.last_audio = Some(now);
+        stream.came_us += samples.len() as u64 * 1_000_000 / u64::from(rate_hz.max(1));
+        stream.aligned |= !chars.is_empty();
+        self.begin_phrase();
+        let offset = |ms: u32| (u64::from(ms) * u64::from(rate_hz) / 1000).min(samples.len() as u64) as usize;
+        let (mut from, mut ends) = (0, Vec::new());
+        for time in chars.iter().filter(|time| !time.c.is_whitespace()) {
+            if self.phrase_is_full() {
+                let at = offset(time.at_ms).max(from);
+                self.put(samples.get(from..at).unwrap_or_default(), rate_hz, from, &mut ends);
+                from = at;
+                self.next_phrase();
+            }
+            if let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) {
+                stream.chars += 1;
+                ends.push((offset(time.end_ms), stream.phrase, stream.chars));
+            }
+        }
+        self.put(samples.get(from..).unwrap_or_default(), rate_hz, from, &mut ends);
+    }
+
+    /// All of a stream has come.
+    pub(super) fn finished(&mut self, now: Moment, job: JobId) {
+        let Some(turn) = &mut self.turn else { return };
+        let Some(stream) = turn.stream.take_if(|stream| stream.job == job) else { return };
+        self.mix.end_stream();
+        let length = self.mix.end_phrase();
+        if stream.aligned
+            && let Some(phrase) = turn.phrases.get(stream.phrase)
+        {
+            turn.meter.measured(&phrase.text, length);
+        }
+        let end = self.mix.position();
+        if stream.aligned {
+            let chars = turn.phrases.get(stream.phrase).map_or(0, script::Phrase::chars);
+            turn.timeline.add(Point { position: end, phrase: stream.phrase, chars });
+        }
+        spread(turn, &stream, end);
+        turn.next = stream.sent_to;
+        turn.skip = 0;
+        self.assign(now);
+    }
+
+    /// No more of a stream comes: the rest is said in another way.
+    pub(super) fn lost(&mut self, now: Moment, job: JobId) {
+        let Some(turn) = &mut self.turn else { return };
+        let Some(stream) = turn.stream.take_if(|stream| stream.job == job) else { return };
+        if stream.source == Source::Http {
+            self.no_http_before = now + HTTP_REST;
+        }
+        let (phrase, chars) = came(turn, &stream);
+        let text = turn.phrases.get(phrase).map(|phrase| phrase.text.as_str()).unwrap_or_default();
+        let all = script::count(text);
+        turn.lost_at = Some(phrase);
+        if chars >= all && stream.last_audio.is_some() {
+            self.mix.end_stream();
+            self.mix.end_phrase();
+            (turn.next, turn.skip) = (phrase + 1, 0);
+        } else {
+            let whole = script::count(text.get(..words_end(text, chars)).unwrap_or_default()).max(
+                // Never before the place where it began.
+                if stream.first.0 == phrase { stream.first.1 } else { 0 },
+            );
+            // The part of a word that came is taken back, unless it is on its way to the caller.
+            let place = turn.timeline.position_of(phrase, whole).unwrap_or(stream.starts);
+            let end = self.mix.cut(if stream.last_audio.is_some() { place } else { u64::MAX });
+            turn.timeline.cut(end);
+            (turn.next, turn.skip) = (phrase, whole);
+        }
+        if stream.source == Source::Device {
+            self.pass_over();
+        }
+        self.assign(now);
+    }
+
+    fn phrase_is_full(&self) -> bool {
+        let Some(turn) = &self.turn else { return false };
+        let Some(stream) = &turn.stream else { return false };
+        let chars = turn.phrases.get(stream.phrase).map_or(u32::MAX, script::Phrase::chars);
+        stream.chars >= chars && stream.phrase + 1 < stream.sent_to
+    }
+
+    /// Puts the rest before the phrase into the stream, once.
+    fn begin_phrase(&mut self) {
+        let Some(turn) = &mut self.turn else { return };
+        let Some(stream) = &mut turn.stream else { return };
+        if std::mem::replace(&mut stream.begun, true) {
+            return;
+        }
+        let Some(phrase) = turn.phrases.get(stream.phrase) else { return };
+        let mut marks = Vec::new();
+        if phrase.starts_sentence && stream.chars == 0 && phrase.sentence > 0 {
+            marks.push(Mark { at: self.mix.position(), kind: MarkKind::SentenceEnds(phrase.sentence - 1) });
+        }
+        // In the middle of a phrase that another voice began there is none.
+        if let Some(rest) = phrase.rest.as_ref().filter(|_| stream.chars == 0) {
+            let (at, breath_at) = self.mix.rest(rest);
+            marks.push(Mark { at, kind: MarkKind::Pause(rest.kind) });
+            if let (Some(at), Some(breath)) = (breath_at, rest.breath) {
+                marks.push(Mark { at, kind: MarkKind::Breath(breath.kind) });
+            }
+        }
+        let position = self.mix.position();
+        if stream.last_audio.is_some() && stream.starts == 0 {
+            stream.starts = position;
+        }
+        if phrase.starts_sentence && stream.chars == 0 {
+            marks.push(Mark { at: position, kind: MarkKind::SentenceBegins(phrase.sentence) });
+        }
+        turn.timeline.add(Point { position, phrase: stream.phrase, chars: stream.chars });
+        for mark in marks {
+            self.event(SpeakingEvent::Mark(mark));
+        }
+    }
+
+    /// The next character belongs to the next phrase.
+    fn next_phrase(&mut self) {
+        let length = self.mix.end_phrase();
+        let Some(turn) = &mut self.turn else { return };
+        let Some(stream) = &mut turn.stream else { return };
+        if let Some(phrase) = turn.phrases.get(stream.phrase) {
+            turn.meter.measured(&phrase.text, length);
+        }
+        stream.phrase += 1;
+        stream.chars = 0;
+        stream.begun = false;
+        self.begin_phrase();
+    }
+
+    /// Joins samples, the first of which is number `from` of its piece, and notes where their characters lie.
+    fn put(&mut self, samples: &[i16], rate_hz: u32, from: usize, ends: &mut Vec<(usize, usize, u32)>) {
+        let end = self.mix.put(samples, rate_hz);
+        let call_hz = u64::from(self.mix.rate_hz());
+        let Some(turn) = &mut self.turn else { return };
+        for (offset, phrase, chars) in ends.drain(..) {
+            let behind =
+                (from + samples.len()).saturating_sub(offset) as u64 * call_hz / u64::from(rate_hz.max(1));
+            let position = end.saturating_sub(behind).max(turn.starts);
+            turn.timeline.add(Point { position, phrase, chars });
+        }
+    }
+}
+
+/// How far a lost stream came: its phrase and the characters of it.
+fn came(turn: &Turn, stream: &Stream) -> (usize, u32) {
+    if stream.aligned {
+        return (stream.phrase, stream.chars);
+    }
+    let mut chars = (stream.came_us * SLOW_CHARS_PER_S / 1_000_000) as u32;
+    let (mut phrase, mut done) = stream.first;
+    while let Some(all) = turn.phrases.get(phrase).map(script::Phrase::chars) {
+        if phrase + 1 >= stream.sent_to || done + chars < all {
+            break;
+        }
+        chars -= all.saturating_sub(done);
+        (phrase, done) = (phrase + 1, 0);
+    }
+    // The last phrase is never taken for complete: its end was not told.
+    let all = turn.phrases.get(phrase).map_or(0, script::Phrase::chars);
+    (phrase, (done + chars).min(all.saturating_sub(1)))
+}
+
+/// Without characters from the service the phrases of a stream share its length by theirs.
+fn spread(turn: &mut Turn, stream: &Stream, end: u64) {
+    if stream.aligned {
+        return;
+    }
+    let length = end.saturating_sub(stream.starts);
+    let chars = |at: usize| turn.phrases.get(at).map_or(0, script::Phrase::chars);
+    let skipped = stream.first.1;
+    let all: u32 = (stream.first.0..stream.sent_to).map(chars).sum::<u32>().saturating_sub(skipped).max(1);
+    let mut done = 0;
+    for at in stream.first.0..stream.sent_to {
+        let own = chars(at);
+        done += if at == stream.first.0 { own.saturating_sub(skipped) } else { own };
+        let position = stream.starts + length * u64::from(done) / u64::from(all);
+        turn.timeline.add(Point { position, phrase: at, chars: own });
+    }
+}

@@ -1,0 +1,122 @@
+//! Which words lie where in the stream that the caller hears: what history and resumption are written from.
+
+use std::collections::VecDeque;
+
+/// At `position` of the stream the first `chars` characters of a phrase are over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Point {
+    pub(super) position: u64,
+    pub(super) phrase: usize,
+    pub(super) chars: u32,
+}
+
+/// How far somebody has heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Heard {
+    pub(super) phrase: usize,
+    pub(super) chars: u32,
+}
+
+/// The words of one turn. Positions never go back.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Timeline {
+    points: VecDeque<Point>,
+}
+
+/// Points of a turn beyond this thin out: half an hour of speech has fewer.
+const POINTS_MAX: usize = 50_000;
+
+impl Timeline {
+    pub(super) fn add(&mut self, point: Point) {
+        if let Some(last) = self.points.back_mut() {
+            let position = point.position.max(last.position);
+            if (last.phrase, last.chars) == (point.phrase, point.chars) {
+                last.position = position;
+                return;
+            }
+            // A service that counts backwards is not followed.
+            if (point.phrase, point.chars) < (last.phrase, last.chars) || self.points.len() >= POINTS_MAX {
+                return;
+            }
+            self.points.push_back(Point { position, ..point });
+        } else {
+            self.points.push_back(point);
+        }
+    }
+
+    /// Forgets what lies behind `position`: it was taken back.
+    pub(super) fn cut(&mut self, position: u64) {
+        while self.points.back().is_some_and(|last| last.position > position) {
+            self.points.pop_back();
+        }
+    }
+
+    /// What is over at `position`. Between two points of one phrase the characters are spread evenly; behind the
+    /// last one nothing is claimed.
+    pub(super) fn at(&self, position: u64) -> Heard {
+        let next = self.points.partition_point(|point| point.position <= position);
+        let Some(before) = next.checked_sub(1).and_then(|at| self.points.get(at)) else {
+            return Heard::default();
+        };
+        let chars = match self.points.get(next) {
+            Some(after) if after.phrase == before.phrase => {
+                let length = (after.position - before.position).max(1);
+                let share = u64::from(after.chars - before.chars) * (position - before.position) / length;
+                before.chars + share as u32
+            }
+            _ => before.chars,
+        };
+        Heard { phrase: before.phrase, chars }
+    }
+
+    /// Where the first `chars` characters of `phrase` were over, if they were.
+    pub(super) fn position_of(&self, phrase: usize, chars: u32) -> Option<u64> {
+        let at = self.points.partition_point(|point| (point.phrase, point.chars) < (phrase, chars));
+        self.points.get(at).filter(|point| point.phrase == phrase).map(|point| point.position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> Timeline {
+        let mut line = Timeline::default();
+        for (position, phrase, chars) in [(100, 0, 0), (200, 0, 4), (300, 0, 5), (300, 1, 0), (500, 1, 10)] {
+            line.add(Point { position, phrase, chars });
+        }
+        line
+    }
+
+    #[test]
+    fn what_is_heard_follows_the_points_and_is_spread_between_them() {
+        let heard = |position| {
+            let Heard { phrase, chars } = line().at(position);
+            (phrase, chars)
+        };
+        assert_eq!([heard(0), heard(100), heard(150), heard(199)], [(0, 0), (0, 0), (0, 2), (0, 3)]);
+        assert_eq!(
+            [heard(200), heard(299), heard(300), heard(400), heard(9_999)],
+            [(0, 4), (0, 4), (1, 0), (1, 5), (1, 10)]
+        );
+    }
+
+    #[test]
+    fn a_place_is_found_and_what_was_taken_back_is_gone() {
+        let mut line = line();
+        assert_eq!(
+            (line.position_of(0, 3), line.position_of(0, 4), line.position_of(2, 0)),
+            (Some(200), Some(200), None)
+        );
+        line.cut(250);
+        assert_eq!(line.at(9_999), Heard { phrase: 0, chars: 4 });
+    }
+
+    #[test]
+    fn a_service_that_counts_backwards_is_not_followed() {
+        let mut line = line();
+        line.add(Point { position: 400, phrase: 0, chars: 2 });
+        line.add(Point { position: 400, phrase: 1, chars: 11 });
+        assert_eq!(line.at(500), Heard { phrase: 1, chars: 11 });
+    }
+}

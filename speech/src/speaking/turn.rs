@@ -1,0 +1,89 @@
+//! One turn: its phrases, who says them, and how far it has come.
+
+use super::Source;
+use super::script::{Phrase, phrases, words_end};
+use super::stream::Stream;
+use super::timeline::Timeline;
+use super::{Spoken, script};
+use crate::text::{PlanSettings, Planner, RateMeter, Sentence};
+
+/// So much of what was said before is told to a service, for the melody.
+const BEFORE_MAX: usize = 300;
+
+#[derive(Debug)]
+pub(super) struct Turn {
+    planner: Planner,
+    pub(super) meter: RateMeter,
+    pub(super) phrases: Vec<Phrase>,
+    pub(super) sentences: u32,
+    /// No text follows.
+    pub(super) complete: bool,
+    /// All of its audio is made.
+    pub(super) is_made: bool,
+    pub(super) timeline: Timeline,
+    /// Who speaks.
+    pub(super) stream: Option<Stream>,
+    /// The first phrase that no stream has taken, and how many characters of it are over.
+    pub(super) next: usize,
+    pub(super) skip: u32,
+    /// The socket failed at this phrase: it does not get it again.
+    pub(super) lost_at: Option<usize>,
+    pub(super) last_source: Option<Source>,
+    /// Where in the stream of samples it starts.
+    pub(super) starts: u64,
+}
+
+impl Turn {
+    pub(super) fn new(plan: PlanSettings, seed: u64, starts: u64) -> Self {
+        Self {
+            planner: Planner::new(plan, seed),
+            meter: RateMeter::new(RateMeter::NORMAL_CHARS_PER_S),
+            phrases: Vec::new(),
+            sentences: 0,
+            complete: false,
+            is_made: false,
+            timeline: Timeline::default(),
+            stream: None,
+            next: 0,
+            skip: 0,
+            lost_at: None,
+            last_source: None,
+            starts,
+        }
+    }
+
+    pub(super) fn add(&mut self, sentence: &Sentence) {
+        let more = phrases(&mut self.planner, sentence, self.meter.rate(), self.sentences);
+        if !more.is_empty() {
+            self.sentences += 1;
+        }
+        self.phrases.extend(more);
+    }
+
+    /// What of phrase `at` is left behind its first `skip` characters, and what was said before that.
+    pub(super) fn tail(&self, at: usize, skip: u32) -> (String, String) {
+        let text = self.phrases.get(at).map(|phrase| phrase.text.as_str()).unwrap_or_default();
+        let (said, left) = text.split_at_checked(words_end(text, skip)).unwrap_or(("", text));
+        let mut before: Vec<&str> = self.phrases.iter().take(at).map(|phrase| phrase.text.as_str()).collect();
+        before.push(said);
+        let before = before.join(" ");
+        let from = before.len().saturating_sub(BEFORE_MAX);
+        let from = (from..before.len()).find(|&at| before.is_char_boundary(at)).unwrap_or(before.len());
+        (left.trim().to_owned(), before.get(from..).unwrap_or_default().trim().to_owned())
+    }
+
+    /// What of it is heard when the stream is heard up to `position`.
+    pub(super) fn spoken(&self, position: u64) -> Spoken {
+        let heard = self.timeline.at(position);
+        let mut words: Vec<&str> =
+            self.phrases.iter().take(heard.phrase).map(|phrase| phrase.text.as_str()).collect();
+        let mut whole = self.complete && heard.phrase + 1 >= self.phrases.len();
+        if let Some(phrase) = self.phrases.get(heard.phrase) {
+            let end = words_end(&phrase.text, heard.chars);
+            whole &= end >= phrase.text.trim_end().len() || script::count(&phrase.text) <= heard.chars;
+            words.push(phrase.text.get(..end).unwrap_or_default());
+        }
+        words.retain(|words| !words.is_empty());
+        Spoken { text: words.join(" "), whole }
+    }
+}

@@ -1,0 +1,52 @@
+//! Words are owed and no audio comes: when to stop waiting. Late enough for a service that is merely slow, early
+//! enough that the caller hears no more than 700 ms of nothing.
+
+use super::{Source, Speaking};
+use offhook_units::{Moment, Span};
+
+/// How long a way of speaking may be silent, and how little may be left to play, before the next way is taken. The
+/// sum of the worst cases, 400 + 250 ms and what a voice on the device needs to start, stays below 700 ms.
+struct Patience {
+    /// Before the first sound of a turn: nobody is cut off in the middle of a word, so there is more of it.
+    first: Span,
+    quiet: Span,
+    left_ms: u64,
+}
+
+const fn patience(source: Source) -> Option<Patience> {
+    match source {
+        Source::Socket => {
+            Some(Patience { first: Span::from_millis(1_500), quiet: Span::from_millis(400), left_ms: 200 })
+        }
+        Source::Http => {
+            Some(Patience { first: Span::from_millis(1_500), quiet: Span::from_millis(250), left_ms: 100 })
+        }
+        // There is nothing below it.
+        Source::Device => None,
+    }
+}
+
+impl Speaking {
+    /// When the stream that runs is given up unless audio comes.
+    pub(super) fn watch_due(&self) -> Option<Moment> {
+        let turn = self.turn.as_ref()?;
+        let stream = turn.stream.as_ref().filter(|stream| stream.owes(turn))?;
+        let Patience { first, quiet, left_ms } = patience(stream.source)?;
+        // With nothing below, waiting is all that can be done.
+        if stream.source == Source::Http && !self.has_device {
+            return None;
+        }
+        if self.mix.made() == turn.starts {
+            return Some(stream.asked + first);
+        }
+        let since = stream.last_audio.unwrap_or(stream.asked).max(stream.asked);
+        Some((since + quiet).max(self.dry_at() - Span::from_millis(left_ms as i64)))
+    }
+
+    /// When everything that is made is played.
+    fn dry_at(&self) -> Moment {
+        let (played, at) = self.played;
+        let left = self.mix.made().saturating_sub(played);
+        at + Span::from_micros((left * 1_000_000 / u64::from(self.mix.rate_hz().max(1))) as i64)
+    }
+}

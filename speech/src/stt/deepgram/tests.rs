@@ -1,0 +1,224 @@
+use super::*;
+use crate::transport::Lost;
+use serde_json::{Value, json};
+
+fn at(ms: u64) -> Moment {
+    Moment::from_millis(ms)
+}
+
+struct Bed {
+    ears: Deepgram,
+    texts: Vec<Value>,
+    audio: Vec<u8>,
+    frames: Vec<usize>,
+    opened: Vec<(ConnId, String)>,
+    utterances: Vec<String>,
+    interims: Vec<String>,
+    faults: usize,
+}
+
+impl Bed {
+    fn open() -> Self {
+        let settings = DeepgramSettings {
+            base: Url::parse("http://127.0.0.1:1").unwrap(),
+            key: Pii::new("k".to_owned()),
+            model: "nova-3".to_owned(),
+            language: None,
+            endpointing_ms: 300,
+            rate_hz: 8_000,
+        };
+        let mut bed = Self {
+            ears: Deepgram::new(settings, Breaker::new(), 1),
+            texts: Vec::new(),
+            audio: Vec::new(),
+            frames: Vec::new(),
+            opened: Vec::new(),
+            utterances: Vec::new(),
+            interims: Vec::new(),
+            faults: 0,
+        };
+        bed.ears.open(at(0));
+        bed.poll();
+        bed.up(0);
+        bed
+    }
+
+    fn conn(&self) -> ConnId {
+        self.opened.last().expect("it connected").0
+    }
+
+    fn up(&mut self, ms: u64) {
+        self.ears.handle_net(at(ms), self.conn(), FromNet::Opened);
+        self.poll();
+    }
+
+    fn poll(&mut self) {
+        while let Some(output) = self.ears.poll_output() {
+            match output {
+                SttOutput::Net(ToNet::Open(conn, request)) => {
+                    self.opened.push((conn, request.url.to_string()))
+                }
+                SttOutput::Net(ToNet::Text(_, text)) => self.texts.push(serde_json::from_str(&text).unwrap()),
+                SttOutput::Net(ToNet::Binary(_, bytes)) => {
+                    self.frames.push(bytes.len());
+                    self.audio.extend(bytes);
+                }
+                SttOutput::Net(ToNet::Close(_)) => {}
+                SttOutput::Event(SttEvent::Interim(text)) => self.interims.push(text),
+                SttOutput::Event(SttEvent::Utterance(text)) => self.utterances.push(text),
+                SttOutput::Event(SttEvent::Fault(_)) => self.faults += 1,
+            }
+        }
+    }
+
+    fn hear(&mut self, ms: u64, samples: &[i16]) {
+        self.ears.hear(at(ms), samples);
+        self.poll();
+    }
+
+    fn message(&mut self, ms: u64, message: &Value) {
+        self.ears.handle_net(at(ms), self.conn(), FromNet::Text(message.to_string()));
+        self.poll();
+    }
+
+    fn words(&mut self, ms: u64, text: &str, is_final: bool, speech_final: bool) {
+        let channel = json!({"alternatives": [{"transcript": text}]});
+        let flags = (is_final, speech_final);
+        self.message(
+            ms,
+            &json!({"type": "Results", "is_final": flags.0, "speech_final": flags.1, "channel": channel}),
+        );
+    }
+
+    fn until(&mut self, ms: u64) {
+        while let Some(due) = self.ears.poll_timeout().filter(|&due| due <= at(ms)) {
+            self.ears.handle_timeout(due);
+            self.poll();
+        }
+    }
+}
+
+#[test]
+fn v4_interims_are_replaced_finals_are_appended_and_the_end_makes_an_utterance() {
+    let mut bed = Bed::open();
+    assert!(
+        bed.opened[0]
+            .1
+            .starts_with("ws://127.0.0.1:1/v1/listen?model=nova-3&encoding=linear16&sample_rate=8000")
+    );
+    bed.words(0, "i", false, false);
+    bed.words(100, "I need a", false, false);
+    bed.words(200, "I need a room", true, false);
+    bed.words(300, "", false, false);
+    bed.words(400, "for two", false, false);
+    bed.words(500, "for two nights.", true, true);
+    assert_eq!(
+        bed.interims,
+        ["i", "I need a", "I need a room", "I need a room for two", "I need a room for two nights."]
+    );
+    assert_eq!(bed.utterances, ["I need a room for two nights."]);
+    bed.message(1_500, &json!({"type": "UtteranceEnd", "last_word_end": 1.0}));
+    assert_eq!(bed.utterances.len(), 1, "told once");
+}
+
+#[test]
+fn pitfall_13_silence_of_ours_is_bridged_by_keep_alives() {
+    let mut bed = Bed::open();
+    bed.until(60_000);
+    assert_eq!(bed.texts.len(), 15, "one each four seconds");
+    assert!(bed.texts.iter().all(|text| *text == json!({"type": "KeepAlive"})));
+    assert_eq!(bed.opened.len(), 1);
+}
+
+#[test]
+fn pitfall_13_after_a_break_the_last_second_and_a_half_is_heard_again() {
+    let mut bed = Bed::open();
+    let audio: Vec<i16> = (0..24_000).map(|i| i as i16).collect();
+    bed.hear(100, &audio);
+    bed.words(200, "I need", false, false);
+    bed.audio.clear();
+    bed.ears.handle_net(at(300), bed.conn(), FromNet::Closed(Closed::Lost(Lost::Broken)));
+    bed.poll();
+    bed.hear(400, &[7; 800]);
+    bed.until(600);
+    assert_eq!((bed.opened.len(), bed.faults), (2, 1));
+    bed.up(700);
+    let replayed: Vec<i16> = audio[12_000..].iter().copied().chain([7; 800]).collect();
+    let whole = replayed.len() - replayed.len() % 320;
+    assert_eq!(bed.audio, to_bytes(&replayed[..whole]));
+}
+
+#[test]
+fn pitfall_13_an_empty_binary_frame_which_would_end_the_stream_is_never_sent() {
+    let mut bed = Bed::open();
+    bed.hear(0, &[]);
+    bed.hear(10, &[1; 100]);
+    bed.hear(20, &[1; 300]);
+    bed.hear(30, &[]);
+    assert_eq!(bed.frames, [640], "pieces of 40 ms");
+}
+
+#[test]
+fn pitfall_14_the_end_that_never_comes_is_made_by_our_own_clock() {
+    let mut bed = Bed::open();
+    bed.words(1_000, "four seven one", false, false);
+    bed.until(2_999);
+    assert!(bed.texts.is_empty());
+    bed.until(3_000);
+    assert_eq!(bed.texts, [json!({"type": "Finalize"})], "the service is asked first");
+    bed.until(4_000);
+    assert_eq!(bed.utterances, ["four seven one"], "and does not have to answer");
+}
+
+#[test]
+fn pitfall_14_word_gaps_do_not_end_an_utterance_while_the_caller_is_heard() {
+    let mut bed = Bed::open();
+    bed.ears.caller_speaks(true);
+    bed.words(1_000, "my number is", true, false);
+    bed.message(2_100, &json!({"type": "UtteranceEnd"}));
+    bed.until(20_000);
+    assert!(bed.utterances.is_empty());
+    bed.words(20_100, "five", true, false);
+    bed.until(31_000);
+    bed.until(33_000);
+    assert_eq!(bed.utterances, ["my number is five"], "half a minute is the most");
+}
+
+#[test]
+fn pitfall_14_noise_that_repeats_the_same_words_does_not_keep_the_utterance_open() {
+    let mut bed = Bed::open();
+    for ms in (1_000..6_000).step_by(200) {
+        bed.until(ms);
+        bed.words(ms, "seven", false, false);
+    }
+    assert_eq!(bed.utterances.first().map(String::as_str), Some("seven"));
+}
+
+#[test]
+fn pitfall_18_it_is_ready_without_a_first_message() {
+    let mut bed = Bed::open();
+    bed.hear(10, &[1; 320]);
+    assert_eq!(bed.audio.len(), 640, "audio goes out as soon as the upgrade is done");
+}
+
+#[test]
+fn pitfall_11_a_refused_key_is_not_tried_again_at_once() {
+    let mut bed = Bed::open();
+    let refused = Closed::Refused { status: 401, retry_after_s: None, body: "INVALID_AUTH".to_owned() };
+    bed.ears.handle_net(at(100), bed.conn(), FromNet::Closed(refused));
+    bed.poll();
+    bed.until(29_000);
+    assert_eq!(bed.opened.len(), 1);
+}
+
+#[test]
+fn hang_up_says_goodbye_and_leaves_nothing() {
+    let mut bed = Bed::open();
+    bed.words(0, "hello", false, false);
+    bed.ears.shut();
+    bed.poll();
+    assert_eq!(bed.texts, [json!({"type": "CloseStream"})]);
+    assert_eq!(bed.ears.poll_timeout(), None);
+    bed.words(10, "late", true, true);
+    assert!(bed.utterances.is_empty());
+}

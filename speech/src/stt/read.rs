@@ -1,0 +1,75 @@
+//! Messages of Deepgram's live recognition (v1).
+
+use serde_json::Value;
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Heard {
+    /// Words of a stretch of audio.
+    Results {
+        text: String,
+        /// Frozen: append it. Otherwise the next one replaces it.
+        is_final: bool,
+        /// The service hears the end of the utterance.
+        speech_final: bool,
+        /// The answer to a `Finalize`.
+        from_finalize: bool,
+    },
+    /// No word for as long as was asked for.
+    UtteranceEnd,
+    /// The service failed; its words.
+    Error(String),
+    /// Anything else: `Metadata`, `SpeechStarted`, what is new.
+    Other,
+}
+
+pub(super) fn message(text: &str) -> Heard {
+    let Ok(value) = serde_json::from_str::<Value>(text) else { return Heard::Other };
+    let flag = |name: &str| value.get(name).and_then(Value::as_bool).unwrap_or(false);
+    match value.get("type").and_then(Value::as_str) {
+        Some("Results") => {
+            let transcript = value.pointer("/channel/alternatives/0/transcript").and_then(Value::as_str);
+            Heard::Results {
+                text: transcript.unwrap_or_default().trim().to_owned(),
+                is_final: flag("is_final") || flag("speech_final"),
+                speech_final: flag("speech_final"),
+                from_finalize: flag("from_finalize"),
+            }
+        }
+        Some("UtteranceEnd") => Heard::UtteranceEnd,
+        Some("Error") => Heard::Error(text.to_owned()),
+        _ => Heard::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn messages_are_told_apart() {
+        let text = r#"{"type":"Results","channel_index":[0,1],"is_final":true,"speech_final":false,
+            "channel":{"alternatives":[{"transcript":" two nights ","confidence":0.98}]}}"#;
+        let results = Heard::Results {
+            text: "two nights".to_owned(),
+            is_final: true,
+            speech_final: false,
+            from_finalize: false,
+        };
+        assert_eq!(message(text), results);
+        assert_eq!(message(r#"{"type":"UtteranceEnd","last_word_end":2.05}"#), Heard::UtteranceEnd);
+        for other in [r#"{"type":"Metadata"}"#, r#"{"type":"Brand new"}"#, "[]", "", "7"] {
+            assert_eq!(message(other), Heard::Other);
+        }
+        let empty = message(r#"{"type":"Results","channel":{"alternatives":[]}}"#);
+        assert!(matches!(empty, Heard::Results { text, .. } if text.is_empty()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_message_breaks_the_reader(text in "\\PC{0,80}") {
+            let _ = message(&text);
+        }
+    }
+}
