@@ -54,6 +54,11 @@ impl Media {
             playout,
         })
     }
+
+    /// How long the packets are that it makes, ms.
+    pub fn packet_ms(&self) -> u32 {
+        (self.said.len() / self.heard.len().max(1)) as u32 * TICK_MS
+    }
 }
 
 /// One call.

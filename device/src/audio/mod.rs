@@ -1,4 +1,4 @@
-//! Real-time: plain values that go through rings; what a whole tick does is in [`stage`] and [`line`].
+//! Real-time: plain values that go through rings; what a whole tick does is in [`stage`] and [`mod@line`].
 //!
 //! The audio thread: it wakes every 10 ms and serves every call in turn.
 //!

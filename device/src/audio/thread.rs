@@ -30,7 +30,7 @@ pub fn run(
     refused: impl FnOnce([Option<Refused>; 3]),
 ) {
     refused(priority::ask(wishes));
-    let mut beat = Beat { next: clock.now() };
+    let mut beat = Beat::after(clock.now());
     priority::without_denormals(|| {
         while !stop.load(Relaxed) {
             clock.wait_until(beat.next);
@@ -57,6 +57,13 @@ struct Beat {
 }
 
 impl Beat {
+    /// The first tick behind `now`: ticks lie on whole tens of milliseconds of the shared clock, so that the trunk's
+    /// thread can read just before them and send just behind.
+    fn after(now: Moment) -> Self {
+        let tick_us = TICK.as_micros().cast_unsigned();
+        Self { next: Moment::from_micros(now.as_micros().next_multiple_of(tick_us)) }
+    }
+
     /// Leaves out what is too far behind to be caught up with; how many ticks that is.
     fn give_up(&mut self, now: Moment) -> u64 {
         let behind = now.since(self.next).as_micros().max(0).cast_unsigned() / u64::from(TICK_MS * 1000);

@@ -18,6 +18,19 @@ pub enum Target {
     Transfer(Pii<Uri>),
 }
 
+impl Target {
+    /// Its name in the configuration and in metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::Tone => "tone",
+            Self::Handset => "handset",
+            Self::Agent => "agent",
+            Self::Transfer(_) => "transfer",
+        }
+    }
+}
+
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {

@@ -1,0 +1,37 @@
+//! Who is behind a route: the one tie between calls and whatever answers them.
+
+use super::routes::Target;
+use crate::audio::LineId;
+use crate::audio::route::Route;
+use crate::audio::tone::Tone;
+use offhook_units::Codec;
+use std::fmt::Debug;
+
+/// Makes the audio thread's side of a call's route. Called on the trunk's thread, so it must not wait for anything:
+/// what needs time (a socket to a speech service) begins elsewhere.
+pub trait Switchboard: Debug + Send {
+    /// Whether calls to `target` can be answered now.
+    fn serves(&self, target: &Target) -> bool;
+
+    /// A call to `target` stands, in `codec`. `None` hangs it up.
+    fn connect(&mut self, line: LineId, target: &Target, codec: Codec) -> Option<Route>;
+}
+
+/// What needs nobody else: the echo, the tones, and silence for a call that is handed on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plain;
+
+impl Switchboard for Plain {
+    fn serves(&self, target: &Target) -> bool {
+        matches!(target, Target::Echo | Target::Tone | Target::Transfer(_))
+    }
+
+    fn connect(&mut self, _line: LineId, target: &Target, _codec: Codec) -> Option<Route> {
+        match target {
+            Target::Echo => Some(Route::Echo),
+            Target::Tone => Some(Route::Tone(Tone::default())),
+            Target::Transfer(_) => Some(Route::Silent),
+            Target::Handset | Target::Agent => None,
+        }
+    }
+}
