@@ -3,10 +3,13 @@
 //! The samples of one call around this instant: what was just played (concealment continues it) and what
 //! comes next, side by side in one piece of memory so that both are plain slices.
 
+use std::ops::Range;
+
 /// ```text
 ///  ┌──────── history ────────┬───── pending ─────┬── free ──┐
 ///  0                       played               end
 /// ```
+/// A part of what is pending may be *owed*: it has its place, and is written shortly before it is played.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     samples: Box<[i16]>,
@@ -14,6 +17,7 @@ pub(crate) struct Timeline {
     keep: usize,
     played: usize,
     end: usize,
+    owed: Range<usize>,
 }
 
 impl Timeline {
@@ -22,7 +26,7 @@ impl Timeline {
     pub(crate) fn new(history: usize, ahead: usize) -> Self {
         // Twice the history, so that samples are moved once in a while and not at each tick.
         let samples = vec![0; 2 * history + ahead].into_boxed_slice();
-        Self { samples, keep: history, played: history, end: history }
+        Self { samples, keep: history, played: history, end: history, owed: 0..0 }
     }
 
     /// Frames that wait to be played.
@@ -55,6 +59,25 @@ impl Timeline {
         self.end = (self.end + frames).min(self.samples.len());
     }
 
+    /// Of what is committed next, `frames` behind the first `written` are owed.
+    pub(crate) fn owe(&mut self, written: usize, frames: usize) {
+        let from = self.end + written;
+        self.owed = from..from + frames;
+    }
+
+    /// Whether anything is owed.
+    pub(crate) fn owes(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// What is owed of the next `frames`, to be written now.
+    pub(crate) fn due(&mut self, frames: usize) -> &mut [i16] {
+        let from = self.owed.start;
+        let to = self.owed.end.min(self.played + frames).max(from);
+        self.owed.start = to;
+        self.samples.get_mut(from..to).unwrap_or_default()
+    }
+
     /// Takes `frames` away from the end of what is pending.
     pub(crate) fn cut(&mut self, frames: usize) {
         self.end = self.end.saturating_sub(frames).max(self.played);
@@ -79,5 +102,6 @@ impl Timeline {
         self.samples.copy_within(from..self.end, 0);
         self.played -= from;
         self.end -= from;
+        self.owed = self.owed.start.saturating_sub(from)..self.owed.end.saturating_sub(from);
     }
 }

@@ -55,7 +55,7 @@ fn perform(call: Call, concealer: &mut Concealer, warper: &mut Warper) {
     match call {
         Call::Listen(fresh) => concealer.listen(&fresh),
         Call::Extrapolate(history, n) => concealer.extrapolate(&history, &mut vec![0; n]),
-        Call::Bridge(history, n, future) => concealer.bridge(&history, &mut vec![0; n], &future),
+        Call::Bridge(history, n, future) => concealer.bridge(&history, &mut vec![0; n], 0, &future),
         Call::Rejoin(n, mut fresh) => assert!(concealer.rejoin(&mut vec![0; n], &mut fresh) <= n),
         Call::Noise(word, n) => {
             let word = word.and_then(|payload| ComfortNoise::parse(&payload));

@@ -69,7 +69,7 @@ fn a_bridge_meets_a_tone_in_phase_on_both_sides() {
             let mut gap = vec![0; to - from];
             let mut concealer = Concealer::new(rate);
             concealer.listen(&whole[..from]);
-            concealer.bridge(&whole[..from], &mut gap, &whole[to..to + rate.frames_in_ms(20)]);
+            concealer.bridge(&whole[..from], &mut gap, 0, &whole[to..to + rate.frames_in_ms(20)]);
             let off = error(&gap, &whole[from..to]);
             assert!(off < 0.1, "{hz} Hz at {rate:?}: error {off} of the tone");
         }
@@ -85,9 +85,43 @@ fn a_bridge_follows_a_gliding_voice() {
             let mut gap = vec![0; to - from];
             let mut concealer = Concealer::new(rate);
             concealer.listen(&whole[..from]);
-            concealer.bridge(&whole[..from], &mut gap, &whole[to..to + rate.frames_in_ms(40)]);
+            concealer.bridge(&whole[..from], &mut gap, 0, &whole[to..to + rate.frames_in_ms(40)]);
             let off = error(&gap, &whole[from..to]);
             assert!(off < 0.35, "{hz} Hz at {rate:?}: error {off} of the voice");
+        }
+    }
+}
+
+#[test]
+fn a_bridge_that_is_written_as_it_is_played_sounds_like_one_written_at_once() {
+    for rate in RATES {
+        let ms = |n| rate.frames_in_ms(n);
+        let (voice, noise) = (vowel(rate, 130.0, 400), hiss(900.0, ms(400)));
+        // Behind 40 ms of guess, so that the background comes in as well.
+        for (whole, guessed) in [(&voice, 0), (&voice, 40), (&noise, 0), (&noise, 40)] {
+            let (from, to) = (ms(200 + guessed), ms(280 + guessed));
+            let begin = |gap: &mut [i16], later| {
+                let mut concealer = Concealer::new(rate);
+                concealer.listen(&whole[..ms(200)]);
+                let mut past = whole[..from].to_vec();
+                concealer.extrapolate(&whole[..ms(200)], &mut past[ms(200)..]);
+                concealer.bridge(&past, gap, later, &whole[to..to + ms(40)]);
+                // The packet behind the gap is heard before the gap is written.
+                concealer.listen(&whole[to..to + ms(20)]);
+                concealer
+            };
+            let (mut at_once, mut in_pieces) = (vec![0; to - from], vec![0; to - from]);
+            begin(&mut at_once, 0);
+            let (first, rest) = in_pieces.split_at_mut(ms(3));
+            let mut concealer = begin(first, rest.len());
+            rest.chunks_mut(ms(10)).for_each(|piece| concealer.cross(piece));
+            let apart = at_once.iter().zip(&in_pieces).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(apart <= Some(1), "{rate:?}, behind {guessed} ms: {apart:?}");
+            assert!(rms(&in_pieces[ms(70)..]) > 100.0, "{rate:?}: nothing written");
+            // Behind its end there is nothing to write.
+            let mut more = [1; 8];
+            concealer.cross(&mut more);
+            assert_eq!(more, [0; 8]);
         }
     }
 }
@@ -119,7 +153,7 @@ fn no_join_steps_further_than_the_sound_itself() {
             concealer.listen(&played);
             // A packet bridged, then two extrapolated and real audio back, which was late.
             let mut gap = vec![0; ms(20)];
-            concealer.bridge(&played, &mut gap, &whole[ms(120)..ms(160)]);
+            concealer.bridge(&played, &mut gap, 0, &whole[ms(120)..ms(160)]);
             played.extend(&gap);
             played.extend(&whole[ms(120)..ms(200)]);
             concealer.listen(&whole[ms(120)..ms(200)]);
@@ -197,7 +231,7 @@ fn a_word_that_begins_after_the_hole_rises_out_of_the_silence_before() {
     let silence = [0; 800];
     concealer.listen(&silence);
     let mut gap = [0; 160];
-    concealer.bridge(&silence, &mut gap, &voice);
+    concealer.bridge(&silence, &mut gap, 0, &voice);
     assert!(rms(&gap[..20]) < 0.3 * rms(&voice), "hardly anything at first: {}", rms(&gap[..20]));
     assert!(rms(&gap[120..]) > 0.3 * rms(&voice), "its own beginning: {}", rms(&gap[120..]));
 }
@@ -213,7 +247,7 @@ fn silence_stays_silence() {
         assert!(out.iter().all(|&s| s == 0));
         concealer.listen(&past);
         out.fill(99);
-        concealer.bridge(&past, &mut out, &past);
+        concealer.bridge(&past, &mut out, 0, &past);
         assert!(out.iter().all(|&s| s == 0));
         concealer.noise(None, &mut out);
         assert!(out.iter().all(|&s| s == 0));

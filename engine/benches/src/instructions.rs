@@ -64,6 +64,12 @@ fn bridge(codec: Codec) -> Ready {
     })
 }
 
+/// The longest hole that is bridged at once, its near side not studied before: the dearest pull of all.
+fn long_bridge(codec: Codec) -> Ready {
+    let longest = codec.sample_rate().frames_in_ms(80) as u64;
+    before(codec, Weather::Bursts, SETTLED_MS, |a, b| b.bridged_frames >= a.bridged_frames + longest)
+}
+
 /// The delay that a call starts with is given back: the first change of speed.
 fn warp(codec: Codec) -> Ready {
     before(codec, Weather::Clean, 0, |a, b| b.warps > a.warps)
@@ -73,9 +79,11 @@ fn warp(codec: Codec) -> Ready {
 #[bench::clean_pcmu(args = (Codec::Pcmu), setup = clean, config = most(18_000))]
 #[bench::clean_g722(args = (Codec::G722), setup = clean, config = most(160_000))]
 #[bench::clean_opus(args = (Codec::Opus), setup = clean, config = most(610_000))]
-#[bench::guess_pcmu(args = (Codec::Pcmu), setup = guess, config = most(95_000))]
-#[bench::bridge_pcmu(args = (Codec::Pcmu), setup = bridge, config = most(215_000))]
-#[bench::bridge_g722(args = (Codec::G722), setup = bridge, config = most(500_000))]
+#[bench::guess_pcmu(args = (Codec::Pcmu), setup = guess, config = most(80_000))]
+#[bench::bridge_pcmu(args = (Codec::Pcmu), setup = bridge, config = most(170_000))]
+#[bench::bridge_g722(args = (Codec::G722), setup = bridge, config = most(405_000))]
+#[bench::long_bridge_pcmu(args = (Codec::Pcmu), setup = long_bridge, config = most(145_000))]
+#[bench::long_bridge_g722(args = (Codec::G722), setup = long_bridge, config = most(415_000))]
 #[bench::warp_pcmu(args = (Codec::Pcmu), setup = warp, config = most(34_000))]
 fn pull(mut ready: Ready) -> Ready {
     for wire in &ready.come {

@@ -11,17 +11,20 @@ pub enum Weather {
     Loss,
     /// Each packet is up to 60 ms late.
     Jitter,
+    /// Every 0.8 seconds 80 ms are lost in a row: the longest that is bridged.
+    Bursts,
     /// Every four seconds 120 ms are lost in a row.
     Gaps,
 }
 
 impl Weather {
-    pub const ALL: [Self; 4] = [Self::Clean, Self::Loss, Self::Jitter, Self::Gaps];
+    pub const ALL: [Self; 5] = [Self::Clean, Self::Loss, Self::Bursts, Self::Jitter, Self::Gaps];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Clean => "clean",
             Self::Loss => "5 % loss",
+            Self::Bursts => "10 % bursts",
             Self::Jitter => "60 ms jitter",
             Self::Gaps => "120 ms gaps",
         }
@@ -35,9 +38,10 @@ impl Weather {
             let wire = sender.packet();
             match self {
                 Self::Loss if dice.percent(5) => {}
+                Self::Bursts if n % 40 >= 36 => {}
                 Self::Gaps if n % 200 >= 194 => {}
                 Self::Jitter => wires.push(wire.after(dice.share() * 60.0)),
-                Self::Clean | Self::Loss | Self::Gaps => wires.push(wire),
+                Self::Clean | Self::Loss | Self::Bursts | Self::Gaps => wires.push(wire),
             }
         }
         wires.sort_by_key(|wire| wire.arrival_us);

@@ -20,7 +20,7 @@ use crate::{
     packet::{Packet, PacketKind},
     sequencer::Sequencer,
     settings::Settings,
-    sound::{ComfortNoise, Concealer, Warper},
+    sound::{BRIDGE_MS, ComfortNoise, Concealer, Warper},
     stats::Stats,
     store::{PacketStore, Stored},
     timeline::Timeline,
@@ -35,8 +35,6 @@ const HISTORY_MS: u32 = 100;
 const AHEAD_MS: u32 = 300;
 /// Longest packet that any codec here makes, ms.
 const LONGEST_PACKET_MS: u32 = 120;
-/// The longest hole that is bridged in one go, ms. Of a longer one the first part is guessed.
-const BRIDGE_MS: u32 = 80;
 /// After so long without a packet the far end is silent, not lost, ms.
 const PATIENCE_MS: u32 = 1_000;
 /// A hole grows to no more than this while a queue fills, ms.
@@ -192,6 +190,7 @@ impl Playout {
         let tick = out.len();
         self.trim();
         self.stats.held = self.rate.span_of(self.held() + self.timeline.pending() as i64);
+        self.concealer.cross(self.timeline.due(tick));
         // One dear operation in a tick is enough: after a bridge the speed stays as it is.
         let bridged = self.stats.bridged_frames;
         // Each turn adds a frame at the least or ends in `play`'s silence; the bound is for the proof.

@@ -48,20 +48,25 @@ impl Playout {
         }
     }
 
-    /// Fills the hole before the first packet from both sides, then plays it. Where that packet carries a copy
+    /// Fills the hole before the first packet from both sides, then plays it. What is not heard in this tick is
+    /// written in the ticks to come: a bridge is the dearest thing there is. Where that packet carries a copy
     /// of the one before it (Opus FEC), only the hole before the copy is left to be guessed.
     pub(super) fn bridge(&mut self, hole: usize) {
         let copied = self.rescue(hole);
         let Some((entry, frames)) = self.decode_first() else { return };
+        let missing = self.tick_frames().saturating_sub(self.timeline.pending());
         let (past, gap) = self.timeline.grow(hole);
         let filled = gap.len();
         let (guessed, rescued) = gap.split_at_mut(filled.saturating_sub(copied));
         let copy = self.rescued.get(..rescued.len()).unwrap_or(&[]);
         rescued.copy_from_slice(copy);
         let future = if copied > 0 { copy } else { self.fresh.get(..frames).unwrap_or(&[]) };
-        self.concealer.bridge(past, guessed, future);
-        self.stats.bridged_frames += guessed.len() as u64;
+        let (heard, later) = guessed.split_at_mut(missing.min(guessed.len()));
+        self.concealer.bridge(past, heard, later.len(), future);
+        self.stats.bridged_frames += (heard.len() + later.len()) as u64;
         self.stats.recovered_frames += rescued.len() as u64;
+        let (heard, later) = (heard.len(), later.len());
+        self.timeline.owe(heard, later);
         self.timeline.commit(filled);
         self.append(&entry, frames);
     }

@@ -54,13 +54,14 @@ impl Playout {
     /// At most one change of length.
     pub(super) fn steer(&mut self, now: Moment, tick: usize) {
         let Some(level) = self.level(now) else { return };
-        if self.mode != Mode::Voice {
+        // What is still owed of a bridge cannot be changed, and writing all of it now would be dear.
+        if self.mode != Mode::Voice || self.timeline.owes() {
             return;
         }
         match decide::pace(&level) {
             Pace::Even => {}
             Pace::Faster { .. } if now < self.hold_until => {}
-            Pace::Faster { pause, speech } => self.squeeze(now, tick, pause, speech),
+            Pace::Faster { pause, speech } => self.squeeze(tick, pause, speech),
             Pace::Slower { pause, speech } => self.stretch(pause, speech),
         }
     }
@@ -119,8 +120,8 @@ impl Playout {
         }
     }
 
-    fn squeeze(&mut self, now: Moment, tick: usize, pause: usize, speech: usize) {
-        self.look_ahead(now, self.rate.frames_in_ms(BLOCK_MS));
+    fn squeeze(&mut self, tick: usize, pause: usize, speech: usize) {
+        self.look_ahead(self.rate.frames_in_ms(BLOCK_MS));
         let background = self.concealer.background_rms();
         let room = self.timeline.pending().saturating_sub(tick);
         let (_, block) = self.timeline.halves();
@@ -166,7 +167,7 @@ impl Playout {
 
     /// Decodes what follows without a hole until `frames` are pending: a change needs a stretch of sound to
     /// choose from.
-    fn look_ahead(&mut self, _now: Moment, frames: usize) {
+    fn look_ahead(&mut self, frames: usize) {
         while self.timeline.pending() < frames {
             match self.store.first() {
                 Some(first) if first.duration > 0 && first.media == self.cursor => self.play_next(),

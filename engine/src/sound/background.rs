@@ -45,7 +45,7 @@ impl ComfortNoise {
 }
 
 /// Learns the background and makes it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Background {
     frame: usize,
     longest_run: u32,

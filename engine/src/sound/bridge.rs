@@ -37,7 +37,7 @@ impl Course {
     pub(super) fn between(fore: &Guess, aft: &Guess, length: usize) -> Self {
         let mut course = Self {
             alike: None,
-            from: fore.turns,
+            from: fore.turns(),
             turns_a_sample: (fore.period_at_edge().recip(), aft.period_at_edge().recip()),
             bend: 0.0,
             last: (length as f32 - 1.0).max(1.0),
@@ -88,13 +88,11 @@ impl Course {
         t * (start + 0.5 * (end - start) * s) + self.bend * s * s * (3.0 - 2.0 * s)
     }
 
-    /// The sample of `fore` at `t`.
-    pub(super) fn forward(&self, fore: &mut Guess, t: usize) -> f32 {
-        if self.alike.is_some() { fore.at(self.from + self.turns(t as f32)) } else { fore.next() }
-    }
-
-    /// The sample of `aft` at `t`; `t` goes from the last sample of the gap to the first.
-    pub(super) fn backward(&self, aft: &mut Guess, t: usize) -> f32 {
-        if self.alike.is_some() { aft.at((self.total - self.turns(t as f32)).max(0.0)) } else { aft.next() }
+    /// The periods that each side has turned from its edge at sample `t` of the gap; `None` where they do not meet.
+    #[inline]
+    pub(super) fn turns_of_both(&self, t: f32) -> Option<(f32, f32)> {
+        self.alike?;
+        let turns = self.turns(t);
+        Some((self.from + turns, (self.total - turns).max(0.0)))
     }
 }

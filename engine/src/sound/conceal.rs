@@ -4,8 +4,8 @@
 
 use super::{
     background::{Background, ComfortNoise},
-    bridge::Course,
-    fade::{energy, gains, likeness_to, smooth, take_first, take_last, to_i16},
+    crossing::Crossing,
+    fade::{HoleFade, MovingEnergy, energy, gains, likeness_of, take_first, take_last, to_i16},
     guess::Guess,
     pitch::PitchFinder,
 };
@@ -16,7 +16,7 @@ const PAST_MS: u32 = 60;
 /// How much of the future is studied, ms.
 const FUTURE_MS: u32 = 40;
 /// Longest stretch that is bridged from both sides; of a longer gap the first part is extrapolated, ms.
-const BRIDGE_MS: u32 = 80;
+pub const BRIDGE_MS: u32 = 80;
 /// From here on a hole fades to the background, ms.
 const FADE_FROM_MS: u32 = 50;
 /// Here it is nothing else, ms.
@@ -25,9 +25,6 @@ const FADE_TO_MS: u32 = 200;
 const REJOIN_MS: u32 = 12;
 /// Share of it that remains for a guess that was wrong.
 const REJOIN_LEAST: f32 = 0.3;
-/// What the cross-fade of a bridge takes two unrelated sides for (see [`gains`]): a little less loud than equal
-/// power, for what is guessed wrong is better guessed softly.
-const STRANGERS: f32 = 0.5;
 /// A guess that is cut short by comfort noise is gone after this, ms.
 const HUSH_MS: u32 = 10;
 
@@ -45,18 +42,21 @@ enum Playing {
 /// Conceals what was lost. One per stream.
 ///
 /// Order of calls: [`listen`](Self::listen) with each packet that plays; in a hole any number of
-/// [`extrapolate`](Self::extrapolate) and then either [`bridge`](Self::bridge) or
-/// [`rejoin`](Self::rejoin); [`noise`](Self::noise) where the far end is silent.
+/// [`extrapolate`](Self::extrapolate) and then either [`bridge`](Self::bridge), with [`cross`](Self::cross) as
+/// it is played, or [`rejoin`](Self::rejoin); [`noise`](Self::noise) where the far end is silent.
 #[derive(Debug)]
 pub struct Concealer {
     rate: SampleRate,
     past: Box<[f32]>,
     coming: Box<[f32]>,
+    /// Guessed samples; while a gap is crossed, what its far side has beside its cycle.
     guessed: Box<[f32]>,
     finder: PitchFinder,
     fore: Guess,
     aft: Guess,
     background: Background,
+    fade: HoleFade,
+    crossing: Option<Crossing>,
     playing: Playing,
 }
 
@@ -75,6 +75,8 @@ impl Concealer {
             aft: Guess::new(rate, finder.longest()),
             finder,
             background: Background::new(rate),
+            fade: HoleFade { from: rate.frames_in_ms(FADE_FROM_MS), to: rate.frames_in_ms(FADE_TO_MS) },
+            crossing: None,
             playing: Playing::Real,
         }
     }
@@ -105,17 +107,34 @@ impl Concealer {
         }
     }
 
-    /// Fills `gap` exactly, between `history` (which may end in what this concealer extrapolated) and `future`
-    /// (20 ms or more that follow the gap at once). Ends the hole.
-    pub fn bridge(&mut self, history: &[i16], gap: &mut [i16], future: &[i16]) {
-        let both = gap.len().min(self.guessed.len());
-        let (alone, gap) = gap.split_at_mut(gap.len() - both);
+    /// Fills a gap exactly, between `history` (which may end in what this concealer extrapolated) and `future`
+    /// (20 ms or more that follow the gap at once): `gap` now, and `later` samples more (of 80 ms in all) by
+    /// [`cross`](Self::cross). Ends the hole.
+    pub fn bridge(&mut self, history: &[i16], gap: &mut [i16], later: usize, future: &[i16]) {
+        let both = (gap.len() + later).min(self.guessed.len());
+        let (alone, gap) = gap.split_at_mut((gap.len() + later - both).min(gap.len()));
         self.extrapolate(history, alone);
         let coming = take_first(future, &mut self.coming);
         coming.reverse();
         self.aft.study(coming, &mut self.finder);
-        self.meet(gap);
+        for rest in self.guessed[..both].iter_mut().rev() {
+            *rest = self.aft.next_rest();
+        }
+        let Playing::Hole(age) = self.playing else { return };
+        self.crossing = Some(Crossing::new(&self.fore, &self.aft, both, age, self.fade, &self.background));
         self.playing = Playing::Real;
+        self.cross(gap);
+    }
+
+    /// Goes on with the gap that [`bridge`](Self::bridge) began; no other hole may begin before its end.
+    pub fn cross(&mut self, gap: &mut [i16]) {
+        if gap.is_empty() {
+            return;
+        }
+        match &mut self.crossing {
+            Some(crossing) => crossing.write(&mut self.fore, &self.aft, &self.guessed, gap),
+            None => gap.fill(0),
+        }
     }
 
     /// Audio resumes, and not at an exact place (it was late, not lost). Writes as much further concealment
@@ -153,7 +172,7 @@ impl Concealer {
                 0.0
             }
             Playing::Hole(age) => {
-                let (left, _) = self.fade(age);
+                let left = self.fade.gains_at(age).map_or(1.0, |(left, _)| left);
                 if left >= 1.0 {
                     self.background.start_afresh();
                 }
@@ -180,63 +199,36 @@ impl Concealer {
         self.playing = Playing::Hole(0);
     }
 
-    /// Gains of guess and background in a hole of `age` samples.
-    fn fade(&self, age: usize) -> (f32, f32) {
-        let (from, to) = (self.rate.frames_in_ms(FADE_FROM_MS), self.rate.frames_in_ms(FADE_TO_MS));
-        if age <= from {
-            return (1.0, 0.0);
-        }
-        let left = 1.0 - smooth((age - from) as f32 / (to - from) as f32);
-        (left, (1.0 - left * left).max(0.0).sqrt())
-    }
-
     /// The next sample of the hole.
     fn next(&mut self) -> f32 {
         let Playing::Hole(age) = self.playing else { return self.background.next() };
         self.playing = Playing::Hole(age.saturating_add(1));
-        let (left, _) = self.fade(age);
-        if left <= 0.0 {
-            return self.background.next();
-        }
-        if age == self.rate.frames_in_ms(FADE_FROM_MS) {
+        if age == self.fade.from {
             self.background.start_afresh();
         }
-        if left < 1.0 { self.blend(left) } else { self.fore.next() }
+        match self.fade.gains_at(age) {
+            None => self.fore.next(),
+            Some((left, _)) if left > 0.0 => self.blend(left),
+            Some(_) => self.background.next(),
+        }
     }
 
     fn blend(&mut self, left: f32) -> f32 {
         left * self.fore.next() + (1.0 - left * left).max(0.0).sqrt() * self.background.next()
     }
 
-    /// Both guesses over `gap`, in phase where they can be, cross-faded.
-    fn meet(&mut self, gap: &mut [i16]) {
-        let n = gap.len();
-        let course = Course::between(&self.fore, &self.aft, n);
-        let alike = course.alike.unwrap_or(STRANGERS);
-        for t in (0..n).rev() {
-            self.guessed[t] = course.backward(&mut self.aft, t);
-        }
-        let Playing::Hole(age) = self.playing else { return };
-        for (t, g) in gap.iter_mut().enumerate() {
-            let mut fore = course.forward(&mut self.fore, t);
-            let (left, low) = self.fade(age + t);
-            if left < 1.0 {
-                fore = left * fore + low * self.background.next();
-            }
-            let (old, new) = gains((t as f32 + 0.5) / n as f32, alike);
-            *g = to_i16(old * fore + new * self.guessed[t]);
-        }
-    }
-
     /// After how many of the guessed samples `fresh` joins best, and how alike the two are there.
     fn best_join(&mut self, fresh: &[i16], room: usize) -> (usize, f32) {
         let fresh = take_first(fresh, &mut self.coming);
-        let power = energy(fresh);
-        let alike = |lag: usize| likeness_to(fresh, power, &self.guessed[lag..lag + fresh.len()]);
-        let mut best = (0, alike(0));
+        let (n, power) = (fresh.len(), energy(fresh));
+        let mut moving = MovingEnergy::of(&self.guessed[..n]);
+        let mut best = (0, likeness_of(fresh, power, &self.guessed[..n], moving.get()));
         let step = (self.rate.hz() as usize / 8_000).max(1);
         for lag in (step..=room).step_by(step) {
-            let now = alike(lag);
+            for i in lag - step..lag {
+                moving.shift(self.guessed[i + n], self.guessed[i]);
+            }
+            let now = likeness_of(fresh, power, &self.guessed[lag..lag + n], moving.get());
             // A longer wait must be worth it.
             if now > best.1 + 0.02 {
                 best = (lag, now);

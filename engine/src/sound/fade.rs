@@ -36,13 +36,34 @@ pub(super) fn rms(x: &[f32]) -> f32 {
 
 /// How alike two equally long stretches are: -1 to 1, 0 when either is silent.
 pub(super) fn likeness(a: &[f32], b: &[f32]) -> f32 {
-    likeness_to(a, energy(a), b)
+    likeness_of(a, energy(a), b, energy(b))
 }
 
-/// The same where the energy of `a` is known.
-pub(super) fn likeness_to(a: &[f32], energy_a: f32, b: &[f32]) -> f32 {
-    let power = energy_a * energy(b);
+/// The same where the energies are known.
+pub(super) fn likeness_of(a: &[f32], energy_a: f32, b: &[f32], energy_b: f32) -> f32 {
+    let power = energy_a * energy_b;
     if power < 1.0 { 0.0 } else { (dot(a, b) / power.sqrt()).clamp(-1.0, 1.0) }
+}
+
+/// The energy of a window that moves along a sound: as exact as the sum itself, for far less.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MovingEnergy(f64);
+
+impl MovingEnergy {
+    pub(super) fn of(window: &[f32]) -> Self {
+        Self(f64::from(energy(window)))
+    }
+
+    /// One sample came in at one end, one went at the other.
+    #[inline]
+    pub(super) fn shift(&mut self, come: f32, gone: f32) {
+        self.0 += f64::from(come) * f64::from(come) - f64::from(gone) * f64::from(gone);
+    }
+
+    #[inline]
+    pub(super) fn get(self) -> f32 {
+        self.0.max(0.0) as f32
+    }
 }
 
 /// Nearest 16-bit sample; what is too loud is cut, never wrapped.
@@ -80,4 +101,23 @@ pub(super) fn gains(s: f32, r: f32) -> (f32, f32) {
 pub(super) fn smooth(s: f32) -> f32 {
     let s = s.clamp(0.0, 1.0);
     s * s * (3.0 - 2.0 * s)
+}
+
+/// How a guess grows faint with its age, and the background takes its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HoleFade {
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+impl HoleFade {
+    /// Gains of guess and background in a hole of `age` samples; `None` while the guess is whole.
+    #[inline]
+    pub(super) fn gains_at(&self, age: usize) -> Option<(f32, f32)> {
+        if age <= self.from {
+            return None;
+        }
+        let left = 1.0 - smooth((age - self.from) as f32 / (self.to - self.from) as f32);
+        Some((left, (1.0 - left * left).max(0.0).sqrt()))
+    }
 }

@@ -44,8 +44,7 @@ pub(super) struct Guess {
     pub(super) drift: f32,
     /// Share of the amplitude that repeats, 0 to 1.
     pub(super) voiced: f32,
-    /// Where the guess stands, in periods since the edge.
-    pub(super) turns: f32,
+    /// Where the guess stands, in samples since the edge.
     age: f32,
     loudness: f32,
     decay: f32,
@@ -70,7 +69,6 @@ impl Guess {
             period: 1.0,
             drift: 0.0,
             voiced: 0.0,
-            turns: 0.0,
             age: 0.0,
             loudness: 1.0,
             decay: 1.0,
@@ -83,7 +81,7 @@ impl Guess {
 
     /// Studies `x`, newest last.
     pub(super) fn study(&mut self, x: &[f32], finder: &mut PitchFinder) {
-        (self.turns, self.age, self.voiced, self.drift) = (0.0, 0.0, 0.0, 0.0);
+        (self.age, self.voiced, self.drift) = (0.0, 0.0, 0.0);
         (self.loudness, self.decay) = (1.0, 1.0);
         self.period = self.recent.max(2) as f32 / 2.0;
         self.learn_envelope(x);
@@ -160,25 +158,53 @@ impl Guess {
         (self.period + 0.5 * self.drift * self.period).max(1.0)
     }
 
+    /// Periods from the edge to where the guess stands, with the pitch drifting on.
+    pub(super) fn turns(&self) -> f32 {
+        self.turns_at(self.age)
+    }
+
+    /// The same at `age` samples from the edge: the turns a sample change evenly, and then no more.
+    #[inline]
+    pub(super) fn turns_at(&self, age: f32) -> f32 {
+        let start = self.period_at_edge().recip();
+        let end = (self.period_at_edge() + self.drift * self.drift_for).max(0.5 * self.period).recip();
+        let drifting = age.min(self.drift_for);
+        age * start + (end - start) * drifting * (age - 0.5 * drifting) / self.drift_for
+    }
+
     /// The next sample, with the pitch drifting on.
     #[inline]
     pub(super) fn next(&mut self) -> f32 {
-        let y = self.at(self.turns);
-        let period = self.period_at_edge() + self.drift * self.age.min(self.drift_for);
-        self.turns += period.max(0.5 * self.period).recip();
-        y
+        self.next_at(self.turns())
     }
 
     /// The next sample, with the cycle at `turns` (in periods since the edge).
     #[inline]
-    pub(super) fn at(&mut self, turns: f32) -> f32 {
-        let rest = self.rest.next(&self.envelope, self.noise_level, &mut self.noise);
+    pub(super) fn next_at(&mut self, turns: f32) -> f32 {
+        let rest = self.next_rest();
         self.age += 1.0;
         self.loudness = (self.loudness * self.decay).max(LEAST_LOUDNESS);
+        self.sum(turns, rest, self.loudness)
+    }
+
+    /// The next sample of what is not periodic, at the edge's loudness.
+    #[inline]
+    pub(super) fn next_rest(&mut self) -> f32 {
+        self.rest.next(&self.envelope, self.noise_level, &mut self.noise)
+    }
+
+    /// Loudness at `age` samples from the edge, and its change for each sample towards the edge.
+    pub(super) fn loudness_at(&self, age: f32) -> (f32, f32) {
+        (self.decay.powf(age), self.decay.recip())
+    }
+
+    /// The sample with the cycle at `turns` and the given rest; `loudness` may have fallen as far as it likes.
+    #[inline]
+    pub(super) fn sum(&self, turns: f32, rest: f32, loudness: f32) -> f32 {
         if self.voiced <= 0.0 {
             return rest;
         }
-        self.loudness * (self.voiced * self.wave(turns) + rest)
+        loudness.max(LEAST_LOUDNESS) * (self.voiced * self.wave(turns) + rest)
     }
 
     /// The repeating waveform at `turns` (in periods).

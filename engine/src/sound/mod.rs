@@ -16,6 +16,7 @@
 mod background;
 mod bridge;
 mod conceal;
+mod crossing;
 mod fade;
 mod guess;
 mod lpc;
@@ -24,5 +25,5 @@ mod pitch;
 mod warp;
 
 pub use background::ComfortNoise;
-pub use conceal::Concealer;
+pub use conceal::{BRIDGE_MS, Concealer};
 pub use warp::{Limits, Squeezed, Stretched, Texture, Warper};

@@ -3,7 +3,7 @@
 //!
 //! Real-time: buffers made in `new`.
 
-use super::fade::{dot, energy, likeness_to};
+use super::fade::{MovingEnergy, dot, energy, likeness_of};
 use offhook_units::SampleRate;
 
 /// Lowest pitch that is sought: a deep voice.
@@ -91,24 +91,30 @@ impl PitchFinder {
         if hi <= lo + 2 || hi >= self.scores.len() {
             return None;
         }
+        let first = x.len() - n * f;
+        let mut before: f32 = x[first - f..first].iter().sum();
         for (i, c) in self.coarse[..n].iter_mut().enumerate() {
             // A low pass two factors long is enough for a search.
             let at = x.len() - (n - i) * f;
             let near: f32 = x[at..at + f].iter().sum();
-            let before: f32 = x[at - f..at].iter().sum();
             *c = near + 0.5 * before;
+            before = near;
         }
         let coarse = &self.coarse[..n];
         let mut newest = &coarse[..0];
-        let mut energy_newest = 0.0;
+        let (mut energy_newest, mut energy_before) = (0.0, MovingEnergy::of(newest));
         let mut best = 0.0f32;
         for lag in lo..=hi {
             let w = (self.window / f).min(n - lag);
+            let before = &coarse[n - w - lag..n - lag];
             if w != newest.len() {
                 newest = &coarse[n - w..];
                 energy_newest = energy(newest);
+                energy_before = MovingEnergy::of(before);
+            } else if let Some(&come) = before.first() {
+                energy_before.shift(come, coarse[n - lag]);
             }
-            let score = likeness_to(newest, energy_newest, &coarse[n - w - lag..n - lag]);
+            let score = likeness_of(newest, energy_newest, before, energy_before.get());
             self.scores[lag] = score;
             best = best.max(score);
         }
@@ -131,8 +137,13 @@ impl PitchFinder {
         let energy_newest = energy(newest);
         let before = |lag: usize| if w + lag <= n { &x[n - w - lag..n - lag] } else { &x[..0] };
         let mut peak = (lo, f32::MIN);
+        let mut energy_before = MovingEnergy::of(before(lo));
         for lag in lo..=hi {
-            let score = likeness_to(newest, energy_newest, before(lag));
+            let then = before(lag);
+            if let (true, Some(&come), Some(&gone)) = (lag > lo, then.first(), x.get(n - lag)) {
+                energy_before.shift(come, gone);
+            }
+            let score = likeness_of(newest, energy_newest, then, energy_before.get());
             if score > peak.1 {
                 peak = (lag, score);
             }

@@ -44,8 +44,10 @@ fn judge(weather: Weather, figures: &Figures) {
     let (mean_us, dearest_us) = (figures.mean_ns() / 1000.0, figures.dearest_ns() as f64 / 1000.0);
     match weather {
         Weather::Clean => verdict("mean on a clean line", mean_us, MEAN_CLEAN_US),
-        Weather::Loss => verdict("dearest pull under loss", dearest_us, DEAREST_LOSS_US),
-        Weather::Jitter | Weather::Gaps => {}
+        Weather::Loss | Weather::Bursts | Weather::Gaps => {
+            verdict("dearest pull under loss", dearest_us, DEAREST_LOSS_US);
+        }
+        Weather::Jitter => {}
     }
 }
 
