@@ -1,0 +1,113 @@
+"""The echo route with the rig's own caller: delay, samples, keys, hold, silence on the wire."""
+
+import statistics
+
+from kit import case, check
+from peers.caller import Caller
+from peers.offhook import Offhook
+from rig import sound
+
+
+@case(alone=True, limit_s=90)
+def round_trip(ground):
+    """Wire to wire at most 30 ms at the median once the line is known, and sample-exact"""
+    offhook = ground.start(Offhook(ground))
+    said = sound.voice(ground.folder, 18)
+    # Silence first, in which the buffer learns that the line is quiet and gives its delay back.
+    caller = ground.start(
+        Caller(ground, offhook.uri("600"), "--codec", "PCMU", "--play", f"{said}@10", "--duration", "30")
+    )
+    caller.finished()
+    share, lag = sound.exact(said, caller.record)
+    found = sound.compare(said, caller.record, at_least=0.95)
+    # What is left out of the delays: where in the recording the voice began to be sent.
+    delays = [lag - 10_000.0 for lag in found.lags_ms]
+    median = statistics.median(delays) if delays else float("inf")
+    ground.say(f"median {median:.1f} ms, worst {max(delays, default=0):.1f} ms; {share:.2%} of the samples exact")
+    check(median <= 30.0, f"the median round trip is {median:.1f} ms")
+    check(share >= 0.999, f"only {share:.2%} of the samples came back exact")
+
+
+@case()
+def codecs(ground):
+    """The voice comes back through PCMA as through PCMU"""
+    offhook = ground.start(Offhook(ground))
+    said = sound.voice(ground.folder, 4)
+    for codec in ("PCMU", "PCMA"):
+        caller = ground.start(
+            Caller(ground, offhook.uri("600"), "--codec", codec, "--play", f"{said}@1", "--duration", "6", name=codec)
+        )
+        caller.finished()
+        found = sound.compare(said, caller.record)
+        check(found.share > 0.9, f"{codec}: {found}")
+
+
+@case()
+def packets(ground):
+    """Fifty packets a second, none missing, none twice, none in a burst; RTCP comes along"""
+    offhook = ground.start(Offhook(ground))
+    told = ground.start(Caller(ground, offhook.uri("601"), "--duration", "8", "--rtcp")).finished()
+    streams = told["media"]["rx"]
+    check(len(streams) == 1, f"{len(streams)} streams came")
+    stream = streams[0]
+    ground.say(f"{stream['packets']} packets, longest gap {stream['max_gap_ms']} ms, jitter {stream['jitter_ms']} ms")
+    check(stream["lost"] == 0 and stream["dup"] == 0 and stream["reordered"] == 0, f"in the numbers: {stream}")
+    check(390 <= stream["packets"] <= 402, f"{stream['packets']} packets in 8 s")
+    check(told["media"]["rtcp_rx"] > 0, "no RTCP came")
+
+
+@case()
+def keys(ground):
+    """Telephone events, at a usual and at an odd payload type; the call lives on"""
+    offhook = ground.start(Offhook(ground))
+    caller = ground.start(Caller(ground, offhook.uri("600"), "--dtmf", "159#@1", "--duration", "4"))
+    caller.finished()
+    check(caller.finished()["bye_code"] == 200, "BYE was not answered with 200")
+
+
+@case()
+def hold(ground):
+    """On hold nothing is sent back; after it the voice returns"""
+    offhook = ground.start(Offhook(ground))
+    said = sound.voice(ground.folder, 3)
+    caller = ground.start(
+        Caller(ground, offhook.uri("600"), "--hold", "1-3:inactive", "--play", f"{said}@4", "--duration", "8")
+    )
+    told = caller.finished()
+    check(any("hold inactive: 200" in text for _, text in told["media"]["events"]), "the hold was not answered")
+    found = sound.compare(said, caller.record)
+    check(found.share > 0.9, f"after the hold: {found}")
+
+
+@case(limit_s=60)
+def silent_caller(ground):
+    """RTP stops for good: BYE after media.rtp_timeout_s, and no sooner"""
+    offhook = ground.start(Offhook(ground, {"media": {"rtp_timeout_s": 5}}))
+    said = sound.voice(ground.folder, 3)
+    told = ground.start(
+        Caller(ground, offhook.uri("600"), "--play", str(said), "--rtp-stop", "2", "--duration", "20", "--wait-bye")
+    ).finished()
+    check(told["ended_by"] == "remote", "the call was not ended")
+    after = (told["ms_from_invite"]["bye"] - told["ms_from_invite"]["media_start"]) / 1000 - 2
+    check(4.5 <= after <= 7.5, f"BYE {after:.1f} s after the last packet")
+
+
+@case()
+def held_and_silent(ground):
+    """On hold silence is no reason to hang up"""
+    offhook = ground.start(Offhook(ground, {"media": {"rtp_timeout_s": 5}}))
+    told = ground.start(
+        Caller(ground, offhook.uri("600"), "--hold", "1-9:sendonly", "--rtp-stop", "1", "--duration", "9.5")
+    ).finished()
+    check(told["ended_by"] == "local", f"the call was ended: {told['end']}")
+
+
+@case()
+def stranger(ground):
+    """Who is not in sip.networks gets no answer at all"""
+    offhook = ground.start(Offhook(ground, {"sip": {"networks": ["127.0.0.1"]}}))
+    told = ground.start(
+        Caller(ground, offhook.uri("600"), "--local", "127.0.0.9", "--ring-timeout", "3", "--duration", "1", limit_s=45)
+    ).finished(answered=False)
+    check(told["codes"] == [], f"a stranger was answered: {told['codes']}")
+    offhook.alive()

@@ -1,0 +1,137 @@
+"""kamailio as the provider: registration with digest, an outage, two trunks."""
+
+import time
+
+from kit import case, check
+from peers.baresip import Baresip
+from peers.kamailio import Kamailio
+from peers.offhook import Offhook
+from rig import sound
+
+# What the README promises: registered again so long after the registrar's return.
+RETURN_S = 30
+
+
+def trunk(ground, registrar, user="appliance", **more):
+    """The section [trunk] for this registrar."""
+    secret = ground.folder / "trunk-password"
+    secret.write_text(registrar.password + "\n")
+    return {
+        "server": f"127.0.0.1:{registrar.port}",
+        "transport": "udp",
+        "user": user,
+        "password_file": str(secret),
+        **more,
+    }
+
+
+@case()
+def digest_md5(ground):
+    """Registered by MD5, found by the registrar, called through it, heard both ways"""
+    registrar = ground.start(Kamailio(ground))
+    ground.start(Offhook(ground, {"trunk": trunk(ground, registrar)}, routes={"appliance": "echo"}))
+    registrar.registered(5)
+    said = sound.voice(ground.folder, 12)
+    account = f"<sip:caller@127.0.0.1:{registrar.port}>;auth_pass={registrar.password};regint=0"
+    caller = ground.start(Baresip(ground, [account], said))
+    caller.command("dial", f"sip:appliance@127.0.0.1:{registrar.port}")
+    caller.event("CALL_ESTABLISHED")
+    time.sleep(5)
+    caller.command("hangup")
+    time.sleep(0.5)
+    found = sound.compare(said, caller.recording(), until_s=4)
+    check(found.share >= 0.85, f"through the registrar: {found}")
+
+
+@case()
+def digest_sha256(ground):
+    """Registered by SHA-256"""
+    registrar = ground.start(Kamailio(ground, algorithm="SHA-256"))
+    ground.start(Offhook(ground, {"trunk": trunk(ground, registrar)}))
+    registrar.registered(5)
+
+
+@case()
+def without_qop(ground):
+    """Registered with an old challenge that has no qop"""
+    registrar = ground.start(Kamailio(ground, qop=""))
+    ground.start(Offhook(ground, {"trunk": trunk(ground, registrar)}))
+    registrar.registered(5)
+
+
+@case()
+def over_tcp(ground):
+    """Registered over TCP"""
+    registrar = ground.start(Kamailio(ground))
+    ground.start(Offhook(ground, {"trunk": trunk(ground, registrar, transport="tcp")}))
+    registrar.registered(5)
+
+
+@case()
+def wrong_password(ground):
+    """Refused, it does not hammer: few tries in five seconds"""
+    registrar = ground.start(Kamailio(ground))
+    settings = trunk(ground, registrar)
+    (ground.folder / "trunk-password").write_text("not-it\n")
+    offhook = ground.start(Offhook(ground, {"trunk": settings}))
+    time.sleep(5)
+    tries = registrar.log().count("offhook-live: REGISTER")
+    check("offhook-live: registered" not in registrar.log(), "registered with a wrong password")
+    check(1 <= tries <= 8, f"{tries} REGISTERs in 5 s")
+    offhook.alive()
+
+
+@case(limit_s=90)
+def refresh(ground):
+    """Renewed well before its end: the registrar grants 10 s only"""
+    registrar = ground.start(Kamailio(ground, max_expires=10))
+    ground.start(Offhook(ground, {"trunk": trunk(ground, registrar)}))
+    at = registrar.registered(5)
+    began = time.monotonic()
+    at = registrar.registered(10, at)
+    registrar.registered(10, at)
+    check(time.monotonic() - began < 19, "the registration ran out in between")
+
+
+@case(limit_s=120)
+def outage(ground):
+    """The registrar dies and returns: registered again at most 30 s later, and calls arrive"""
+    registrar = ground.start(Kamailio(ground, max_expires=20))
+    ground.start(Offhook(ground, {"trunk": trunk(ground, registrar)}))
+    registrar.registered(5)
+    registrar.stop()
+    # Long enough for the renewal to fail and for the back-off to grow.
+    time.sleep(35)
+    again = ground.start(Kamailio(ground, name="kamailio-again", port=registrar.port, max_expires=20))
+    began = time.monotonic()
+    again.registered(RETURN_S)
+    ground.say(f"registered again {time.monotonic() - began:.1f} s after the return")
+
+
+@case(limit_s=150)
+def two_trunks(ground):
+    """Both are registered; the first dies and the second carries on; the first returns and is used again"""
+    first = ground.start(Kamailio(ground, name="first", max_expires=15))
+    second = ground.start(Kamailio(ground, name="second", max_expires=15))
+    settings = {"trunk": trunk(ground, first), "trunk.fallback": trunk(ground, second)}
+    offhook = ground.start(Offhook(ground, settings))
+    first.registered(5)
+    second.registered(5)
+    first.stop()
+    wait_for_trunk(offhook, down=first.port, limit_s=40)
+    again = ground.start(Kamailio(ground, name="first-again", port=first.port, max_expires=15))
+    began = time.monotonic()
+    again.registered(RETURN_S)
+    ground.say(f"the first trunk was back after {time.monotonic() - began:.1f} s")
+    second.registered(20, len(second.log()))
+
+
+def wait_for_trunk(offhook, down, limit_s):
+    """Until /ready or the log says that the trunk at this port is down."""
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        _, said = offhook.http("/ready")
+        if "trunk" in said and ("down" in said or "unreachable" in said or "fallback" in said):
+            return
+        time.sleep(0.5)
+    check(False, f"/ready says nothing of the dead trunk at {down}: {offhook.http('/ready')[1]}")

@@ -1,0 +1,137 @@
+"""What is said and what is heard: the voice of the tests, and where a recording carries it.
+
+Standard library only. A recording went through two G.711 encoders and maybe another program's jitter buffer and
+resampler, so it is compared by correlation in windows, not sample by sample; `exact` is for echoes that owe every sample.
+"""
+
+import array
+import pathlib
+import struct
+import wave
+
+from rig.g711 import CODECS, read_wav, write_wav
+
+RATE = 8000
+VOICE = pathlib.Path(__file__).resolve().parents[3] / "device/assets/voice.wav"
+# A window of the search, and how much of the samples of a coarse search is looked at.
+WINDOW, COARSE = 2400, 8
+# Below this a window is taken for a pause and not compared.
+QUIET = 200
+
+
+def voice(folder, seconds=4.0, start=0.0):
+    """Writes a piece of the project's own voice as 16-bit WAV; returns its path."""
+    data = VOICE.read_bytes()
+    at = data.index(b"data")
+    length = struct.unpack_from("<I", data, at + 4)[0]
+    samples = CODECS["PCMU"].decode(data[at + 8 : at + 8 + length])
+    first = int(start * RATE)
+    path = pathlib.Path(folder, f"voice-{start:g}-{seconds:g}.wav")
+    write_wav(str(path), [samples[first : first + int(seconds * RATE)]])
+    return path
+
+
+def heard(path):
+    """A recording as 8 kHz mono, whatever its rate and channels; wave's own errors for what is no WAV."""
+    with wave.open(str(path), "rb") as file:
+        channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
+        if width != 2:
+            raise ValueError(f"{path}: {8 * width} bits a sample")
+        # A recorder that was killed leaves a header without lengths; what is there counts.
+        samples = array.array("h")
+        frames = file.readframes(1 << 26)
+        samples.frombytes(frames[: len(frames) // 2 * 2])
+    samples = samples[::channels]
+    if rate == RATE:
+        return samples
+    step = rate // RATE
+    if step * RATE != rate:
+        raise ValueError(f"{path}: {rate} Hz is no multiple of {RATE}")
+    # A mean over `step` samples is filter enough to recognise a voice by.
+    return array.array("h", [sum(samples[i : i + step]) // step for i in range(0, len(samples) - step + 1, step)])
+
+
+def level(samples):
+    return (sum(s * s for s in samples) / len(samples)) ** 0.5 if samples else 0.0
+
+
+def likeness(one, other):
+    """Normalised correlation of two stretches of the same length, from -1 to 1."""
+    power = sum(a * a for a in one) * sum(b * b for b in other)
+    return sum(a * b for a, b in zip(one, other)) / power**0.5 if power else 0.0
+
+
+class Match:
+    """Where in a recording the voice was found: the share of its loud windows, and the spread of their delays."""
+
+    def __init__(self, found, wanted, lags):
+        self.share = found / wanted if wanted else 0.0
+        self.lags_ms = [lag * 1000.0 / RATE for lag in lags]
+
+    def __str__(self):
+        spread = f", delays {min(self.lags_ms):.1f} to {max(self.lags_ms):.1f} ms" if self.lags_ms else ""
+        return f"{self.share:.0%} of the voice found{spread}"
+
+
+def compare(source, recording, until_s=None, at_least=0.85, slack_ms=80):
+    """How much of `source` (a path) is in `recording` (a path), window by window, each within `slack_ms` of the delay
+    of the one before it. The windows are 0.3 s; a window counts when it correlates by `at_least`. `until_s`: only so much of
+    the source, when the call did not last as long."""
+    src, rec = heard(source), heard(recording)
+    if until_s is not None:
+        src = src[: int(until_s * RATE)]
+    windows = [i for i in range(0, len(src) - WINDOW + 1, WINDOW) if level(src[i : i + WINDOW]) > QUIET]
+    lag, slack, lags = _overall(src, rec), slack_ms * RATE // 1000, []
+    for at in windows:
+        best, found = _search(src[at : at + WINDOW], at, rec, range(lag - slack, lag + slack, 2))
+        if best >= at_least:
+            lag = found
+            lags.append(found)
+    return Match(len(lags), len(windows), lags)
+
+
+def _overall(src, rec):
+    """The delay of the whole, from the loudness of each 10 ms."""
+    step = RATE // 100
+    one, other = ([level(s[i : i + step]) for i in range(0, len(s) - step + 1, step)] for s in (src, rec))
+    best = (-1.0, 0)
+    for lag in range(-len(one) + 30, max(len(other) - 30, 1)):
+        pieces = one[max(0, -lag) : len(other) - lag], other[max(0, lag) : len(one) + lag]
+        length = min(map(len, pieces))
+        # What overlaps little resembles easily: scaled by the overlap.
+        best = max(best, (likeness(pieces[0][:length], pieces[1][:length]) * (length / len(one)) ** 0.5, lag))
+    return best[1] * step
+
+
+def _search(piece, at, rec, lags):
+    """The best likeness of `piece`, which stood at `at`, over these delays: on every eighth sample first."""
+    thin = piece[::COARSE]
+    fits = [lag for lag in lags if 0 <= at + lag <= len(rec) - WINDOW]
+    coarse = sorted(((likeness(thin, rec[at + lag : at + lag + WINDOW : COARSE]), lag) for lag in fits), reverse=True)
+    best = (0.0, 0)
+    for _, lag in coarse[:3]:
+        for fine in range(lag - 1, lag + 2):
+            if 0 <= at + fine <= len(rec) - WINDOW:
+                best = max(best, (likeness(piece, rec[at + fine : at + fine + WINDOW]), fine))
+    return best
+
+
+def exact(source, recording, codec="PCMU"):
+    """For an echo: the share of the source's samples that come back bit by bit as one G.711 round trip leaves them,
+    and the delay in samples at which they do. The longest run of one delay counts."""
+    law = CODECS[codec]
+    src, rec = law.decode(law.encode(read_wav(str(source)))), heard(recording)
+    data, step = rec.tobytes(), 160
+    votes = {}
+    for at in range(0, len(src) - step + 1, step):
+        piece = src[at : at + step]
+        if level(piece) < QUIET:
+            continue
+        place = data.find(piece.tobytes())
+        if place >= 0 and place % 2 == 0:
+            votes[place // 2 - at] = votes.get(place // 2 - at, 0) + 1
+    if not votes:
+        return 0.0, 0
+    lag = max(votes, key=votes.get)
+    same = sum(1 for i, s in enumerate(src) if 0 <= i + lag < len(rec) and rec[i + lag] == s)
+    return same / len(src), lag
