@@ -8,7 +8,7 @@
 //!         boundaries              breaths
 //! ```
 //!
-//! Nothing here reads a clock or opens a socket. Threads and processes live in [`voice::command`] alone,
+//! Nothing here reads a clock. Sockets live in [`net`] alone, threads in [`service`] and [`voice::command`],
 //! `unsafe` in [`voice::flite`] alone.
 #![warn(missing_docs)]
 
@@ -16,8 +16,10 @@ pub mod breath;
 pub mod conversation;
 pub mod failure;
 pub mod llm;
+pub mod net;
 mod random;
 pub mod say;
+pub mod service;
 pub mod session;
 pub mod speaking;
 pub mod stt;

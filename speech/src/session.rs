@@ -13,7 +13,7 @@
 //! **Samples are counted once.** Every sample that [`Session::read_audio`] hands out has a number, from 0 at the start
 //! of the call. The play-out must consume all of them in order, by playing or by throwing away, and says up to which
 //! number the caller has heard them. On a barge-in it throws away what it holds, says where that happened
-//! ([`Input::BargeIn`]), and counts what it threw away as consumed.
+//! ([`Input::BargeIn`]), and goes on throwing away until [`SessionEvent::Flush`] tells the first sample that counts.
 
 use crate::conversation::{Act, Conversation, ConversationSettings};
 use crate::failure::{Breaker, Fault};
@@ -110,8 +110,13 @@ pub enum SessionEvent {
     TurnBegins,
     /// Our turn is over; this is what of it the caller heard.
     TurnEnds(Pii<Spoken>),
-    /// Whatever is in the play-out must be thrown away now: the conversation stopped the voice by itself.
-    Flush,
+    /// Every sample with a lower number than this must be thrown away, played or not: the voice was stopped. It comes
+    /// after each [`Input::BargeIn`], too, since samples may have been handed out before that was known here: the
+    /// play-out throws away all that comes between the two.
+    Flush {
+        /// The first sample that counts.
+        up_to: u64,
+    },
     /// Speech goes on in another way.
     Moved {
         /// From here,
@@ -194,6 +199,7 @@ impl Session {
                 if self.speaking.is_speaking() {
                     self.stop(now, heard);
                 }
+                self.event(SessionEvent::Flush { up_to: self.speaking.given() });
             }
             Input::Say(text) => {
                 self.flush(now);
@@ -272,7 +278,7 @@ impl Session {
     /// The same, and the play-out does not know of it yet.
     fn flush(&mut self, now: Moment) {
         if self.speaking.is_speaking() {
-            self.event(SessionEvent::Flush);
+            self.event(SessionEvent::Flush { up_to: self.speaking.given() });
         }
         self.stop(now, self.heard);
     }

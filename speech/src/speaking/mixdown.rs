@@ -151,9 +151,10 @@ impl Mixdown {
         self.before = self.given;
     }
 
-    /// Hands out the next samples; fewer when there are not as many.
-    pub(super) fn read(&mut self, into: &mut [i16]) -> usize {
-        let count = into.len().min(self.ready.len());
+    /// Hands out the next samples, up to number `up_to` of the stream; fewer when there are not as many.
+    pub(super) fn read(&mut self, into: &mut [i16], up_to: u64) -> usize {
+        let allowed = usize::try_from(up_to.saturating_sub(self.given)).unwrap_or(usize::MAX);
+        let count = into.len().min(self.ready.len()).min(allowed);
         for (to, from) in into.iter_mut().zip(self.ready.drain(..count)) {
             *to = from;
         }

@@ -241,7 +241,8 @@ impl Speaking {
 
     /// Hands out the next samples; fewer when there are not as many.
     pub fn read(&mut self, into: &mut [i16]) -> usize {
-        self.mix.read(into)
+        let up_to = self.handed_out_to().unwrap_or(u64::MAX);
+        self.mix.read(into, up_to)
     }
 
     /// Samples that were handed out so far.

@@ -4,8 +4,9 @@ use super::script::words_end;
 use super::timeline::Point;
 use super::turn::Turn;
 use super::{HTTP_REST, Mark, MarkKind, Source, Speaking, SpeakingEvent, script};
+use crate::text::Rest;
 use crate::tts::{CharTime, JobId};
-use offhook_units::Moment;
+use offhook_units::{Moment, Span};
 
 /// Characters a second without white space, when a service does not say where they are. Slower than people talk: a
 /// word is said twice rather than lost.
@@ -34,7 +35,21 @@ pub(super) struct Stream {
     starts: u64,
     /// Samples that came for it, in microseconds.
     came_us: u64,
+    /// Where its last whole word ends; 0 before the first.
+    whole_to: u64,
 }
+
+/// A character in a piece of audio: it ends at sample `offset`, and is number `chars` of its phrase.
+struct Ends {
+    offset: usize,
+    phrase: usize,
+    chars: u32,
+    /// A word ends with it.
+    word: bool,
+}
+
+/// Between the last word of one voice and the first of the next one in the same phrase.
+const WORD_GAP: Span = Span::from_millis(60);
 
 impl Stream {
     pub(super) const fn new(
@@ -59,6 +74,7 @@ impl Stream {
             first: (phrase, chars),
             starts: 0,
             came_us: 0,
+            whole_to: 0,
         }
     }
 
@@ -96,20 +112,54 @@ impl Speaking {
         stream.aligned |= !chars.is_empty();
         self.begin_phrase();
         let offset = |ms: u32| (u64::from(ms) * u64::from(rate_hz) / 1000).min(samples.len() as u64) as usize;
-        let (mut from, mut ends) = (0, Vec::new());
-        for time in chars.iter().filter(|time| !time.c.is_whitespace()) {
+        let (mut from, mut ends) = (0, Vec::<Ends>::new());
+        for time in chars {
+            if time.c.is_whitespace() {
+                self.word_is_whole(&mut ends);
+                continue;
+            }
             if self.phrase_is_full() {
                 let at = offset(time.at_ms).max(from);
                 self.put(samples.get(from..at).unwrap_or_default(), rate_hz, from, &mut ends);
                 from = at;
                 self.next_phrase();
             }
-            if let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) {
-                stream.chars += 1;
-                ends.push((offset(time.end_ms), stream.phrase, stream.chars));
-            }
+            let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else { return };
+            let phrase = stream.phrase;
+            // The silence between two words belongs to the first of them.
+            ends.push(Ends { offset: offset(time.at_ms), phrase, chars: stream.chars, word: false });
+            stream.chars += 1;
+            ends.push(Ends { offset: offset(time.end_ms), phrase, chars: stream.chars, word: false });
+        }
+        if self
+            .turn
+            .as_ref()
+            .is_some_and(|turn| turn.stream.as_ref().is_some_and(|stream| !stream.owes(turn)))
+        {
+            self.word_is_whole(&mut ends);
         }
         self.put(samples.get(from..).unwrap_or_default(), rate_hz, from, &mut ends);
+    }
+
+    /// The last character was the end of its word.
+    fn word_is_whole(&mut self, ends: &mut [Ends]) {
+        if let Some(last) = ends.last_mut() {
+            last.word = true;
+        } else if let Some(turn) = &mut self.turn
+            && let Some(stream) = &mut turn.stream
+        {
+            // It came with the piece before.
+            let position = turn.timeline.position_of(stream.phrase, stream.chars);
+            stream.whole_to = position.unwrap_or(stream.whole_to);
+        }
+    }
+
+    /// How far the stream may be handed out: a word of which only a part came is held back, so that it can be said
+    /// whole by another voice. Not before the first word is whole: the first sound is worth more.
+    pub(super) fn handed_out_to(&self) -> Option<u64> {
+        let turn = self.turn.as_ref()?;
+        let stream = turn.stream.as_ref().filter(|stream| stream.aligned && stream.whole_to > 0)?;
+        stream.owes(turn).then_some(stream.whole_to)
     }
 
     /// All of a stream has come.
@@ -156,7 +206,8 @@ impl Speaking {
             );
             // The part of a word that came is taken back, unless it is on its way to the caller.
             let place = turn.timeline.position_of(phrase, whole).unwrap_or(stream.starts);
-            let end = self.mix.cut(if stream.last_audio.is_some() { place } else { u64::MAX });
+            let end =
+                self.mix.cut(if stream.last_audio.is_some() && whole < chars { place } else { u64::MAX });
             turn.timeline.cut(end);
             (turn.next, turn.skip) = (phrase, whole);
         }
@@ -185,8 +236,10 @@ impl Speaking {
         if phrase.starts_sentence && stream.chars == 0 && phrase.sentence > 0 {
             marks.push(Mark { at: self.mix.position(), kind: MarkKind::SentenceEnds(phrase.sentence - 1) });
         }
-        // In the middle of a phrase that another voice began there is none.
-        if let Some(rest) = phrase.rest.as_ref().filter(|_| stream.chars == 0) {
+        if stream.chars > 0 {
+            // In the middle of a phrase that another voice began.
+            self.mix.rest(&Rest { kind: None, length: WORD_GAP, breath: None });
+        } else if let Some(rest) = &phrase.rest {
             let (at, breath_at) = self.mix.rest(rest);
             marks.push(Mark { at, kind: MarkKind::Pause(rest.kind) });
             if let (Some(at), Some(breath)) = (breath_at, rest.breath) {
@@ -221,15 +274,18 @@ impl Speaking {
     }
 
     /// Joins samples, the first of which is number `from` of its piece, and notes where their characters lie.
-    fn put(&mut self, samples: &[i16], rate_hz: u32, from: usize, ends: &mut Vec<(usize, usize, u32)>) {
+    fn put(&mut self, samples: &[i16], rate_hz: u32, from: usize, ends: &mut Vec<Ends>) {
         let end = self.mix.put(samples, rate_hz);
         let call_hz = u64::from(self.mix.rate_hz());
         let Some(turn) = &mut self.turn else { return };
-        for (offset, phrase, chars) in ends.drain(..) {
+        for Ends { offset, phrase, chars, word } in ends.drain(..) {
             let behind =
                 (from + samples.len()).saturating_sub(offset) as u64 * call_hz / u64::from(rate_hz.max(1));
             let position = end.saturating_sub(behind).max(turn.starts);
             turn.timeline.add(Point { position, phrase, chars });
+            if let Some(stream) = turn.stream.as_mut().filter(|_| word) {
+                stream.whole_to = position;
+            }
         }
     }
 }

@@ -1,1 +1,553 @@
+//! The voice in a world of its own: a service, a play-out and a network in virtual time, millisecond by millisecond.
+//! Each word is a tone of its own pitch, so that what the caller heard can be read from the samples.
 
+use super::*;
+use crate::failure::Breaker;
+use crate::text::{Splitter, SplitterSettings};
+use crate::transport::{Closed, Lost, RequestKind};
+use crate::tts::{ElevenSettings, VoiceTuning};
+use crate::wire::audio::{AudioFormat, to_bytes};
+use crate::wire::url::Url;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use offhook_units::Pii;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const RATE: u32 = 8_000;
+/// A character takes so long to say, a space is silent.
+const CHAR_MS: u64 = 60;
+
+fn at(ms: u64) -> Moment {
+    Moment::from_millis(ms)
+}
+
+/// The pitch of a word, which ends with its number: "w07," is number 7.
+fn pitch_hz(word: &str) -> f32 {
+    let number: f32 = word.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0.0);
+    400.0 + 60.0 * number
+}
+
+/// What a voice makes of a text: each character with its samples.
+fn voice(text: &str) -> Vec<(char, Vec<i16>)> {
+    let per_char = (CHAR_MS * u64::from(RATE) / 1000) as usize;
+    let mut all = Vec::new();
+    for (n, word) in text.split_whitespace().enumerate() {
+        if n > 0 {
+            all.push((' ', vec![0; per_char]));
+        }
+        let step = std::f32::consts::TAU * pitch_hz(word) / RATE as f32;
+        for (i, c) in word.chars().enumerate() {
+            let tone = |k: usize| (8_000.0 * (step * (i * per_char + k) as f32).sin()) as i16;
+            all.push((c, (0..per_char).map(tone).collect()));
+        }
+    }
+    all.push((' ', vec![0; per_char]));
+    all
+}
+
+/// The numbers of the words in what was heard, in order.
+fn words_in(audio: &[i16]) -> Vec<u32> {
+    let window = 80;
+    let loud: Vec<bool> =
+        audio.chunks(window).map(|part| part.iter().any(|x| x.unsigned_abs() > 2_000)).collect();
+    let mut words = Vec::new();
+    let mut start = None;
+    for (i, &is_loud) in loud.iter().chain([&false]).enumerate() {
+        match (is_loud, start) {
+            (true, None) => start = Some(i),
+            (false, Some(from)) => {
+                start = None;
+                let part = &audio[from * window..(i * window).min(audio.len())];
+                // A click or a fade is no word.
+                if part.len() < 4 * window {
+                    continue;
+                }
+                let middle = &part[window..part.len() - window];
+                let crossings = middle.windows(2).filter(|pair| (pair[0] < 0) != (pair[1] < 0)).count();
+                let hz = crossings as f32 / 2.0 * RATE as f32 / middle.len() as f32;
+                words.push(((hz - 400.0) / 60.0).round() as u32);
+            }
+            _ => {}
+        }
+    }
+    words
+}
+
+/// The longest stretch without a sound between the first sound and the last, in milliseconds.
+fn longest_silence_ms(audio: &[i16]) -> u64 {
+    let loud: Vec<usize> = (0..audio.len()).filter(|&i| audio[i].unsigned_abs() > 500).collect();
+    let longest = loud.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+    longest as u64 * 1000 / u64::from(RATE)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Works,
+    Refuses,
+    /// Takes everything and answers nothing.
+    Silent,
+}
+
+enum Happens {
+    Net(ConnId, FromNet),
+    Device(JobId, FromDevice),
+}
+
+struct World {
+    speaking: Speaking,
+    now_ms: u64,
+    queue: BTreeMap<(u64, u64), Happens>,
+    order: u64,
+    socket: Way,
+    http: Way,
+    /// How much faster than real time services deliver, in percent.
+    pace: u64,
+    busy_until: u64,
+    aligned: bool,
+    ring: VecDeque<i16>,
+    taken: u64,
+    heard: Vec<i16>,
+    events: Vec<SpeakingEvent>,
+    http_texts: Vec<String>,
+    opened: usize,
+}
+
+impl World {
+    fn new(has_device: bool) -> Self {
+        let settings = ElevenSettings {
+            base: Url::parse("http://127.0.0.1:1").unwrap(),
+            key: Pii::new("k".to_owned()),
+            voice_id: "v".to_owned(),
+            model_id: "m".to_owned(),
+            language: None,
+            tuning: VoiceTuning::default(),
+            format: AudioFormat::Pcm16 { rate_hz: RATE },
+        };
+        let cloud = Cloud {
+            http: ElevenHttp::new(settings.clone()),
+            socket: ElevenMulti::new(settings, Breaker::new(), 1),
+        };
+        let mut plan = PlanSettings::default();
+        plan.breath_level.level_db = -90.0;
+        let mut world = Self {
+            speaking: Speaking::new(Some(cloud), has_device, plan, RATE, 1),
+            now_ms: 0,
+            queue: BTreeMap::new(),
+            order: 0,
+            socket: Way::Works,
+            http: Way::Works,
+            pace: 300,
+            busy_until: 0,
+            aligned: true,
+            ring: VecDeque::new(),
+            taken: 0,
+            heard: Vec::new(),
+            events: Vec::new(),
+            http_texts: Vec::new(),
+            opened: 0,
+        };
+        world.speaking.open(at(0));
+        world.poll();
+        world.run(100);
+        world
+    }
+
+    fn later(&mut self, ms: u64, what: Happens) {
+        self.order += 1;
+        self.queue.insert((ms.max(self.now_ms), self.order), what);
+    }
+
+    fn poll(&mut self) {
+        while let Some(output) = self.speaking.poll_output() {
+            match output {
+                SpeakingOutput::Net(ToNet::Open(conn, request)) => self.opens(conn, &request.kind),
+                SpeakingOutput::Net(ToNet::Text(conn, text)) => {
+                    self.hears(conn, &serde_json::from_str(&text).unwrap())
+                }
+                SpeakingOutput::Net(ToNet::Close(conn)) => {
+                    self.queue.retain(|_, what| !matches!(what, Happens::Net(c, _) if *c == conn));
+                }
+                SpeakingOutput::Net(ToNet::Binary(..)) => panic!("nothing binary goes to this service"),
+                SpeakingOutput::Device(ToDevice::Say(job, text)) => self.device_says(job, &text),
+                SpeakingOutput::Device(ToDevice::Stop(job)) => {
+                    self.queue.retain(|_, what| !matches!(what, Happens::Device(j, _) if *j == job));
+                }
+                SpeakingOutput::Event(event) => self.events.push(event),
+            }
+        }
+    }
+
+    fn opens(&mut self, conn: ConnId, kind: &RequestKind) {
+        let way = if conn.part == Part::Voice { self.socket } else { self.http };
+        let broken = FromNet::Closed(Closed::Lost(Lost::Broken));
+        match way {
+            Way::Refuses => return self.later(self.now_ms + 5, Happens::Net(conn, broken)),
+            Way::Silent => return,
+            Way::Works => self.later(self.now_ms + 30, Happens::Net(conn, FromNet::Opened)),
+        }
+        self.opened += 1;
+        let RequestKind::Post(body) = kind else { return };
+        let body: Value = serde_json::from_str(body).unwrap();
+        let text = body["text"].as_str().unwrap().to_owned();
+        let mut ms = self.now_ms + 120;
+        for part in voice(&text).chunks(3) {
+            let samples: Vec<i16> = part.iter().flat_map(|(_, samples)| samples.clone()).collect();
+            self.later(ms, Happens::Net(conn, FromNet::Binary(to_bytes(&samples))));
+            ms += CHAR_MS * 3 * 100 / self.pace;
+        }
+        let done = Closed::Done { code: 200, reason: String::new() };
+        self.later(ms, Happens::Net(conn, FromNet::Closed(done)));
+        self.http_texts.push(text);
+    }
+
+    /// The service's socket.
+    fn hears(&mut self, conn: ConnId, message: &Value) {
+        if self.socket != Way::Works {
+            return;
+        }
+        let id = message["context_id"].clone();
+        self.busy_until = self.busy_until.max(self.now_ms + 150);
+        if message["flush"] == true {
+            for part in voice(message["text"].as_str().unwrap()).chunks(7) {
+                let samples: Vec<i16> = part.iter().flat_map(|(_, samples)| samples.clone()).collect();
+                let mut frame =
+                    json!({"audio": STANDARD.encode(to_bytes(&samples)), "contextId": id, "isFinal": null});
+                if self.aligned {
+                    let starts: Vec<u64> = (0..part.len() as u64).map(|i| i * CHAR_MS).collect();
+                    let chars: Vec<String> = part.iter().map(|(c, _)| c.to_string()).collect();
+                    let lengths = vec![CHAR_MS; part.len()];
+                    frame["alignment"] =
+                        json!({"chars": chars, "charStartTimesMs": starts, "charDurationsMs": lengths});
+                }
+                self.later(self.busy_until, Happens::Net(conn, FromNet::Text(frame.to_string())));
+                self.busy_until += CHAR_MS * 7 * 100 / self.pace;
+            }
+        }
+        if message["close_context"] == true {
+            let last = json!({"isFinal": true, "contextId": id});
+            self.later(self.busy_until, Happens::Net(conn, FromNet::Text(last.to_string())));
+        }
+    }
+
+    fn device_says(&mut self, job: JobId, text: &str) {
+        let mut ms = self.now_ms + 60;
+        for part in voice(text).chunks(2) {
+            let samples: Vec<i16> = part.iter().flat_map(|(_, samples)| samples.clone()).collect();
+            self.later(ms, Happens::Device(job, FromDevice::Audio { samples, rate_hz: RATE }));
+            ms += 10;
+        }
+        self.later(ms, Happens::Device(job, FromDevice::Finished));
+    }
+
+    /// The socket is gone: what was on its way never comes.
+    fn kill_socket(&mut self, way: Way) {
+        self.socket = way;
+        let conns: Vec<ConnId> = self
+            .queue
+            .values()
+            .filter_map(|what| if let Happens::Net(conn, _) = what { Some(*conn) } else { None })
+            .filter(|conn| conn.part == Part::Voice)
+            .collect();
+        self.queue.retain(|_, what| !matches!(what, Happens::Net(conn, _) if conn.part == Part::Voice));
+        if way == Way::Refuses {
+            let conn = conns.first().copied().unwrap_or(ConnId { part: Part::Voice, number: 1 });
+            let broken = FromNet::Closed(Closed::Lost(Lost::Broken));
+            self.later(self.now_ms, Happens::Net(conn, broken));
+        }
+    }
+
+    fn run(&mut self, until_ms: u64) {
+        while self.now_ms < until_ms {
+            self.now_ms += 1;
+            let now = at(self.now_ms);
+            while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= self.now_ms) {
+                match entry.remove() {
+                    Happens::Net(conn, message) => self.speaking.handle_net(now, conn, message),
+                    Happens::Device(job, answer) => self.speaking.handle_device(now, job, answer),
+                }
+                self.poll();
+            }
+            if self.speaking.poll_timeout().is_some_and(|due| due <= now) {
+                self.speaking.handle_timeout(now);
+                self.poll();
+            }
+            // The play-out holds 100 ms and takes a frame each 20 ms.
+            let mut part = vec![0; 800 - self.ring.len()];
+            let count = self.speaking.read(&mut part);
+            self.ring.extend(&part[..count]);
+            if self.now_ms.is_multiple_of(20) {
+                for _ in 0..160 {
+                    let sample = self.ring.pop_front();
+                    self.taken += u64::from(sample.is_some());
+                    self.heard.push(sample.unwrap_or(0));
+                }
+                self.speaking.played(now, self.taken);
+                self.poll();
+            }
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.speaking.begin(at(self.now_ms));
+        self.add(text);
+        self.speaking.complete(at(self.now_ms));
+        self.poll();
+    }
+
+    fn add(&mut self, text: &str) {
+        let settings = SplitterSettings { first_clause_chars: 0, ..SplitterSettings::default() };
+        let mut splitter = Splitter::new(settings);
+        let mut sentences = splitter.push(text);
+        sentences.extend(splitter.finish());
+        for sentence in &sentences {
+            self.speaking.say(at(self.now_ms), sentence);
+        }
+        self.poll();
+    }
+
+    fn words(&self) -> Vec<u32> {
+        words_in(&self.heard)
+    }
+
+    fn spoken(&self) -> Vec<&Spoken> {
+        let heard = self.events.iter();
+        heard
+            .filter_map(|event| if let SpeakingEvent::Heard(spoken) = event { Some(spoken) } else { None })
+            .collect()
+    }
+
+    fn moves(&self) -> Vec<(Source, Source)> {
+        let moved = self.events.iter();
+        moved
+            .filter_map(|e| if let SpeakingEvent::Moved { from, to } = e { Some((*from, *to)) } else { None })
+            .collect()
+    }
+}
+
+/// Two sentences, twelve words, each with its number.
+const TEXT: &str = "one01 two02 three03 four04 five05 six06. seven07 eight08 nine09 ten10 eleven11 twelve12.";
+
+fn all_words() -> Vec<u32> {
+    (1..=12).collect()
+}
+
+#[test]
+fn v1_a_turn_is_heard_word_by_word_and_remembered_when_it_was_heard() {
+    let mut world = World::new(true);
+    world.say(TEXT);
+    world.run(4_000);
+    assert!(world.spoken().is_empty(), "it is still being played");
+    world.run(9_000);
+    assert_eq!(world.words(), all_words());
+    assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
+    assert_eq!(world.opened, 1);
+}
+
+#[test]
+fn c3_the_pause_between_sentences_is_the_planned_one_whatever_the_service_leaves() {
+    let mut world = World::new(true);
+    world.say(TEXT);
+    world.run(9_000);
+    let silence = longest_silence_ms(&world.heard);
+    assert!((395..=610).contains(&silence), "{silence} ms between two sentences");
+    let marks: Vec<MarkKind> = world
+        .events
+        .iter()
+        .filter_map(|event| if let SpeakingEvent::Mark(mark) = event { Some(mark.kind) } else { None })
+        .collect();
+    let expected = [
+        MarkKind::SentenceBegins(0),
+        MarkKind::SentenceEnds(0),
+        MarkKind::Pause(Some(PauseKind::FullStop)),
+        MarkKind::SentenceBegins(1),
+        MarkKind::SentenceEnds(1),
+    ];
+    assert_eq!(marks, expected);
+}
+
+#[test]
+fn v2_the_socket_dies_anywhere_and_every_word_is_heard_once_over_http() {
+    for died_at in (160..2_400).step_by(70) {
+        let mut world = World::new(true);
+        world.say(TEXT);
+        world.run(died_at);
+        world.kill_socket(Way::Refuses);
+        world.run(12_000);
+        assert_eq!(world.words(), all_words(), "died at {died_at}");
+        assert!(
+            longest_silence_ms(&world.heard) <= 700,
+            "died at {died_at}: {}",
+            longest_silence_ms(&world.heard)
+        );
+        assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }], "died at {died_at}");
+    }
+}
+
+#[test]
+fn v2_the_whole_cloud_dies_anywhere_and_the_device_goes_on_from_the_unspoken_word() {
+    for died_at in (160..2_400).step_by(70) {
+        let mut world = World::new(true);
+        world.say(TEXT);
+        world.run(died_at);
+        world.http = Way::Refuses;
+        world.kill_socket(Way::Refuses);
+        world.run(12_000);
+        assert_eq!(world.words(), all_words(), "died at {died_at}");
+        let silence = longest_silence_ms(&world.heard);
+        assert!(silence <= 700, "died at {died_at}: {silence} ms of dead air");
+        assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }], "died at {died_at}");
+    }
+}
+
+#[test]
+fn v2_a_service_that_goes_silent_with_its_socket_open_is_noticed_in_the_middle_of_a_sentence() {
+    for (http, died_at) in [(Way::Works, 700), (Way::Works, 1_100), (Way::Silent, 700), (Way::Silent, 1_100)]
+    {
+        let mut world = World::new(true);
+        world.pace = 130;
+        world.say(TEXT);
+        world.run(died_at);
+        world.http = http;
+        world.kill_socket(Way::Silent);
+        world.run(14_000);
+        assert_eq!(world.words(), all_words(), "{http:?} at {died_at}");
+        let silence = longest_silence_ms(&world.heard);
+        assert!(silence <= 700, "{http:?} at {died_at}: {silence} ms of dead air");
+    }
+}
+
+#[test]
+fn pitfall_10_the_voice_returns_to_the_socket_at_the_start_of_a_sentence() {
+    let mut world = World::new(true);
+    world.say("one01 two02 three03 four04. five05 six06 seven07. eight08 nine09. ten10 eleven11. twelve12.");
+    world.run(400);
+    world.http = Way::Refuses;
+    world.kill_socket(Way::Refuses);
+    world.run(500);
+    world.socket = Way::Works;
+    world.run(15_000);
+    assert_eq!(world.words(), all_words());
+    let moves = world.moves();
+    assert_eq!(moves.first(), Some(&(Source::Socket, Source::Http)));
+    assert_eq!(moves.last(), Some(&(Source::Device, Source::Socket)), "{moves:?}");
+}
+
+#[test]
+fn pitfall_12_a_sentence_of_which_nothing_came_is_said_whole_and_once() {
+    let mut world = World::new(true);
+    world.say("one01 two02 three03.");
+    world.run(120);
+    world.kill_socket(Way::Refuses);
+    world.run(6_000);
+    assert_eq!(world.words(), [1, 2, 3]);
+    assert_eq!(world.http_texts, ["one01 two02 three03."]);
+}
+
+#[test]
+fn v6_without_a_cloud_the_device_speaks() {
+    let mut world = World::new(true);
+    world.speaking.cloud = None;
+    world.say(TEXT);
+    world.run(12_000);
+    assert_eq!(world.words(), all_words());
+    assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
+}
+
+#[test]
+fn with_no_voice_at_all_the_turn_ends_and_says_what_was_not_spoken() {
+    let mut world = World::new(false);
+    world.speaking.cloud = None;
+    world.say("one01 two02.");
+    world.run(500);
+    assert_eq!(world.events.first(), Some(&SpeakingEvent::Unspoken("one01 two02.".to_owned())));
+    assert_eq!(world.spoken(), [&Spoken { text: String::new(), whole: false }]);
+    assert!(!world.speaking.is_speaking());
+}
+
+#[test]
+fn v5_a_turn_that_is_stopped_claims_the_words_that_were_heard_and_no_other() {
+    for stopped_at in (300..6_000).step_by(130) {
+        let mut world = World::new(true);
+        world.say(TEXT);
+        world.run(stopped_at);
+        let heard = words_in(&world.heard);
+        // What the play-out holds is thrown away.
+        world.ring.clear();
+        let Some(spoken) = world.speaking.stop(at(world.now_ms), world.taken) else { continue };
+        world.poll();
+        world.run(world.now_ms + 2_000);
+        assert_eq!(words_in(&world.heard).len(), heard.len(), "nothing is played after the stop");
+        let claimed = spoken.text.split_whitespace().count();
+        // A word that was cut off in its middle may be heard and is not claimed.
+        assert!(
+            claimed == heard.len() || claimed + 1 == heard.len(),
+            "at {stopped_at}: {claimed} of {heard:?}"
+        );
+        assert!(!spoken.whole);
+    }
+}
+
+#[test]
+fn pitfall_07_the_turn_after_a_stop_has_nothing_of_the_one_before() {
+    let mut world = World::new(true);
+    world.say(TEXT);
+    world.run(900);
+    world.ring.clear();
+    world.speaking.stop(at(900), world.taken);
+    world.heard.clear();
+    world.say("nine09 eleven11.");
+    world.run(5_000);
+    assert_eq!(world.words(), [9, 11]);
+}
+
+#[test]
+fn pitfall_06_a_stop_after_all_audio_came_still_stops_the_play_out() {
+    let mut world = World::new(true);
+    world.pace = 10_000;
+    world.say(TEXT);
+    world.run(1_000);
+    let mut part = [0; 1_000];
+    assert_eq!(world.speaking.read(&mut part), 1_000, "seconds of it wait");
+    world.speaking.stop(at(1_000), world.taken);
+    assert_eq!(world.speaking.read(&mut part), 0);
+}
+
+#[test]
+fn a_service_without_alignment_is_heard_whole_and_claims_nothing_early() {
+    let mut world = World::new(true);
+    world.aligned = false;
+    world.say(TEXT);
+    world.run(9_000);
+    assert_eq!(world.words(), all_words());
+    assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
+}
+
+#[test]
+fn sentences_that_the_model_writes_late_go_into_the_same_stream() {
+    let mut world = World::new(true);
+    world.speaking.begin(at(world.now_ms));
+    world.add("one01 two02 three03.");
+    world.run(4_000);
+    assert!(world.moves().is_empty(), "a model that thinks is no fault of the service");
+    world.add("four04 five05.");
+    world.run(6_000);
+    world.speaking.complete(at(world.now_ms));
+    world.run(8_000);
+    assert_eq!(world.words(), [1, 2, 3, 4, 5]);
+    assert_eq!(world.spoken().len(), 1);
+}
+
+#[test]
+fn ten_minutes_of_silence_leave_the_socket_the_same_and_hang_up_leaves_nothing() {
+    let mut world = World::new(true);
+    for minute in 0..10 {
+        world.say("one01 two02.");
+        world.run((minute + 1) * 60_000);
+    }
+    assert_eq!((world.opened, world.spoken().len()), (1, 10));
+    world.speaking.shut(at(world.now_ms));
+    world.poll();
+    assert_eq!(world.speaking.poll_timeout(), None);
+    assert_eq!(world.speaking.mix.made(), world.speaking.given());
+}

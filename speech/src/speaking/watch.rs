@@ -5,7 +5,7 @@ use super::{Source, Speaking};
 use offhook_units::{Moment, Span};
 
 /// How long a way of speaking may be silent, and how little may be left to play, before the next way is taken. The
-/// sum of the worst cases, 400 + 250 ms and what a voice on the device needs to start, stays below 700 ms.
+/// sum of the worst cases, 250 + 250 ms and what a voice on the device needs to start, stays below 700 ms.
 struct Patience {
     /// Before the first sound of a turn: nobody is cut off in the middle of a word, so there is more of it.
     first: Span,
@@ -16,7 +16,7 @@ struct Patience {
 const fn patience(source: Source) -> Option<Patience> {
     match source {
         Source::Socket => {
-            Some(Patience { first: Span::from_millis(1_500), quiet: Span::from_millis(400), left_ms: 200 })
+            Some(Patience { first: Span::from_millis(1_500), quiet: Span::from_millis(250), left_ms: 200 })
         }
         Source::Http => {
             Some(Patience { first: Span::from_millis(1_500), quiet: Span::from_millis(250), left_ms: 100 })
@@ -43,10 +43,11 @@ impl Speaking {
         Some((since + quiet).max(self.dry_at() - Span::from_millis(left_ms as i64)))
     }
 
-    /// When everything that is made is played.
+    /// When everything that may be played is played.
     fn dry_at(&self) -> Moment {
         let (played, at) = self.played;
-        let left = self.mix.made().saturating_sub(played);
+        let end = self.handed_out_to().map_or(self.mix.made(), |to| to.min(self.mix.made()));
+        let left = end.saturating_sub(played);
         at + Span::from_micros((left * 1_000_000 / u64::from(self.mix.rate_hz().max(1))) as i64)
     }
 }

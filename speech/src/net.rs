@@ -1,0 +1,379 @@
+//! Every socket of the speech services, on one thread that never blocks: the only file of this crate that opens one.
+//!
+//! ```text
+//! ToNet of all calls ─► Network::apply ─► connections ─► Network::poll ─► NetEvent to the call whose it is
+//! ```
+//!
+//! Each connection is read a little at a time in turn, so one that floods delays nobody else; one that does not take
+//! what is sent is closed when a megabyte waits. Names are looked up on threads of their own, since the system's
+//! resolver blocks.
+
+mod talk;
+mod tls;
+
+pub use tls::TlsError;
+
+use crate::transport::{ConnId, FromNet, Lost, Request, RequestKind, ToNet};
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use offhook_units::{Moment, Span};
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+use talk::{Stream, Talk, Went, lost};
+use tungstenite::Message;
+
+/// Name, TCP, TLS and upgrade together.
+const OPENING: Span = Span::from_millis(5_000);
+/// A closed connection may still send what it has for so long.
+const LINGER: Span = Span::from_millis(1_000);
+/// All calls together; a device has a few for each call.
+const CONNECTIONS_MAX: usize = 2_000;
+const WAKE: Token = Token(0);
+
+/// Whose connection it is: a number for each call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Owner(pub u64);
+
+/// Something came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetEvent {
+    /// For this call,
+    pub owner: Owner,
+    /// on this connection of it.
+    pub conn: ConnId,
+    /// What.
+    pub what: FromNet,
+}
+
+/// Why there is no network.
+#[derive(Debug)]
+pub enum NetError {
+    /// The system gives no poll.
+    Poll(std::io::Error),
+    /// TLS cannot be set up.
+    Tls(TlsError),
+}
+
+impl fmt::Display for NetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Poll(error) => write!(f, "the network thread cannot poll sockets: {error}"),
+            Self::Tls(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NetError {}
+
+enum State {
+    Resolving,
+    Connecting { socket: TcpStream, others: Vec<SocketAddr> },
+    Talking(Talk),
+    Over,
+}
+
+struct Connection {
+    owner: Owner,
+    conn: ConnId,
+    request: Request,
+    state: State,
+    opened: bool,
+    /// Opening must be done, or lingering ends, then.
+    due: Option<Moment>,
+    lingers: bool,
+    /// There may be more to read.
+    more: bool,
+    /// Messages sent before it was open.
+    early: Vec<Message>,
+}
+
+type Resolved = (Token, Vec<SocketAddr>);
+
+/// All connections. Calling order: [`Network::apply`] and [`Network::poll`] in a loop, both on one thread.
+pub struct Network {
+    poll: Poll,
+    events: Events,
+    waker: Arc<Waker>,
+    tls: Arc<rustls::ClientConfig>,
+    connections: HashMap<Token, Connection>,
+    tokens: HashMap<(Owner, ConnId), Token>,
+    last: usize,
+    resolved: Receiver<Resolved>,
+    resolver: Sender<Resolved>,
+    out: Vec<NetEvent>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").field("connections", &self.connections.len()).finish_non_exhaustive()
+    }
+}
+
+impl Network {
+    /// A network that trusts the system's certificates and, if given, those in the PEM text.
+    ///
+    /// # Errors
+    /// [`NetError`].
+    pub fn new(extra_roots_pem: Option<&str>) -> Result<Self, NetError> {
+        let poll = Poll::new().map_err(NetError::Poll)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(NetError::Poll)?);
+        let tls = tls::config(extra_roots_pem).map_err(NetError::Tls)?;
+        let (resolver, resolved) = channel();
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(256),
+            waker,
+            tls,
+            connections: HashMap::new(),
+            tokens: HashMap::new(),
+            last: 0,
+            resolved,
+            resolver,
+            out: Vec::new(),
+        })
+    }
+
+    /// Wakes [`Network::poll`] from any thread.
+    pub fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Connections that hold a socket.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Does what a call asks.
+    pub fn apply(&mut self, now: Moment, owner: Owner, command: ToNet) {
+        match command {
+            ToNet::Open(conn, request) => self.open(now, owner, conn, request),
+            ToNet::Text(conn, text) => self.send(owner, conn, Message::text(text)),
+            ToNet::Binary(conn, bytes) => self.send(owner, conn, Message::binary(bytes)),
+            ToNet::Close(conn) => self.close(now, owner, conn),
+        }
+    }
+
+    /// Waits for something to happen, for `wait` at most, and tells it.
+    ///
+    /// # Errors
+    /// What the system says when it cannot poll.
+    pub fn poll(&mut self, now: Moment, wait: Option<Span>, out: &mut Vec<NetEvent>) -> std::io::Result<()> {
+        let busy = !self.out.is_empty() || self.connections.values().any(|connection| connection.more);
+        let due = self.connections.values().filter_map(|connection| connection.due).min();
+        let due = due.map(|due| due.since(now));
+        let wait = if busy { Some(Span::ZERO) } else { [wait, due].into_iter().flatten().min() };
+        let wait = wait.map(|wait| Duration::from_micros(wait.as_micros().max(0).unsigned_abs()));
+        match self.poll.poll(&mut self.events, wait) {
+            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        let mut ready: Vec<Token> = self.events.iter().map(mio::event::Event::token).collect();
+        ready.extend(
+            self.connections.iter().filter(|(_, connection)| connection.more).map(|(token, _)| *token),
+        );
+        while let Ok((token, addresses)) = self.resolved.try_recv() {
+            self.connect(token, addresses);
+        }
+        for token in ready {
+            self.drive(token);
+        }
+        self.expire(now);
+        out.append(&mut self.out);
+        Ok(())
+    }
+
+    fn open(&mut self, now: Moment, owner: Owner, conn: ConnId, request: Request) {
+        if self.connections.len() >= CONNECTIONS_MAX {
+            return self.out.push(NetEvent { owner, conn, what: lost(Lost::Flooded) });
+        }
+        self.last += 1;
+        let token = Token(self.last);
+        let (host, port) = (request.url.host().to_owned(), request.url.port());
+        let connection = Connection {
+            owner,
+            conn,
+            request,
+            state: State::Resolving,
+            opened: false,
+            due: Some(now + OPENING),
+            lingers: false,
+            more: false,
+            early: Vec::new(),
+        };
+        self.connections.insert(token, connection);
+        self.tokens.insert((owner, conn), token);
+        match host.parse::<IpAddr>() {
+            Ok(address) => self.connect(token, vec![SocketAddr::new(address, port)]),
+            Err(_) => self.look_up(token, host, port),
+        }
+    }
+
+    fn look_up(&self, token: Token, host: String, port: u16) {
+        let (resolver, waker) = (self.resolver.clone(), Arc::clone(&self.waker));
+        let spawned = std::thread::Builder::new().name("look-up".to_owned()).spawn(move || {
+            let addresses =
+                (host.as_str(), port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
+            let _ = resolver.send((token, addresses));
+            let _ = waker.wake();
+        });
+        if spawned.is_err() {
+            let _ = self.resolver.send((token, Vec::new()));
+        }
+    }
+
+    /// Connects to the first address that can be tried.
+    fn connect(&mut self, token: Token, mut addresses: Vec<SocketAddr>) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        if addresses.is_empty() {
+            return self.end(token, lost(Lost::NoAddress));
+        }
+        while !addresses.is_empty() {
+            let address = addresses.remove(0);
+            if let Ok(mut socket) = TcpStream::connect(address) {
+                let _ = socket.set_nodelay(true);
+                if register(self.poll.registry(), &mut socket, token) {
+                    connection.state = State::Connecting { socket, others: addresses };
+                    return;
+                }
+            }
+        }
+        self.end(token, lost(Lost::Broken));
+    }
+
+    fn send(&mut self, owner: Owner, conn: ConnId, message: Message) {
+        let Some(token) = self.tokens.get(&(owner, conn)).copied() else { return };
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        let mut told = Vec::new();
+        match &mut connection.state {
+            State::Talking(talk) if connection.opened => talk.send(message, &mut told),
+            // Machines wait for the opening; a few messages more are no harm.
+            _ if connection.early.len() < 64 => connection.early.push(message),
+            _ => told.push(lost(Lost::Flooded)),
+        }
+        self.tell(token, told);
+    }
+
+    fn close(&mut self, now: Moment, owner: Owner, conn: ConnId) {
+        let Some(token) = self.tokens.remove(&(owner, conn)) else { return };
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        let lingers =
+            if let State::Talking(talk) = &mut connection.state { talk.say_goodbye() } else { false };
+        if lingers {
+            connection.lingers = true;
+            connection.due = Some(now + LINGER);
+        } else {
+            self.connections.remove(&token);
+        }
+    }
+
+    fn drive(&mut self, token: Token) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        connection.more = false;
+        let mut told = Vec::new();
+        if let State::Connecting { socket, .. } = &connection.state {
+            match connected(socket) {
+                Some(true) => self.talk(token, &mut told),
+                Some(false) => return self.next_address(token),
+                None => return,
+            }
+        }
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        if let State::Talking(talk) = &mut connection.state {
+            let went = talk.drive(&mut told);
+            connection.more = went == Went::More;
+            if told.contains(&FromNet::Opened) {
+                connection.opened = true;
+                connection.due = None;
+                for message in std::mem::take(&mut connection.early) {
+                    talk.send(message, &mut told);
+                }
+            }
+        }
+        self.tell(token, told);
+    }
+
+    /// TCP is there: TLS and the protocol begin.
+    fn talk(&mut self, token: Token, told: &mut Vec<FromNet>) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        let State::Connecting { socket, .. } = std::mem::replace(&mut connection.state, State::Over) else {
+            return;
+        };
+        let url = &connection.request.url;
+        let stream: Option<Stream> = if url.scheme().is_tls() {
+            tls::stream(&self.tls, url.host(), socket)
+        } else {
+            Some(Box::new(socket))
+        };
+        match stream {
+            Some(stream) => {
+                connection.state = State::Talking(Talk::start(stream, &connection.request, told));
+                // One POST is the whole exchange: how long it may take is for its machine to say.
+                if matches!(connection.request.kind, RequestKind::Post(_)) {
+                    connection.due = None;
+                }
+            }
+            None => told.push(lost(Lost::Tls)),
+        }
+    }
+
+    fn next_address(&mut self, token: Token) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        match std::mem::replace(&mut connection.state, State::Over) {
+            State::Connecting { others, .. } if !others.is_empty() => self.connect(token, others),
+            _ => self.end(token, lost(Lost::Broken)),
+        }
+    }
+
+    fn expire(&mut self, now: Moment) {
+        let over = |connection: &Connection| connection.due.is_some_and(|due| now >= due);
+        let late: Vec<Token> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| over(connection))
+            .map(|(token, _)| *token)
+            .collect();
+        for token in late {
+            self.end(token, lost(Lost::Slow));
+        }
+    }
+
+    /// Passes on what came; a connection that said its last is gone.
+    fn tell(&mut self, token: Token, told: Vec<FromNet>) {
+        let Some(connection) = self.connections.get(&token) else { return };
+        let (owner, conn, silent) = (connection.owner, connection.conn, connection.lingers);
+        let over = told.iter().any(|what| matches!(what, FromNet::Closed(_)));
+        if !silent {
+            self.out.extend(told.into_iter().map(|what| NetEvent { owner, conn, what }));
+        }
+        if over {
+            self.connections.remove(&token);
+            if !silent {
+                self.tokens.remove(&(owner, conn));
+            }
+        }
+    }
+
+    fn end(&mut self, token: Token, what: FromNet) {
+        self.tell(token, vec![what]);
+    }
+}
+
+fn register(registry: &Registry, socket: &mut TcpStream, token: Token) -> bool {
+    registry.register(socket, token, Interest::READABLE | Interest::WRITABLE).is_ok()
+}
+
+/// Whether TCP is there; `None` while it is not known.
+fn connected(socket: &TcpStream) -> Option<bool> {
+    if !matches!(socket.take_error(), Ok(None)) {
+        return Some(false);
+    }
+    match socket.peer_addr() {
+        Ok(_) => Some(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotConnected => None,
+        Err(_) => Some(false),
+    }
+}
