@@ -7,7 +7,7 @@ use crate::packet::PacketKind;
 use heapless::Vec;
 use offhook_units::ExtSeq;
 
-/// More than `max_delay` of 10 ms packets. A burst beyond it pushes the oldest out.
+/// Packets that are kept at most. A burst beyond it pushes the oldest out.
 pub(crate) const SLOTS: usize = 64;
 
 /// A packet in the store, without its bytes.
@@ -19,37 +19,36 @@ pub(crate) struct Entry {
     /// Frames it will decode to; 0 for a packet without audio.
     pub(crate) duration: i64,
     pub(crate) kind: PacketKind,
-    slot: u8,
-    len: u16,
+    start: usize,
+    len: usize,
 }
 
 /// What became of a packet that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
     Kept,
-    /// It is kept; the oldest one had to go for it.
-    KeptForOldest,
-    /// Longer than a slot.
+    /// It is kept; so many of the oldest ones had to go for it.
+    KeptForOldest(u64),
+    /// Longer than any packet of the codec.
     TooLong,
 }
 
+/// Payloads lie one behind the other in the order in which they came; where the end is reached, those that are
+/// still wanted move to the front.
 #[derive(Debug)]
 pub(crate) struct PacketStore {
     entries: Vec<Entry, SLOTS>,
-    free: Vec<u8, SLOTS>,
     bytes: Box<[u8]>,
-    slot_bytes: usize,
+    /// Behind the payload that came last.
+    end: usize,
+    longest: usize,
 }
 
 impl PacketStore {
-    /// A store for payloads of at most `slot_bytes`.
+    /// A store for payloads of at most `longest` bytes each and `bytes` in all.
     // start-up: the memory of the whole call is made here.
-    pub(crate) fn new(slot_bytes: usize) -> Self {
-        let mut free = Vec::new();
-        for slot in 0..SLOTS as u8 {
-            let _ = free.push(slot);
-        }
-        Self { entries: Vec::new(), free, bytes: vec![0; slot_bytes * SLOTS].into_boxed_slice(), slot_bytes }
+    pub(crate) fn new(longest: usize, bytes: usize) -> Self {
+        Self { entries: Vec::new(), bytes: vec![0; bytes.max(longest)].into_boxed_slice(), end: 0, longest }
     }
 
     /// Keeps a packet at its place. A number that is already here does not come: the sequencer sees to it.
@@ -61,23 +60,26 @@ impl PacketStore {
         kind: PacketKind,
         payload: &[u8],
     ) -> Stored {
-        if payload.len() > self.slot_bytes {
+        let len = payload.len();
+        if len > self.longest {
             return Stored::TooLong;
         }
-        let mut stored = Stored::Kept;
-        if self.free.is_empty() {
+        let mut gone = 0;
+        while self.entries.is_full() || self.wanted() + len > self.bytes.len() {
             self.drop_first();
-            stored = Stored::KeptForOldest;
+            gone += 1;
         }
-        let Some(slot) = self.free.pop() else { return Stored::TooLong };
-        let start = usize::from(slot) * self.slot_bytes;
-        if let Some(to) = self.bytes.get_mut(start..start + payload.len()) {
+        if self.end + len > self.bytes.len() {
+            self.compact();
+        }
+        let start = self.end;
+        if let Some(to) = self.bytes.get_mut(start..start + len) {
             to.copy_from_slice(payload);
         }
-        let entry = Entry { seq, media, duration, kind, slot, len: payload.len() as u16 };
+        self.end += len;
         let at = self.entries.iter().rposition(|e| e.seq < seq).map_or(0, |i| i + 1);
-        let _ = self.entries.insert(at, entry);
-        stored
+        let _ = self.entries.insert(at, Entry { seq, media, duration, kind, start, len });
+        if gone > 0 { Stored::KeptForOldest(gone) } else { Stored::Kept }
     }
 
     /// The packet to be played next.
@@ -95,8 +97,7 @@ impl PacketStore {
     }
 
     pub(crate) fn payload(&self, entry: &Entry) -> &[u8] {
-        let start = usize::from(entry.slot) * self.slot_bytes;
-        self.bytes.get(start..start + usize::from(entry.len)).unwrap_or(&[])
+        self.bytes.get(entry.start..entry.start + entry.len).unwrap_or(&[])
     }
 
     /// Takes the first packet out. Its bytes stay readable until the next insert.
@@ -104,8 +105,71 @@ impl PacketStore {
         if self.entries.is_empty() {
             return None;
         }
-        let entry = self.entries.remove(0);
-        let _ = self.free.push(entry.slot);
-        Some(entry)
+        Some(self.entries.remove(0))
+    }
+
+    /// Bytes of the packets that are here.
+    fn wanted(&self) -> usize {
+        self.entries.iter().map(|entry| entry.len).sum()
+    }
+
+    /// Moves what is wanted to the front, in the order in which it lies.
+    fn compact(&mut self) {
+        let (mut from, mut end) = (0, 0);
+        while let Some(next) =
+            self.entries.iter_mut().filter(|e| e.len > 0 && e.start >= from).min_by_key(|e| e.start)
+        {
+            from = next.start + next.len;
+            self.bytes.copy_within(next.start..from, end);
+            next.start = end;
+            end += next.len;
+        }
+        self.end = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use offhook_units::Codec;
+
+    const KIND: PacketKind = PacketKind::Voice(Codec::Pcmu);
+
+    fn payload(n: u64) -> std::vec::Vec<u8> {
+        vec![n as u8; (n * 7 % 40) as usize]
+    }
+
+    #[test]
+    fn payloads_keep_their_bytes_while_others_come_and_go() {
+        let mut store = PacketStore::new(40, 400);
+        for n in 0..2_000u64 {
+            // Each second pair in the wrong order.
+            let seq = if n / 2 % 2 == 0 { n } else { n ^ 1 };
+            assert_eq!(store.insert(ExtSeq(seq), 0, 160, KIND, &payload(seq)), Stored::Kept, "{n}");
+            if n >= 9 {
+                let first = store.drop_first().expect("there are ten");
+                assert_eq!(store.payload(&first), payload(first.seq.0), "{n}");
+            }
+            for entry in &store.entries {
+                assert_eq!(store.payload(entry), payload(entry.seq.0), "{n}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_oldest_make_room_by_number_and_by_bytes() {
+        let mut store = PacketStore::new(40, 4_000);
+        for n in 0..SLOTS as u64 {
+            assert_eq!(store.insert(ExtSeq(n), 0, 160, KIND, &[]), Stored::Kept);
+        }
+        assert_eq!(store.insert(ExtSeq(64), 0, 160, KIND, &[]), Stored::KeptForOldest(1));
+        let mut store = PacketStore::new(40, 80);
+        for n in 0..4 {
+            store.insert(ExtSeq(n), 0, 160, KIND, &[n as u8; 20]);
+        }
+        assert_eq!(store.insert(ExtSeq(4), 0, 160, KIND, &[4; 40]), Stored::KeptForOldest(2));
+        let bytes: std::vec::Vec<u8> = store.entries.iter().flat_map(|e| store.payload(e)).copied().collect();
+        assert_eq!(bytes, [[2; 20].as_slice(), &[3; 20], &[4; 40]].concat());
+        assert_eq!(store.insert(ExtSeq(5), 0, 160, KIND, &[5; 41]), Stored::TooLong);
     }
 }

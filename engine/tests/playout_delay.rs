@@ -46,6 +46,20 @@ fn a_clean_line_is_known_within_seconds() {
 }
 
 #[test]
+fn a_packet_in_hand_is_not_kept_for_losses_that_are_over() {
+    let mut dice = Dice::new(11);
+    let mut wires = Sender::new(Codec::Pcmu).packets(2_000);
+    let is_bad = |wire: &Wire| (10_000_000..14_000_000).contains(&wire.arrival_us);
+    wires.retain(|wire| !is_bad(wire) || !dice.percent(40));
+    let mut call = Call::new(Codec::Pcmu);
+    let course = course(&mut call, &wires, 40_020);
+    let least = between(&course, 16_000, 20_000).map(|c| c.1).fold(f32::MAX, f32::min);
+    assert!(least >= 45.0, "a line that loses so much is worth a packet in hand: {least} ms");
+    let later = most(between(&course, 33_000, 40_000).map(|c| c.0));
+    assert!(later <= 35.0, "19 s after the last loss still {later} ms");
+}
+
+#[test]
 fn the_reported_delay_is_the_delay_that_is_heard() {
     let mut call = Call::new(Codec::Pcmu);
     let wires = Sender::saying(Codec::Pcmu, Sound::Labels).packets(500);

@@ -14,9 +14,10 @@ use super::Arrival;
 const WAITS: usize = 48;
 /// Packets after which the floor is trusted.
 const SETTLED: u32 = 25;
-/// The recent past: so many pieces of so many packets, 16 s of 20 ms packets in all.
+/// The recent past: so many pieces of so long, 16 s in all.
 const RECENT: usize = 8;
-const RECENT_PIECE: u32 = 100;
+const RECENT_PIECE_MS: f32 = 2_000.0;
+const RECENT_ALL_MS: f32 = RECENT as f32 * RECENT_PIECE_MS;
 /// Packets in a group: those of one spike count as one.
 const GROUP: u32 = 5;
 /// Packets up to which a line may hold surprises.
@@ -40,10 +41,10 @@ pub struct Tariff {
     pub hold_ms: f32,
     /// A packet that is late by no more than this, and alone, is skipped; otherwise the voice pauses.
     pub skip_ms: f32,
-    /// Packets in the memory, roughly.
-    pub memory: f32,
-    /// Packets in the memory of losses.
-    pub loss_memory: f32,
+    /// Voice in the memory, roughly.
+    pub memory_ms: f32,
+    /// Voice in the memory of losses.
+    pub loss_memory_ms: f32,
     /// A new wait must be cheaper by this much.
     pub dead_band: f32,
 }
@@ -57,8 +58,8 @@ impl Default for Tariff {
             give_back: 0.05,
             hold_ms: 1500.0,
             skip_ms: 20.0,
-            memory: 600.0,
-            loss_memory: 2500.0,
+            memory_ms: 12_000.0,
+            loss_memory_ms: 50_000.0,
             dead_band: 1.0,
         }
     }
@@ -89,10 +90,13 @@ pub(super) struct PriceList {
     /// not waited for, however dear it was.
     recent_ms: [f32; RECENT],
     recent_most_ms: f32,
-    in_piece: u32,
+    in_piece_ms: f32,
+    /// Since a packet did not come.
+    lossless_ms: f32,
     heard: u32,
+    heard_ms: f32,
     tariff: Tariff,
-    weight: f32,
+    weight_ms: f32,
     best: usize,
 }
 
@@ -118,11 +122,13 @@ impl PriceList {
             floor_ms: f32::MAX,
             recent_ms: [0.0; RECENT],
             recent_most_ms: REACH_MS,
-            in_piece: 0,
+            in_piece_ms: 0.0,
+            lossless_ms: 0.0,
             credit: [0.0; WAITS],
             heard: 0,
+            heard_ms: 0.0,
             tariff,
-            weight: 4.0,
+            weight_ms: 80.0,
             best: 0,
         };
         list.choose();
@@ -149,15 +155,16 @@ impl PriceList {
         let bridged = tariff.bridged;
         // A packet that was overtaken is never waited for: its successor is in hand.
         let skip_ms = if arrival.late { f32::MAX } else { tariff.skip_ms };
-        self.weight = (self.weight + 1.0).min(tariff.memory);
-        let keep = 1.0 - 1.0 / self.weight;
-        let learn = 1.0 / (self.heard as f32 + 100.0).min(tariff.loss_memory);
+        self.weight_ms = (self.weight_ms + duration_ms).min(tariff.memory_ms).max(duration_ms);
+        let keep = 1.0 - duration_ms / self.weight_ms;
+        let learn = duration_ms / (self.heard_ms + 2_000.0).min(tariff.loss_memory_ms);
         let players = self.wait_ms.iter().zip(&mut self.plays_at_ms);
         let players = players.zip(self.calm_ms.iter_mut().zip(&mut self.flow_ms));
         let players = players.zip(self.cost.iter_mut().zip(self.saving.iter_mut().zip(&mut self.credit)));
         // The first packets only show where the floor is; until then no player has a delay to give back.
         let settled = self.heard >= SETTLED;
         self.heard = self.heard.saturating_add(1);
+        self.heard_ms = (self.heard_ms + duration_ms).min(1e6);
         for (((wait, plays_at), (calm, flow)), (cost, (saving, credit))) in players {
             if !settled {
                 *plays_at = f32::MIN;
@@ -193,21 +200,30 @@ impl PriceList {
             self.group_ms -= risen_ms;
             self.slowest_ms = self.slowest_ms.map(|slow| (slow - risen_ms).max(0.0));
         }
-        self.in_piece += 1;
-        if self.in_piece > RECENT_PIECE {
-            self.in_piece = 0;
-            self.recent_ms.rotate_right(1);
-            self.recent_ms[0] = 0.0;
-        }
-        self.recent_ms[0] = self.recent_ms[0].max(transit_ms - floor_ms);
-        if self.heard > RECENT as u32 * RECENT_PIECE {
-            self.recent_most_ms = self.recent_ms.iter().copied().fold(0.0, f32::max);
+        self.remember_slowest(transit_ms - floor_ms, duration_ms);
+        self.lossless_ms = if hole_ms > 0.0 { 0.0 } else { self.lossless_ms + duration_ms };
+        if self.lossless_ms > RECENT_ALL_MS {
+            // The line loses nothing any more.
+            self.saving = [0.0; WAITS];
         }
         self.group_ms = self.group_ms.max((transit_ms - floor_ms).min(REACH_MS));
         if self.heard <= NOVICE && self.heard.is_multiple_of(GROUP) {
             self.expect_the_unseen(pause);
         }
         self.choose();
+    }
+
+    fn remember_slowest(&mut self, slow_ms: f32, duration_ms: f32) {
+        self.in_piece_ms += duration_ms;
+        if self.in_piece_ms > RECENT_PIECE_MS {
+            self.in_piece_ms = duration_ms;
+            self.recent_ms.rotate_right(1);
+            self.recent_ms[0] = 0.0;
+        }
+        self.recent_ms[0] = self.recent_ms[0].max(slow_ms);
+        if self.heard_ms > RECENT_ALL_MS {
+            self.recent_most_ms = self.recent_ms.iter().copied().fold(0.0, f32::max);
+        }
     }
 
     /// Of n packets the slowest is beaten by the next one with a chance of 1 in n + 1 (Laplace's rule of

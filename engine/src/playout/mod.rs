@@ -96,7 +96,7 @@ impl Playout {
             settings,
             sequencer: Sequencer::new(codec.rtp_clock()),
             network: Network::new(start, tariff),
-            store: PacketStore::new(slot_bytes(codec)),
+            store: PacketStore::new(longest_payload(codec), store_bytes(codec)),
             decoders: Decoders::new(codec)?,
             timeline: Timeline::new(rate.frames_in_ms(HISTORY_MS), rate.frames_in_ms(AHEAD_MS)),
             concealer: Concealer::new(rate),
@@ -179,7 +179,7 @@ impl Playout {
         }
         match self.store.insert(place.seq, media, frames as i64, packet.kind, packet.payload) {
             Stored::Kept => {}
-            Stored::KeptForOldest => self.stats.overrun += 1,
+            Stored::KeptForOldest(gone) => self.stats.overrun += gone,
             Stored::TooLong => self.stats.undecodable += 1,
         }
     }
@@ -331,11 +331,21 @@ impl Next {
 }
 
 /// The largest payload of `codec` that is taken.
-const fn slot_bytes(codec: Codec) -> usize {
+const fn longest_payload(codec: Codec) -> usize {
     match codec {
         // 120 ms.
         Codec::Pcmu | Codec::Pcma | Codec::G722 => 960,
         // RFC 6716 3.4: a frame has at most 1275 bytes.
         Codec::Opus => 1280,
+    }
+}
+
+/// What the longest delay (500 ms) needs, and as much again for what comes between two pulls.
+const fn store_bytes(codec: Codec) -> usize {
+    match codec {
+        // 8 bytes a millisecond: 1.2 s.
+        Codec::Pcmu | Codec::Pcma | Codec::G722 => 9_600,
+        // Of the largest packets, 600 ms; at 128 kbit/s, which is more than anybody sends, 2.4 s.
+        Codec::Opus => 30 * 1_280,
     }
 }
