@@ -16,6 +16,7 @@ use offhook_sip_rtp::media::rtcp::NtpTime;
 use offhook_sip_rtp::media::stream::Silence;
 use offhook_sip_rtp::sdp::negotiate::{LocalMedia, Stream};
 use offhook_sip_rtp::sip::agent::{CallId, EndReason, Event, Parties, Transfer};
+use offhook_sip_rtp::sip::registration;
 use offhook_sip_rtp::sip::status::Status;
 use offhook_units::{Moment, Pii, Span};
 use std::sync::Arc;
@@ -59,7 +60,12 @@ impl Trunk {
                 }
             }
             Event::Ended { call, reason } => self.on_ended(now, call, reason),
-            Event::Trunk { trunk, event } => self.office.tell(Report::Trunk(trunk, event)),
+            Event::Trunk { trunk, event } => {
+                self.office.tell(Report::Trunk(trunk, event));
+                if matches!(event, registration::Event::Down { .. }) {
+                    self.look_again();
+                }
+            }
         }
     }
 

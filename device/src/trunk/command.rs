@@ -8,11 +8,12 @@ use super::routes::Routes;
 use mio::Waker;
 use offhook_engine::Settings as PlayoutSettings;
 use offhook_sip_rtp::media::dtmf::Digit;
+use offhook_sip_rtp::names::resolver::Failure;
 use offhook_sip_rtp::sip::agent::{CallId, CommandError, EndReason, Transfer, TrunkId};
 use offhook_sip_rtp::sip::registration;
 use offhook_sip_rtp::sip::status::Status;
 use offhook_sip_rtp::sip::uri::Uri;
-use offhook_units::{Codec, Pii};
+use offhook_units::{Codec, Pii, Span};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -104,6 +105,8 @@ pub enum Report {
     Ladder(String),
     /// A trunk went up or down.
     Trunk(TrunkId, registration::Event),
+    /// A trunk's name leads nowhere just now; it is looked up again after this long.
+    Name(TrunkId, Failure, Span),
     /// A call came in and goes to the named route.
     Incoming(CallId, &'static str),
     /// A call was refused before it was one.
@@ -163,6 +166,13 @@ impl fmt::Display for Report {
                     trunk.0 + 1,
                     retry_in.as_millis_f32() / 1e3
                 )
+            }
+            Self::Name(trunk, why, retry_in) => {
+                let why = match why {
+                    Failure::NoSuchName => "nobody knows its server's name",
+                    Failure::NoAnswer => "no name server answers",
+                };
+                write!(f, "trunk {}: {why}; next try in {:.0} s", trunk.0 + 1, retry_in.as_millis_f32() / 1e3)
             }
             Self::Incoming(call, route) => write!(f, "call {}: incoming, to {route}", call.0),
             Self::Refused(status) => write!(f, "a call was refused with {status} {}", status.reason()),

@@ -29,7 +29,7 @@ pub(super) struct Links {
     mark: Dscp,
     identity: Identity,
     /// Whose certificate is to be shown at an address: the name that it was resolved from.
-    names: Vec<(IpAddr, String)>,
+    names: BTreeMap<IpAddr, String>,
     /// Connections that were turned away as there were too many.
     refused: u64,
 }
@@ -37,12 +37,21 @@ pub(super) struct Links {
 impl Links {
     /// None yet; there will be `most` at once, and each is closed when nothing came on it for `idle`.
     pub(super) const fn new(most: usize, idle: Span, mark: Dscp, identity: Identity) -> Self {
-        Self { links: BTreeMap::new(), last: 0, most, idle, mark, identity, names: Vec::new(), refused: 0 }
+        Self {
+            links: BTreeMap::new(),
+            last: 0,
+            most,
+            idle,
+            mark,
+            identity,
+            names: BTreeMap::new(),
+            refused: 0,
+        }
     }
 
-    /// Tells the names of the servers behind addresses.
-    pub(super) fn set_names(&mut self, names: Vec<(IpAddr, String)>) {
-        self.names = names;
+    /// Tells the names of the servers behind addresses. An address keeps the name that was told last.
+    pub(super) fn add_names(&mut self, names: impl Iterator<Item = (IpAddr, String)>) {
+        self.names.extend(names);
     }
 
     /// Connections that stand.
@@ -140,8 +149,7 @@ impl Links {
 
     /// Whom the certificate at `addr` has to be for.
     fn name_of(&self, addr: IpAddr) -> String {
-        let known = self.names.iter().find(|(of, _)| *of == addr);
-        known.map_or_else(|| addr.to_string(), |(_, name)| name.clone())
+        self.names.get(&addr).cloned().unwrap_or_else(|| addr.to_string())
     }
 
     /// A connection.

@@ -74,6 +74,8 @@ pub struct Sip {
     pub software: String,
     /// The mark on SIP packets.
     pub dscp: Dscp,
+    /// Who is asked for the trunks' names; `None` is what `/etc/resolv.conf` says.
+    pub name_servers: Option<Vec<SocketAddr>>,
     /// Stream connections at once, both ways together.
     pub max_connections: usize,
     /// A connection on which nothing came for so long is closed.
@@ -92,6 +94,7 @@ impl Default for Sip {
             contact_user: "offhook".into(),
             software: concat!("offhook/", env!("CARGO_PKG_VERSION")).into(),
             dscp: Dscp::SIGNALLING,
+            name_servers: None,
             max_connections: 128,
             idle: Span::from_millis(600_000),
         }

@@ -5,7 +5,7 @@ use super::link::Progress;
 use super::sockets::Stream;
 use super::thread::Trunk;
 use super::tokens;
-use offhook_sip_rtp::sip::agent::{Input, Output, TrunkId};
+use offhook_sip_rtp::sip::agent::{Input, Output};
 use offhook_sip_rtp::sip::framing::Frame;
 use offhook_sip_rtp::sip::ladder::{self, Way};
 use offhook_sip_rtp::sip::transport::{Peer, Transport};
@@ -162,20 +162,6 @@ impl Trunk {
                 self.agent.handle_input(now, Input::Unreachable(to));
             }
         }
-    }
-
-    /// Tells the user agent the trunks' servers.
-    pub(super) fn resolve(&mut self) {
-        let now = self.clock.now();
-        let mut names = Vec::new();
-        for (place, line) in self.settings.trunks.iter().enumerate() {
-            if let Some(server) = super::start::literal(line) {
-                let name = line.domain.as_ref().unwrap_or(&line.server);
-                names.push((server.addr.ip(), name.clone()));
-                self.agent.set_servers(now, TrunkId(place), vec![server]);
-            }
-        }
-        self.links.set_names(names);
     }
 }
 

@@ -4,6 +4,8 @@ use super::beat::Beat;
 use super::command::{self, Handle, Report};
 use super::figures::Counters;
 use super::links::Links;
+use super::lookups::Lookups;
+use super::names;
 use super::ports::Ports;
 use super::ready::Ready;
 use super::settings::{Keep, Line, Settings};
@@ -20,17 +22,14 @@ use offhook_sip_rtp::sip::ids::Ids;
 use offhook_sip_rtp::sip::local::LocalAddrs;
 use offhook_sip_rtp::sip::registration::{self, Mode};
 use offhook_sip_rtp::sip::transaction::Capacity;
-use offhook_sip_rtp::sip::transport::{Peer, Transport};
 use offhook_sip_rtp::sip::uri::Uri;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc::Receiver;
 use std::{fmt, io};
 
-/// A trunk's server whose address needs no look-up gets the usual ports.
-const USUAL_PORT: u16 = 5060;
-/// The usual port inside TLS.
-const USUAL_TLS_PORT: u16 = 5061;
+/// Nothing is sent there.
+const ANY_PORT: u16 = 5060;
 
 /// Why the trunk thread cannot begin.
 #[derive(Debug)]
@@ -95,6 +94,7 @@ pub fn start(
     let trunks = settings.trunks.iter().map(registration).collect::<Result<Vec<_>, _>>()?;
     let mut ids = Ids::new(random_seed().map_err(|_none| StartError::Random)?);
     let agent = Agent::new(agent_settings(&settings, locals), trunks, seed(&mut ids));
+    let resolver = names::resolver(&settings, seed(&mut ids));
     let (office, handle, reports) = command::office(waker);
     let sip = &settings.sip;
     let trunk = Trunk {
@@ -110,6 +110,9 @@ pub fn start(
         tls: sockets.tls,
         links: Links::new(sip.max_connections, sip.idle, sip.dscp, identity),
         links_at: None,
+        resolver,
+        watches: BTreeMap::new(),
+        lookups: Lookups::default(),
         legs: BTreeMap::new(),
         beat: Beat::new(clock.now()),
         ports: Ports::new(settings.media.ports.clone()),
@@ -146,11 +149,7 @@ impl Sockets {
         let mut udp = Datagrams::bind(sip.udp, sip.dscp).map_err(at(sip.udp))?;
         udp.register(poll.registry(), tokens::UDP).map_err(StartError::System)?;
         let listen = |addr: Option<SocketAddr>, token| {
-            let Some(mut addr) = addr else { return Ok(None) };
-            // TCP beside UDP on one port, also when that port was left to the system.
-            if addr.port() == 0 && token == tokens::TCP {
-                addr.set_port(udp.local().port());
-            }
+            let Some(addr) = addr else { return Ok(None) };
             let mut listener = Listener::bind(addr).map_err(at(addr))?;
             listener.register(poll.registry(), token).map_err(StartError::System)?;
             Ok(Some(listener))
@@ -184,17 +183,9 @@ impl Sockets {
 fn own_address(settings: &Settings) -> IpAddr {
     /// An address for examples (RFC 5737): the way there is the way to everywhere, and nothing is sent.
     const ANYWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-    let first = settings.trunks.iter().find_map(literal).map(|peer| peer.addr);
-    let to = first.unwrap_or_else(|| SocketAddr::from((ANYWHERE, USUAL_PORT)));
-    way_to(to).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
-}
-
-/// The server of a trunk that is given by its address.
-pub(super) fn literal(line: &Line) -> Option<Peer> {
-    let ip = line.server.trim_matches(['[', ']']).parse().ok()?;
-    let transport = line.transport.unwrap_or(Transport::Udp);
-    let usual = if transport == Transport::Tls { USUAL_TLS_PORT } else { USUAL_PORT };
-    Some(Peer { transport, addr: SocketAddr::new(ip, line.port.unwrap_or(usual)), flow: None })
+    let literal = |line: &Line| line.server.trim_matches(['[', ']']).parse().ok();
+    let first = settings.trunks.iter().find_map(literal).unwrap_or(IpAddr::V4(ANYWHERE));
+    way_to(SocketAddr::new(first, ANY_PORT)).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
 fn registration(line: &Line) -> Result<registration::Settings, StartError> {

@@ -8,18 +8,20 @@ use super::command::Office;
 use super::figures::Counters;
 use super::leg::{Leg, Side};
 use super::links::Links;
+use super::lookups::Lookups;
 use super::ports::Ports;
 use super::ready::Ready;
 use super::settings::Settings;
 use super::sockets::{Alarm, Buffer, Datagrams, Listener};
 use super::switchboard::Switchboard;
-use super::tokens;
+use super::tokens::{self, Numbered};
 use crate::audio;
 use crate::clock::Clock;
 use crate::rings::TrunkDesk;
 use mio::event::Event;
 use mio::{Events, Poll};
-use offhook_sip_rtp::sip::agent::{Agent, CallId};
+use offhook_sip_rtp::names::resolver::{Resolver, WatchId};
+use offhook_sip_rtp::sip::agent::{Agent, CallId, TrunkId};
 use offhook_sip_rtp::sip::ids::Ids;
 use offhook_sip_rtp::sip::local::LocalAddrs;
 use offhook_units::{Moment, Span};
@@ -52,6 +54,9 @@ pub struct Trunk {
     pub(super) tls: Option<Listener>,
     pub(super) links: Links,
     pub(super) links_at: Option<Moment>,
+    pub(super) resolver: Resolver,
+    pub(super) watches: BTreeMap<WatchId, TrunkId>,
+    pub(super) lookups: Lookups,
     pub(super) legs: BTreeMap<CallId, Leg>,
     pub(super) beat: Beat,
     pub(super) ports: Ports,
@@ -87,7 +92,7 @@ impl Trunk {
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let mut media_events = Events::with_capacity(EVENTS);
-        self.resolve();
+        self.watch_names();
         loop {
             self.flush();
             if self.is_over() {
@@ -123,7 +128,11 @@ impl Trunk {
         let more = match token {
             tokens::UDP => self.read_datagrams(),
             tokens::TCP | tokens::TLS => self.accept(token == tokens::TLS),
-            _ => tokens::link_of(token).is_some_and(|id| self.read_link(id)),
+            _ => match tokens::numbered(token) {
+                Some(Numbered::Link(id)) => self.read_link(id),
+                Some(Numbered::Lookup(id)) => self.read_lookup(id),
+                None => false,
+            },
         };
         if more {
             self.ready.add(token);
@@ -137,6 +146,7 @@ impl Trunk {
         if self.agent.poll_timeout().is_some_and(|due| due <= now) {
             self.agent.handle_timeout(now);
         }
+        self.keep_names();
         if self.has_media() {
             match self.beat.due(now) {
                 Some(Step::Read) => {
@@ -167,7 +177,8 @@ impl Trunk {
             self.links_at = Some(self.clock.now() + LINKS_EVERY);
         }
         let beat = self.has_media().then(|| self.beat.at());
-        let due = [self.agent.poll_timeout(), beat, self.links_at, self.stop_by];
+        let names = self.resolver.poll_timeout();
+        let due = [self.agent.poll_timeout(), beat, names, self.links_at, self.stop_by];
         let Some(first) = due.into_iter().flatten().min() else { return Ok(()) };
         if self.alarm_at != Some(first) {
             self.alarm.set(self.clock.system(first))?;
@@ -185,7 +196,7 @@ impl Trunk {
 
     fn is_over(&self) -> bool {
         let Some(by) = self.stop_by else { return false };
-        (self.agent.is_idle() && self.legs.is_empty()) || by <= self.clock.now()
+        (self.agent.has_said_goodbye() && self.legs.is_empty()) || by <= self.clock.now()
     }
 
     /// Reads every media socket that has something.

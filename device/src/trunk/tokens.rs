@@ -14,17 +14,32 @@ pub(super) const UDP: Token = Token(2);
 pub(super) const TCP: Token = Token(3);
 /// The TLS listener.
 pub(super) const TLS: Token = Token(4);
-/// Connections begin here.
+/// Connections and questions begin here.
 const FIRST_LINK: usize = 16;
 
-/// The token of a stream connection. On 32-bit machines it repeats after four thousand million connections.
+/// The token of a stream connection. On 32-bit machines it repeats after two thousand million connections.
 pub(super) const fn link(id: u64) -> Token {
-    Token(FIRST_LINK.wrapping_add(id as usize))
+    Token(FIRST_LINK.wrapping_add((id as usize).wrapping_mul(2)))
 }
 
-/// The connection of a token; `None` for the fixed ones.
-pub(super) fn link_of(token: Token) -> Option<u64> {
-    token.0.checked_sub(FIRST_LINK).map(|id| id as u64)
+/// The token of a question to a name server.
+pub(super) const fn lookup(id: u64) -> Token {
+    Token(link(id).0.wrapping_add(1))
+}
+
+/// What a token stands for that is none of the fixed ones.
+pub(super) enum Numbered {
+    /// A stream connection.
+    Link(u64),
+    /// A question to a name server.
+    Lookup(u64),
+}
+
+/// What `token` stands for; `None` for the fixed ones.
+pub(super) fn numbered(token: Token) -> Option<Numbered> {
+    let number = token.0.checked_sub(FIRST_LINK)?;
+    let id = (number / 2) as u64;
+    Some(if number.is_multiple_of(2) { Numbered::Link(id) } else { Numbered::Lookup(id) })
 }
 
 /// The token of a media socket, among media sockets: they are watched apart.

@@ -62,6 +62,7 @@ fn keys_are_heard_by_event_and_by_info() {
     phone.ask("INFO", "100", "Content-Type: application/dtmf-relay\r\n", "Signal=5\r\nDuration=160\r\n");
     assert_eq!(phone.response().status.code(), 200);
     assert_eq!(office.wait_for(key), '5');
+    phone.hang_up();
     office.close();
 }
 
@@ -83,6 +84,7 @@ fn our_keys_reach_the_caller() {
             break;
         }
     }
+    phone.hang_up();
     office.close();
 }
 
@@ -130,6 +132,7 @@ fn a_change_of_codec_goes_on_in_the_new_one() {
     let other = phone.sdp("RTP/AVP 9", "");
     assert_eq!(phone.call("100", &other).status.code(), 200);
     while phone.hear()[1] & 0x7F != 9 {}
+    phone.hang_up();
     office.close();
 }
 

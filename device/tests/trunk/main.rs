@@ -2,6 +2,9 @@
 
 mod calls;
 mod doors;
+mod media;
+mod name_server;
+mod names;
 mod office;
 mod phone;
 mod streams;

@@ -228,6 +228,12 @@ impl Phone {
         self.rtp.send_to(packet, to).expect("loopback takes it");
     }
 
+    /// Whether no RTP comes for a while.
+    pub(crate) fn hears_nothing(&self) -> bool {
+        self.rtp.set_read_timeout(Some(Duration::from_millis(300))).expect("a time-out");
+        self.rtp.recv(&mut [0; 16]).is_err()
+    }
+
     /// The next RTP packet that comes, as it is.
     pub(crate) fn hear(&mut self) -> Vec<u8> {
         let mut buffer = vec![0; 2_048];

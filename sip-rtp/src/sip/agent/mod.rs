@@ -191,6 +191,12 @@ impl Agent {
             && self.asked.is_empty()
     }
 
+    /// Whether every goodbye was answered: no call is left, and no trunk is being asked. Transactions may still wait
+    /// for repetitions.
+    pub fn has_said_goodbye(&self) -> bool {
+        self.calls.is_empty() && !self.trunks.iter().any(Registration::is_asking)
+    }
+
     /// Takes no new calls from now on; those that stand go on.
     pub const fn drain(&mut self) {
         self.draining = true;

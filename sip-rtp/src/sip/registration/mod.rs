@@ -214,6 +214,11 @@ impl Registration {
         self.servers.get(self.current).copied()
     }
 
+    /// Whether a request is under way.
+    pub const fn is_asking(&self) -> bool {
+        self.waiting.is_some()
+    }
+
     /// All servers.
     pub fn servers(&self) -> &[Peer] {
         &self.servers

@@ -1,0 +1,129 @@
+//! What a call's wire carries beside plain voice.
+
+use super::office::{Office, settings};
+use super::phone::{Phone, payload};
+use offhook::trunk::command::Report;
+use offhook::trunk::routes::{Route, Target};
+use offhook_engine::codec::g711::Law;
+use offhook_sip_rtp::media::dtmf::Digit;
+use offhook_sip_rtp::media::srtp::{MasterKey, Suite};
+use offhook_sip_rtp::media::srtp::{SrtpReceiver, SrtpSender};
+use offhook_sip_rtp::sdp::crypto::Crypto;
+use offhook_units::{Pii, Span};
+use std::f32::consts::TAU;
+
+const SENDER_REPORT: u8 = 200;
+
+fn key(crypto: &Crypto) -> MasterKey {
+    MasterKey::new(crypto.suite, crypto.key.reveal(), &[]).expect("SDP checked its length")
+}
+
+#[test]
+fn an_encrypted_call_is_heard_only_with_its_keys() {
+    let office = Office::open(settings(20_800));
+    let mut phone = Phone::udp(office.locals.udp);
+    let suite = Suite::Aes256Sha1_80;
+    let ours = Crypto { tag: 1, suite, key: Pii::new((0..suite.key_and_salt_len() as u8).collect()) };
+    let sdp = phone.sdp("RTP/SAVP 0", &format!("a=crypto:{ours}\r\n"));
+    let answer = phone.call("100", &sdp);
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    let theirs =
+        text.lines().find_map(|line| Crypto::parse(line.strip_prefix("a=crypto:")?)).expect("their key");
+    let (mut lock, mut unlock) = (SrtpSender::new(key(&ours)), SrtpReceiver::new(key(&theirs)));
+    let heard = (0..400).any(|n: u32| {
+        let mut packet = phone.rtp_packet(0, n * 160, n == 0, &[0x23; 160]);
+        packet.resize(packet.len() + 64, 0);
+        let length = lock.protect_rtp(&mut packet, 172).expect("rising numbers");
+        phone.send_rtp(&packet[..length]);
+        let mut packet = phone.hear();
+        let length = unlock.unprotect_rtp(&mut packet).expect("it has the key");
+        payload(&packet[..length]).iter().filter(|sample| **sample == 0x23).count() > 100
+    });
+    assert!(heard);
+    phone.hang_up();
+    office.close();
+}
+
+#[test]
+fn reports_share_the_port_where_that_was_agreed_and_the_last_says_goodbye() {
+    let office = Office::open(settings(20_840));
+    let mut phone = Phone::udp(office.locals.udp);
+    let sdp = phone.sdp("RTP/AVP 0", "a=rtcp-mux\r\n");
+    phone.call("100", &sdp);
+    let packet = phone.rtp_packet(0, 0, true, &[0x23; 160]);
+    phone.send_rtp(&packet);
+    phone.hear();
+    phone.ask("BYE", "100", "", "");
+    let report = loop {
+        let packet = phone.hear();
+        if packet[1] == SENDER_REPORT {
+            break packet;
+        }
+    };
+    let goodbye = report.windows(2).any(|pair| pair == [0x81, 203]);
+    assert!(goodbye, "{report:02x?}");
+    office.close();
+}
+
+#[test]
+fn a_key_is_heard_in_the_voice_where_the_trunk_has_no_events() {
+    let office = Office::open(settings(20_880));
+    let mut phone = Phone::udp(office.locals.udp);
+    let sdp = phone.sdp("RTP/AVP 8", "");
+    phone.call("100", &sdp);
+    let (low, high) = Digit::from_char('9').expect("a key").tones_hz();
+    let sample = |n: u32| {
+        let at = |hz: f32| (TAU * hz * n as f32 / 8_000.0).sin();
+        Law::A.encode(((at(low) + at(high)) * 6_000.0) as i16)
+    };
+    for n in 0..6 {
+        let tone: Vec<u8> = (n * 160..(n + 1) * 160).map(sample).collect();
+        let packet = phone.rtp_packet(8, n * 160, n == 0, &tone);
+        phone.send_rtp(&packet);
+    }
+    let key = office.wait_for(|report| match report {
+        Report::Key(_, key) => Some(*key.reveal()),
+        _ => None,
+    });
+    assert_eq!(key, '9');
+    phone.hang_up();
+    office.close();
+}
+
+#[test]
+fn a_stranger_cannot_take_the_stream_over() {
+    let office = Office::open(settings(20_920));
+    let mut phone = Phone::udp(office.locals.udp);
+    let mut stranger = Phone::udp(office.locals.udp);
+    phone.call_plainly("100");
+    for n in 0..10 {
+        let packet = phone.rtp_packet(0, n * 160, n == 0, &[0x23; 160]);
+        phone.send_rtp(&packet);
+    }
+    phone.hear();
+    stranger.media = phone.media;
+    for n in 0..200 {
+        let packet = stranger.rtp_packet(0, n * 160, n == 0, &[0x55; 160]);
+        stranger.send_rtp(&packet);
+    }
+    for _ in 0..20 {
+        let strange = payload(&phone.hear()).iter().filter(|sample| **sample == 0x55).count();
+        assert!(strange < 40, "{strange} samples of the stranger's");
+    }
+    assert!(stranger.hears_nothing(), "and nothing is sent there");
+    phone.hang_up();
+    office.close();
+}
+
+#[test]
+fn early_media_is_heard_while_it_rings() {
+    let mut settings = settings(20_960);
+    let ring = Route { ring: Span::from_millis(1_000), early_media: true, ..Route::new("4", Target::Tone) };
+    settings.routes.0.push(ring);
+    let office = Office::open(settings);
+    let mut phone = Phone::udp(office.locals.udp);
+    let answer = phone.call_plainly("4");
+    assert_eq!(answer.status.code(), 200);
+    assert_eq!(phone.hang_up().status.code(), 200);
+    office.close();
+}
