@@ -9,6 +9,7 @@
 pub mod audio;
 pub mod cli;
 pub mod clock;
+pub mod conversation;
 pub mod demo;
 pub mod draft;
 pub mod exit;

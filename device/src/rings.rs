@@ -23,7 +23,7 @@ use ringbuf::traits::Split as _;
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 const PACKET_RING_BYTES: usize = 16 * 1024;
 const PAYLOAD_RING_BYTES: usize = 4 * 1024;
@@ -89,6 +89,8 @@ pub struct SpeechEnds {
     pub said: rtrb::Consumer<Said>,
     /// Samples that the audio thread took, played or thrown away, since the call began.
     pub taken: Arc<AtomicU64>,
+    /// The number of the last turn that is to stop.
+    pub hushed: Arc<AtomicU32>,
 }
 
 impl fmt::Debug for SpeechEnds {
@@ -121,6 +123,8 @@ pub struct PrompterEnds {
     pub said: rtrb::Producer<Said>,
     /// How many were taken.
     pub taken: Arc<AtomicU64>,
+    /// Turns up to this number are to stop.
+    pub hushed: Arc<AtomicU32>,
 }
 
 impl fmt::Debug for PrompterEnds {
@@ -137,11 +141,11 @@ pub fn conversation(rate: SampleRate) -> (SpeechEnds, AgentEnds, PrompterEnds) {
     let (marks, marks_out) = rtrb::RingBuffer::new(MARKS);
     let (said_in, said) = rtrb::RingBuffer::new(SAID_EVENTS);
     let (heard_in, heard) = rtrb::RingBuffer::new(HEARD_EVENTS);
-    let taken = Arc::new(AtomicU64::new(0));
+    let (taken, hushed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU32::new(0)));
     (
-        SpeechEnds { caller, heard, samples, marks, said, taken: taken.clone() },
+        SpeechEnds { caller, heard, samples, marks, said, taken: taken.clone(), hushed: hushed.clone() },
         AgentEnds { caller: caller_in, heard: heard_in },
-        PrompterEnds { samples: samples_out, marks: marks_out, said: said_in, taken },
+        PrompterEnds { samples: samples_out, marks: marks_out, said: said_in, taken, hushed },
     )
 }
 

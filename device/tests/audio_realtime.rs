@@ -51,11 +51,7 @@ struct Speech {
 
 impl Speech {
     fn speak(&mut self, luck: u64) {
-        let kind = match luck % 9 {
-            0 => MarkKind::Begin(Turn(self.turn)),
-            1 => MarkKind::End,
-            _ => MarkKind::Place(luck as u32),
-        };
+        let kind = if luck.is_multiple_of(9) { MarkKind::Begin(Turn(self.turn)) } else { MarkKind::End };
         self.turn += u32::from(luck.is_multiple_of(9));
         if luck.is_multiple_of(5) {
             let _full = self.ends.marks.push(Mark { at: self.laid, kind });

@@ -25,8 +25,6 @@ pub struct Mark {
 pub enum MarkKind {
     /// A turn begins. After a cut nothing is played until one that is later than what was cut.
     Begin(Turn),
-    /// A place that the writer wants to hear of: the end of a word or a sentence, by a number of its own.
-    Place(u32),
     /// The turn ends: silence behind it is no lack of samples.
     End,
 }
@@ -36,8 +34,6 @@ pub enum MarkKind {
 pub enum Said {
     /// The turn's first sample is on its way to the wire.
     Began(Turn),
-    /// A place was reached.
-    Reached(u32),
     /// The turn was said to its end.
     Ended(Turn),
     /// The turn was cut off.
@@ -88,7 +84,11 @@ impl Prompter {
 
     /// The next 10 ms.
     pub fn render(&mut self, out: &mut [i16]) {
-        self.play(out);
+        let hushed = Turn(self.ends.hushed.load(Relaxed));
+        match self.state {
+            State::Saying { turn, .. } | State::Dry { turn, .. } if turn <= hushed => self.cut(out),
+            _ => self.play(out),
+        }
         self.ends.taken.store(self.taken, Relaxed);
     }
 
@@ -139,7 +139,7 @@ impl Prompter {
         let (State::Saying { turn, .. } | State::Dry { turn, .. }) = self.state else {
             return out.fill(0);
         };
-        self.render(out);
+        self.play(out);
         fade_out(out);
         // The turn may have ended within the fade: then it was said.
         if self.is_saying() {
@@ -147,6 +147,7 @@ impl Prompter {
             self.tell(Said::Cut { turn, at: self.taken });
         }
         self.cut = Some(turn);
+        self.ends.taken.store(self.taken, Relaxed);
     }
 
     /// Marks that were reached.
@@ -163,14 +164,11 @@ impl Prompter {
                     self.tell(Said::Began(turn));
                 }
                 (MarkKind::Begin(_), _) => self.state = State::Idle,
-                (MarkKind::Place(place), State::Saying { .. } | State::Dry { .. }) => {
-                    self.tell(Said::Reached(place));
-                }
                 (MarkKind::End, State::Saying { turn, .. } | State::Dry { turn, .. }) => {
                     self.state = State::Idle;
                     self.tell(Said::Ended(turn));
                 }
-                (MarkKind::Place(_) | MarkKind::End, State::Idle) => {}
+                (MarkKind::End, State::Idle) => {}
             }
         }
     }
@@ -225,8 +223,6 @@ mod tests {
     /// Lays a turn down as the speech thread does; gives back where the next one begins.
     fn lay(speech: &mut SpeechEnds, at: u64, turn: u32, samples: &[i16]) -> u64 {
         speech.marks.push(Mark { at, kind: MarkKind::Begin(Turn(turn)) }).unwrap();
-        let half = samples.len() / 2;
-        speech.marks.push(Mark { at: at + half as u64, kind: MarkKind::Place(turn * 100) }).unwrap();
         assert_eq!(speech.samples.push_slice(samples), samples.len());
         let end = at + samples.len() as u64;
         speech.marks.push(Mark { at: end, kind: MarkKind::End }).unwrap();
@@ -257,14 +253,7 @@ mod tests {
         assert_eq!(all, expected);
         assert_eq!(
             events(&mut speech),
-            [
-                Said::Began(Turn(1)),
-                Said::Reached(100),
-                Said::Ended(Turn(1)),
-                Said::Began(Turn(2)),
-                Said::Reached(200),
-                Said::Ended(Turn(2))
-            ]
+            [Said::Began(Turn(1)), Said::Ended(Turn(1)), Said::Began(Turn(2)), Said::Ended(Turn(2))]
         );
         assert!(!prompter.is_saying());
     }
@@ -286,7 +275,7 @@ mod tests {
         let cut = Said::Cut { turn: Turn(1), at: 160 };
         assert_eq!(
             events(&mut speech),
-            [Said::Began(Turn(1)), cut, Said::Began(Turn(2)), Said::Reached(200), Said::Ended(Turn(2))]
+            [Said::Began(Turn(1)), cut, Said::Began(Turn(2)), Said::Ended(Turn(2))]
         );
     }
 
@@ -304,6 +293,27 @@ mod tests {
         assert!(back[0] == 0 && back[79] > 900 && back.windows(2).all(|w| w[1] >= w[0]));
         assert_eq!(tick(&mut prompter), [1_000; 80]);
         assert_eq!(events(&mut speech), [Said::Began(Turn(1)), Said::RanDry(Turn(1))]);
+    }
+
+    #[test]
+    fn the_speech_thread_stops_a_turn_but_not_the_one_after_it() {
+        let (mut speech, mut prompter, _agent) = stage();
+        let end = lay(&mut speech, 0, 1, &[1_000; 400]);
+        tick(&mut prompter);
+        speech.hushed.store(1, Relaxed);
+        lay(&mut speech, end, 2, &[3_000; 160]);
+        assert_eq!(tick(&mut prompter)[79], 0, "faded out");
+        assert_eq!(tick(&mut prompter), [3_000; 80]);
+        assert_eq!(tick(&mut prompter), [3_000; 80]);
+        assert_eq!(
+            events(&mut speech),
+            [
+                Said::Began(Turn(1)),
+                Said::Cut { turn: Turn(1), at: 160 },
+                Said::Began(Turn(2)),
+                Said::Ended(Turn(2))
+            ]
+        );
     }
 
     #[test]

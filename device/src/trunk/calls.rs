@@ -224,6 +224,7 @@ impl Trunk {
         leg.goodbye(now);
         if leg.media.is_some() {
             self.command(audio::Command::Close(LineId(call.0)));
+            self.switchboard.disconnect(LineId(call.0), &leg.target);
         }
         let figures = leg.media.as_ref().map(|media| Box::new(CallFigures::of(media)));
         leg.sockets.close(self.media_poll.registry(), &mut self.ports);

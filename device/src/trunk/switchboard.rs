@@ -15,6 +15,9 @@ pub trait Switchboard: Debug + Send {
 
     /// A call to `target` stands, in `codec`. `None` hangs it up.
     fn connect(&mut self, line: LineId, target: &Target, codec: Codec) -> Option<Route>;
+
+    /// A call to `target` that was connected is over.
+    fn disconnect(&mut self, _line: LineId, _target: &Target) {}
 }
 
 /// What needs nobody else: the echo, the tones, and silence for a call that is handed on.
