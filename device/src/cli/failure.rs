@@ -62,6 +62,13 @@ pub enum Failure {
     Stream(StreamError),
     /// A voice did not speak.
     Voice(VoiceError),
+    /// A server that cannot open its doors.
+    Listen {
+        /// Which door.
+        what: String,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The text has nothing to be said.
     Unspeakable,
     /// Ctrl-C, or SIGTERM.
@@ -77,7 +84,7 @@ impl Failure {
             Self::Write { .. } => exit::CANNOT_WRITE,
             Self::Trace { .. } | Self::Recording { .. } | Self::Unspeakable => exit::BAD_DATA,
             Self::Config(_) | Self::ConfigText { .. } => exit::BAD_CONFIG,
-            Self::Codec(_) | Self::Stream(_) | Self::Voice(_) => exit::UNAVAILABLE,
+            Self::Codec(_) | Self::Stream(_) | Self::Voice(_) | Self::Listen { .. } => exit::UNAVAILABLE,
             Self::Interrupted => exit::INTERRUPTED,
         }
     }
@@ -105,6 +112,7 @@ impl fmt::Display for Failure {
             Self::Codec(error) => write!(f, "offhook: {error}"),
             Self::Stream(error) => write!(f, "offhook: the voice cannot be coded: {error}"),
             Self::Voice(error) => write!(f, "offhook: {error}"),
+            Self::Listen { what, error } => write!(f, "offhook: {what} cannot be used: {error}"),
             Self::Unspeakable => f.write_str("offhook: there is nothing in the text that can be said"),
             Self::Interrupted => f.write_str("offhook: interrupted; nothing half-written is left"),
         }

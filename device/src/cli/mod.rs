@@ -4,6 +4,7 @@ mod check;
 mod configuration;
 mod demo;
 mod failure;
+mod lab;
 mod print_config;
 mod progress;
 mod replay;
@@ -38,6 +39,7 @@ is not installed, 73 an output cannot be written, 78 the configuration is wrong,
 enum Command {
     Check(check::Check),
     Demo(demo::Demo),
+    Lab(lab::LabCommand),
     PrintConfig(print_config::PrintConfig),
     Replay(replay::Replay),
     Say(say::Say),
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Check(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::Lab(command) => command.run(),
         Command::PrintConfig(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Say(command) => command.run(),

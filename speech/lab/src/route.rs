@@ -1,0 +1,101 @@
+//! Which path leads to which protocol.
+
+use crate::answer::Answer;
+use crate::control;
+use crate::deepgram::{Aura, Listen};
+use crate::elevenlabs::{self, Multi, Settings, Setup, Single};
+use crate::faults::Faults;
+use crate::http::Request;
+use crate::openai;
+use crate::seen::Page;
+use crate::server::Shared;
+use crate::session::Session;
+use crate::truevoice::Conversation;
+use offhook_units::Moment;
+use serde_json::json;
+use std::sync::Arc;
+
+/// What is at the other end of a path.
+pub(crate) enum Route {
+    Socket(Box<dyn Session>),
+    Answer(Answer),
+}
+
+/// Where `request` leads.
+pub(crate) fn route(now: Moment, request: &Request, shared: &Shared, faults: &Faults, page: &Page) -> Route {
+    let socket = request.websocket_key().is_some();
+    let path: Vec<&str> = request.path.split('/').filter(|part| !part.is_empty()).collect();
+    match (socket, request.method.as_str(), path.as_slice()) {
+        (true, _, ["v1", "text-to-speech", _, "stream-input"]) => {
+            Route::Socket(Box::new(Single::new(elevenlabs_setup(request, shared, faults, page))))
+        }
+        (true, _, ["v1", "text-to-speech", _, "multi-stream-input"]) => {
+            Route::Socket(Box::new(Multi::new(elevenlabs_setup(request, shared, faults, page))))
+        }
+        (true, _, ["v1", "listen"]) => {
+            deepgram(request, shared, Listen::new(request, &shared.script, faults, page))
+        }
+        (true, _, ["v1", "speak"]) => {
+            deepgram(request, shared, Aura::new(request, &shared.speaker, faults, page))
+        }
+        (true, _, ["ws", "conversation"])
+            if shared.key_fits(request.authorization().or(request.header("x-api-key"))) =>
+        {
+            Route::Socket(Box::new(Conversation::new(&shared.speaker, &shared.script, faults, page)))
+        }
+        (true, _, ["ws", "conversation"]) => {
+            Route::Answer(Answer::json(401, &json!({"type": "error", "code": "invalid_api_key"})))
+        }
+        (false, "POST", ["v1", "text-to-speech", _, ..]) => {
+            let fits = shared.key_fits(request.header("xi-api-key"));
+            Route::Answer(elevenlabs::stream(now, request, &shared.speaker, faults, page, fits))
+        }
+        (false, "POST", ["v1", "chat", "completions"] | ["chat", "completions"]) => {
+            let fits = shared.key_fits(request.authorization());
+            Route::Answer(openai::chat(now, request, &shared.script, faults, page, fits))
+        }
+        (false, "GET", ["v1", "models"]) => {
+            let models = json!([{"id": "lab", "object": "model", "created": 1, "owned_by": "lab"}]);
+            Route::Answer(Answer::json(200, &json!({"object": "list", "data": models})))
+        }
+        (false, _, ["lab", rest @ ..]) => Route::Answer(control::answer(request, rest, shared)),
+        _ => Route::Answer(Answer::json(
+            404,
+            &json!({"error": {"message": "the lab has nothing here", "code": "not_found"}}),
+        )),
+    }
+}
+
+fn elevenlabs_setup(request: &Request, shared: &Shared, faults: &Faults, page: &Page) -> Setup {
+    Setup {
+        settings: Settings::of(request, faults),
+        speaker: Arc::clone(&shared.speaker),
+        faults: faults.clone(),
+        page: page.clone(),
+        wrong_key: !shared.key_fits(request.header("xi-api-key")),
+    }
+}
+
+/// Deepgram refuses a wrong key and a wrong query at the handshake, with headers that say why.
+fn deepgram(request: &Request, shared: &Shared, session: Option<impl Session + 'static>) -> Route {
+    let refusal = |status, code: &str, message: &str| {
+        let body = json!({"err_code": code, "err_msg": message, "request_id": "lab"});
+        let headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("dg-request-id", "lab".to_owned()),
+            ("dg-error", message.to_owned()),
+        ];
+        Route::Answer(Answer::Whole { status, headers, body: body.to_string().into_bytes() })
+    };
+    let by_protocol = request
+        .header("sec-websocket-protocol")
+        .and_then(|text| text.split_once(','))
+        .map(|(_, key)| key.trim());
+    if !shared.key_fits(request.authorization().or(by_protocol)) {
+        return refusal(401, "INVALID_AUTH", "Invalid credentials.");
+    }
+    match session {
+        Some(session) => Route::Socket(Box::new(session)),
+        None => refusal(400, "Bad Request", "The lab takes linear16, mulaw and alaw, with a sample_rate."),
+    }
+}
