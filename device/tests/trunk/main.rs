@@ -1,5 +1,6 @@
 //! The trunk thread and the audio thread as they run, on loopback, with a small telephone at the other end.
 
+mod authority;
 mod calls;
 mod doors;
 mod media;
@@ -7,4 +8,5 @@ mod name_server;
 mod names;
 mod office;
 mod phone;
+mod secure;
 mod streams;

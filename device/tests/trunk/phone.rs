@@ -1,18 +1,36 @@
 //! A small telephone: one dialog at a time, messages written out, RTP on a socket of its own.
 
+use super::authority::Authority;
 use super::office::{PATIENCE, free};
 use offhook_sip_rtp::media::packet::{PacketHeader, PacketView};
 use offhook_sip_rtp::sip::message::{Message, Request, Response};
 use offhook_sip_rtp::sip::parse::{Framing, Limits, parse};
 use offhook_units::{PayloadType, RtpTime, SeqNo, Ssrc};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 /// How the telephone talks SIP.
 enum Wire {
     Udp(UdpSocket),
     Tcp(TcpStream, Vec<u8>),
+    /// With our own address.
+    Tls(Box<dyn Duplex>, SocketAddr, Vec<u8>),
+}
+
+/// Either side of TLS.
+trait Duplex: Read + Write {}
+
+impl<T: Read + Write> Duplex for T {}
+
+/// Stream connections read what comes, and it ends where the far end ends it, politely or not.
+fn read(stream: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> std::io::Result<usize> {
+    match stream.read(buffer) {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(0),
+        read => read,
+    }
 }
 
 pub(crate) struct Phone {
@@ -44,6 +62,32 @@ impl Phone {
         Self::new(Wire::Tcp(stream, Vec::new()), to)
     }
 
+    /// One that talks TLS, and trusts `authority` only.
+    pub(crate) fn tls(to: SocketAddr, authority: &Authority) -> Self {
+        let stream = TcpStream::connect(to).expect("a listener");
+        let name = ServerName::from(to.ip());
+        let side = ClientConnection::new(authority.client(), name).expect("a side");
+        Self::encrypted(&stream.try_clone().expect("a copy"), StreamOwned::new(side, stream), to)
+    }
+
+    /// One that was called by TLS, at `listener`.
+    pub(crate) fn called_by_tls(listener: &TcpListener, authority: &Authority) -> Self {
+        let (stream, from) = listener.accept().expect("a connection");
+        let side = ServerConnection::new(authority.server()).expect("a side");
+        Self::encrypted(&stream.try_clone().expect("a copy"), StreamOwned::new(side, stream), from)
+    }
+
+    /// Where somebody may call by TLS.
+    pub(crate) fn listen() -> TcpListener {
+        TcpListener::bind(free()).expect("a free port")
+    }
+
+    fn encrypted(stream: &TcpStream, side: impl Duplex + 'static, to: SocketAddr) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let local = stream.local_addr().expect("connected");
+        Self::new(Wire::Tls(Box::new(side), local, Vec::new()), to)
+    }
+
     fn new(wire: Wire, to: SocketAddr) -> Self {
         let rtp = UdpSocket::bind(free()).expect("a free port");
         rtp.set_read_timeout(Some(PATIENCE)).expect("a time-out");
@@ -55,6 +99,7 @@ impl Phone {
         match &self.wire {
             Wire::Udp(socket) => socket.local_addr(),
             Wire::Tcp(stream, _) => stream.local_addr(),
+            Wire::Tls(_, local, _) => Ok(*local),
         }
         .expect("bound")
     }
@@ -68,6 +113,7 @@ impl Phone {
         match &mut self.wire {
             Wire::Udp(socket) => socket.send_to(bytes, self.to).map(drop),
             Wire::Tcp(stream, _) => stream.write_all(bytes),
+            Wire::Tls(stream, ..) => stream.write_all(bytes),
         }
         .expect("loopback takes it");
     }
@@ -77,7 +123,8 @@ impl Phone {
         let mut buffer = vec![0; 65_536];
         let length = match &mut self.wire {
             Wire::Udp(socket) => socket.recv(&mut buffer),
-            Wire::Tcp(stream, _) => stream.read(&mut buffer),
+            Wire::Tcp(stream, _) => read(stream, &mut buffer),
+            Wire::Tls(stream, ..) => read(stream, &mut buffer),
         }
         .expect("something in time");
         buffer.truncate(length);
@@ -87,7 +134,7 @@ impl Phone {
     /// The next message.
     pub(crate) fn read(&mut self) -> Message {
         loop {
-            if let Wire::Tcp(_, waiting) = &mut self.wire
+            if let Wire::Tcp(_, waiting) | Wire::Tls(_, _, waiting) = &mut self.wire
                 && let Some(message) = cut(waiting)
             {
                 return message;
@@ -97,9 +144,15 @@ impl Phone {
             match &mut self.wire {
                 Wire::Udp(_) if bytes.iter().all(u8::is_ascii_whitespace) => {}
                 Wire::Udp(_) => return message(&bytes),
-                Wire::Tcp(_, waiting) => waiting.extend(bytes),
+                Wire::Tcp(_, waiting) | Wire::Tls(_, _, waiting) => waiting.extend(bytes),
             }
         }
+    }
+
+    /// Whether the connection comes to nothing.
+    pub(crate) fn fails(&mut self) -> bool {
+        let Wire::Tls(stream, ..) = &mut self.wire else { return false };
+        !matches!(stream.read(&mut [0; 16]), Ok(1..))
     }
 
     /// Whether nothing comes for a while: what would come, comes within microseconds.
@@ -138,7 +191,11 @@ impl Phone {
         }
         self.branches += 1;
         let (me, to, cseq, branch) = (self.address(), self.to, self.cseq, self.branches);
-        let transport = if matches!(self.wire, Wire::Udp(_)) { "UDP" } else { "TCP" };
+        let transport = match self.wire {
+            Wire::Udp(_) => "UDP",
+            Wire::Tcp(..) => "TCP",
+            Wire::Tls(..) => "TLS",
+        };
         let tag = self.tag.as_ref().map(|tag| format!(";tag={tag}")).unwrap_or_default();
         let kind = match body {
             "" => "",
