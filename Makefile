@@ -2,16 +2,20 @@
 
 # Gates work on the whole workspace; PKGS="-p offhook-units" narrows them.
 PKGS ?= --workspace
-# Passed on by run, bench, fuzz, score.
+# Passed on by run, demo, bench, fuzz, score.
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench fuzz score setup fmt fmt-check clippy doc boundaries unit-tests test-arm64 build-arm64 check-gates
+.PHONY: help run demo test bench fuzz score setup fmt fmt-check clippy doc boundaries unit-tests test-arm64 build-arm64 check-gates
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
-run: setup ## the demonstration: a bad network, a voice, and what the engine makes of it
+run: setup ## start it on this machine alone, with the sample configuration; says how to call it
+	cargo run --locked --release -p offhook -- run --config config/offhook.toml --guide \
+		--set sip.listen=127.0.0.1:5060 $(ARGS)
+
+demo: setup ## four bad networks, a voice, and what the engine makes of them
 	cargo run --locked --release -p offhook -- demo $(ARGS)
 
 test: setup ## install what is missing, then every gate and every test

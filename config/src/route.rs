@@ -5,16 +5,20 @@ use crate::nearest::nearest;
 use crate::reading::Reading;
 use crate::value::Value;
 use crate::{Fault, Problem};
-use offhook_units::Pii;
+use offhook_units::{Pii, Span};
 
 /// What a route may say, for errors and the sample file.
-pub(crate) const TARGETS: &str = "echo, tone, reject, or transfer and a number or a sip: address";
+pub(crate) const TARGETS: &str =
+    "echo, tone, reject, or transfer and a number or a sip: address; ring or early and seconds may follow";
 
 /// The words that stand alone.
 const WORDS: [&str; 3] = ["echo", "tone", "reject"];
 
 /// What holds without a `[route]`.
 const DEFAULT: [(&str, Target); 2] = [("600", Target::Echo), ("601", Target::Tone)];
+
+/// The longest that a call may ring before it is answered by itself, seconds.
+const LONGEST_RING_S: u64 = 120;
 
 /// Numbers and beginnings of numbers longer than this are no numbers.
 const LONGEST: usize = 64;
@@ -39,6 +43,10 @@ pub struct Route {
     pub number: String,
     /// What becomes of a call to it.
     pub target: Target,
+    /// How long it rings before it is answered.
+    pub ring: Span,
+    /// Whether the caller hears what answers while it still rings.
+    pub early_media: bool,
 }
 
 /// A line as it is printed, and where it was given.
@@ -49,10 +57,10 @@ pub(crate) fn read(reading: &mut Reading) -> Vec<Line> {
     // `--set route.600=tone` on the defaults changes one of them and leaves the others.
     let mut lines = if reading.has_route_section { Vec::new() } else { default() };
     for entry in std::mem::take(&mut reading.routes) {
-        let target = check(&entry, &mut reading.problems);
+        let answer = check(&entry, &mut reading.problems);
         lines.retain(|(route, ..)| route.number != entry.number);
-        if let Some(target) = target {
-            lines.push((Route { number: entry.number, target }, entry.value, Some(entry.place)));
+        if let Some(answer) = answer {
+            lines.push((answer.at(entry.number), entry.value, Some(entry.place)));
         }
     }
     lines
@@ -61,19 +69,20 @@ pub(crate) fn read(reading: &mut Reading) -> Vec<Line> {
 fn default() -> Vec<Line> {
     let line = |(number, target): (&str, Target)| {
         let word = if target == Target::Echo { "echo" } else { "tone" };
-        (Route { number: number.to_owned(), target }, Value::Text(word.to_owned()), None)
+        let answer = Answer { target, ring: Span::ZERO, early_media: false };
+        (answer.at(number.to_owned()), Value::Text(word.to_owned()), None)
     };
     DEFAULT.into_iter().map(line).collect()
 }
 
-fn check(entry: &RouteEntry, problems: &mut Vec<Problem>) -> Option<Target> {
+fn check(entry: &RouteEntry, problems: &mut Vec<Problem>) -> Option<Answer> {
     if !is_number(&entry.number) {
         let fault = Fault::BadNumber(entry.number.clone());
         problems.push(Problem::new(fault, entry.number_place.clone()));
     }
     let fault = match &entry.value {
-        Value::Text(text) => match target(text) {
-            Some(target) => return Some(target),
+        Value::Text(text) => match answer(text) {
+            Some(answer) => return Some(answer),
             None => {
                 let nearest = nearest(text, WORDS.into_iter().chain(["transfer NUMBER"]));
                 Fault::BadTarget { found: entry.value.to_string(), nearest }
@@ -89,6 +98,34 @@ fn is_number(number: &str) -> bool {
     let body = number.strip_suffix('*').unwrap_or(number);
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+*#-_.".contains(&byte);
     !number.is_empty() && number.len() <= LONGEST && body.bytes().all(fits)
+}
+
+/// The right side of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Answer {
+    target: Target,
+    ring: Span,
+    early_media: bool,
+}
+
+impl Answer {
+    fn at(self, number: String) -> Route {
+        Route { number, target: self.target, ring: self.ring, early_media: self.early_media }
+    }
+}
+
+/// `TARGET`, `TARGET ring SECONDS` or `TARGET early SECONDS`.
+fn answer(text: &str) -> Option<Answer> {
+    for (word, early_media) in [(" ring ", false), (" early ", true)] {
+        if let Some((before, seconds)) = text.rsplit_once(word) {
+            let is_plain = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
+            let seconds: u64 = seconds.parse().ok().filter(|_| is_plain)?;
+            let target = target(before).filter(|target| *target != Target::Reject)?;
+            let ring = Span::from_millis(i64::try_from(seconds).ok()?.saturating_mul(1000));
+            return (1..=LONGEST_RING_S).contains(&seconds).then_some(Answer { target, ring, early_media });
+        }
+    }
+    target(text).map(|target| Answer { target, ring: Span::ZERO, early_media: false })
 }
 
 fn target(text: &str) -> Option<Target> {
@@ -132,6 +169,29 @@ mod tests {
             "handset",
         ] {
             assert_eq!(target(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_target_may_ring_first_in_silence_or_aloud() {
+        let of =
+            |text| answer(text).map(|answer| (answer.target, answer.ring.as_micros(), answer.early_media));
+        assert_eq!(of("echo"), Some((Target::Echo, 0, false)));
+        assert_eq!(of("echo ring 4"), Some((Target::Echo, 4_000_000, false)));
+        assert_eq!(
+            of("transfer 12 early 120"),
+            Some((Target::Transfer(Pii::new("12".into())), 120_000_000, true))
+        );
+        for bad in [
+            "echo ring",
+            "echo ring 0",
+            "echo ring 121",
+            "echo ring +4",
+            "reject ring 4",
+            "echo early x",
+            "ring 4",
+        ] {
+            assert_eq!(of(bad), None, "{bad}");
         }
     }
 

@@ -8,8 +8,10 @@ pub const USAGE: u8 = 2;
 pub const BAD_DATA: u8 = 65;
 /// An input is missing or cannot be read (`EX_NOINPUT`).
 pub const NO_INPUT: u8 = 66;
-/// Something that this machine needs for the task is not there, such as a voice (`EX_UNAVAILABLE`).
+/// Something that the task needs is not there, such as a voice or a port that is free (`EX_UNAVAILABLE`).
 pub const UNAVAILABLE: u8 = 69;
+/// The service has a fault and has to be started anew: one of its threads ended, or stands still (`EX_SOFTWARE`).
+pub const FAULT: u8 = 70;
 /// An output cannot be written (`EX_CANTCREAT`).
 pub const CANNOT_WRITE: u8 = 73;
 /// The configuration is wrong (`EX_CONFIG`).

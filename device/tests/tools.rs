@@ -53,7 +53,7 @@ fn text_becomes_a_recording() {
 #[test]
 fn every_command_has_help_with_an_example() {
     let folder = Folder::new("help");
-    for command in ["check", "demo", "print-config", "replay", "say"] {
+    for command in ["check", "demo", "print-config", "replay", "run", "say"] {
         let done = folder.run(&[command, "--help"]);
         assert_eq!(done.code, 0);
         assert!(

@@ -18,12 +18,12 @@ pub struct ConfigArguments {
 }
 
 impl ConfigArguments {
-    /// All sources together, checked. Reads the file anew each time.
+    /// The values alone.
     pub(super) fn read(&self) -> Result<Config, Failure> {
         Ok(self.resolve()?.config)
     }
 
-    /// As [`Self::read`], with the origin of each value.
+    /// All sources together, checked, each value with its origin. Reads the file anew each time.
     ///
     /// # Errors
     /// When the file cannot be read, or anything in the sources is wrong.

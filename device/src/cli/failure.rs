@@ -2,6 +2,10 @@
 
 use crate::exit;
 use crate::replay::{PlayError, StreamError, TraceError, WavError};
+use crate::run::secrets::SecretError;
+use crate::run::settings::SettingsError;
+use crate::run::supervisor::Ending;
+use crate::trunk::start::StartError;
 use offhook_config::Problems;
 use offhook_engine::codec::Unavailable;
 use offhook_speech::voice::VoiceError;
@@ -71,6 +75,21 @@ pub enum Failure {
     },
     /// The text has nothing to be said.
     Unspeakable,
+    /// A secret cannot be used.
+    Secret {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: SecretError,
+    },
+    /// Where a route hands calls on to is no address.
+    Transfer(String),
+    /// The trunk cannot begin.
+    Trunk(StartError),
+    /// The system gives no thread, or no signals.
+    Thread(io::Error),
+    /// The service ended by a fault of its own.
+    Ended(Ending),
     /// Ctrl-C, or SIGTERM.
     Interrupted,
 }
@@ -80,11 +99,19 @@ impl Failure {
     pub const fn code(&self) -> u8 {
         match self {
             Self::SamePlace { .. } => exit::USAGE,
-            Self::Read { .. } => exit::NO_INPUT,
+            Self::Read { .. } | Self::Secret { error: SecretError::Read(_), .. } => exit::NO_INPUT,
             Self::Write { .. } => exit::CANNOT_WRITE,
-            Self::Trace { .. } | Self::Recording { .. } | Self::Unspeakable => exit::BAD_DATA,
-            Self::Config(_) | Self::ConfigText { .. } => exit::BAD_CONFIG,
-            Self::Codec(_) | Self::Stream(_) | Self::Voice(_) | Self::Listen { .. } => exit::UNAVAILABLE,
+            Self::Secret { .. } | Self::Trace { .. } | Self::Recording { .. } | Self::Unspeakable => {
+                exit::BAD_DATA
+            }
+            Self::Config(_) | Self::ConfigText { .. } | Self::Transfer(_) => exit::BAD_CONFIG,
+            Self::Codec(_)
+            | Self::Stream(_)
+            | Self::Voice(_)
+            | Self::Listen { .. }
+            | Self::Trunk(_)
+            | Self::Thread(_) => exit::UNAVAILABLE,
+            Self::Ended(_) => exit::FAULT,
             Self::Interrupted => exit::INTERRUPTED,
         }
     }
@@ -114,6 +141,14 @@ impl fmt::Display for Failure {
             Self::Voice(error) => write!(f, "offhook: {error}"),
             Self::Listen { what, error } => write!(f, "offhook: {what} cannot be used: {error}"),
             Self::Unspeakable => f.write_str("offhook: there is nothing in the text that can be said"),
+            Self::Secret { path, error } => write!(f, "offhook: {} {error}", path.display()),
+            Self::Transfer(to) => write!(
+                f,
+                "offhook: calls cannot be handed on to {to}: expected a sip: address, or a number and a trunk"
+            ),
+            Self::Trunk(error) => write!(f, "offhook: {error}"),
+            Self::Thread(error) => write!(f, "offhook: the system gives no thread: {error}"),
+            Self::Ended(ending) => write!(f, "offhook: {ending}"),
             Self::Interrupted => f.write_str("offhook: interrupted; nothing half-written is left"),
         }
     }
@@ -139,6 +174,21 @@ impl From<PlayError> for Failure {
             PlayError::Codec(error) => Self::Codec(error),
             PlayError::Write { path, error } => Self::Write { path, error },
         }
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::Secret(path, error) => Self::Secret { path, error },
+            SettingsError::Transfer(to) => Self::Transfer(to),
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::Trunk(error)
     }
 }
 

@@ -8,6 +8,7 @@ mod lab;
 mod print_config;
 mod progress;
 mod replay;
+mod run;
 mod say;
 
 pub use configuration::ConfigArguments;
@@ -31,7 +32,7 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 2 wrong usage, 65 an input is not what it should be, 66 an input cannot be read, 69 something \
-is not installed, 73 an output cannot be written, 78 the configuration is wrong, 130 interrupted.
+that it needs is not there, 70 a thread of the service ended, 73 an output cannot be written, 78 the configuration is wrong, 130 interrupted.
 
 `offhook COMMAND --help` tells more, with examples.";
 
@@ -42,6 +43,7 @@ enum Command {
     Lab(lab::LabCommand),
     PrintConfig(print_config::PrintConfig),
     Replay(replay::Replay),
+    Run(run::Run),
     Say(say::Say),
 }
 
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Lab(command) => command.run(),
         Command::PrintConfig(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Run(command) => command.run(),
         Command::Say(command) => command.run(),
     };
     match done {

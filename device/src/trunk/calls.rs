@@ -71,7 +71,8 @@ impl Trunk {
 
     fn on_incoming(&mut self, now: Moment, call: CallId, parties: &Parties) {
         self.counters.calls_in += 1;
-        let Some(route) = self.settings.routes.find(parties.called.reveal()).cloned() else {
+        let route = self.settings.routes.find(parties.called.reveal()).cloned();
+        let Some(route) = route.filter(|route| route.target != Target::Reject) else {
             self.counters.no_route += 1;
             return self.refuse(now, call, Status::NOT_FOUND);
         };

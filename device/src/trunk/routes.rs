@@ -16,6 +16,8 @@ pub enum Target {
     Agent,
     /// Answered, then handed on to this address by REFER.
     Transfer(Pii<Uri>),
+    /// Nobody: the call is refused as if the number were in no line.
+    Reject,
 }
 
 impl Target {
@@ -27,6 +29,7 @@ impl Target {
             Self::Handset => "handset",
             Self::Agent => "agent",
             Self::Transfer(_) => "transfer",
+            Self::Reject => "reject",
         }
     }
 }

@@ -34,7 +34,7 @@ impl Switchboard for Plain {
             Target::Echo => Some(Route::Echo),
             Target::Tone => Some(Route::Tone(Tone::default())),
             Target::Transfer(_) => Some(Route::Silent),
-            Target::Handset | Target::Agent => None,
+            Target::Handset | Target::Agent | Target::Reject => None,
         }
     }
 }

@@ -1,0 +1,318 @@
+//! The process: built, run, and ended.
+
+use super::book::Book;
+use super::pages::{Desk, Shared};
+use super::secrets::Places;
+use super::supervisor::{Ending, Input, Output, Part, Supervisor};
+use super::threads::{self, Outcome};
+use super::{reload, service, settings, signals, watch};
+use crate::audio::gauges::TickGauges;
+use crate::audio::stage::Stage;
+use crate::audio::thread::{self, Refused};
+use crate::cli::{ConfigArguments, Failure};
+use crate::clock::Clock;
+use crate::http::router;
+use crate::http::server::{Server, Stopper};
+use crate::log::Logging;
+use crate::trunk::command::{Report, Request};
+use crate::trunk::start::{Started, start};
+use crate::trunk::switchboard::Plain;
+use crate::{join, rings};
+use offhook_config::{Config, Resolved};
+use offhook_units::Moment;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often the control thread looks at how things stand.
+const LOOK: Duration = Duration::from_millis(1_000);
+/// The same on the way out, where calls are waited for.
+const LOOK_CLOSELY: Duration = Duration::from_millis(50);
+/// An editor that saves makes several events; the file is read when none came for so long.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// What the control thread is woken by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// SIGTERM or SIGINT.
+    Terminate,
+    /// SIGHUP.
+    Reload,
+    /// The configuration file is not as it was.
+    FileChanged,
+    /// A thread is over.
+    Ended(Part),
+    /// The system refused the audio thread something.
+    Refused(Refused),
+}
+
+/// What changes while the process runs.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) resolved: Resolved,
+    pub(super) shared: Shared,
+    pub(super) supervisor: Supervisor,
+    pub(super) logging: Logging,
+}
+
+/// A process that takes calls.
+#[derive(Debug)]
+pub struct Appliance {
+    live: Live,
+    arguments: ConfigArguments,
+    events: Receiver<Event>,
+    threads: Vec<(Part, JoinHandle<Outcome>)>,
+    reports: JoinHandle<()>,
+    /// Threads whose end was told.
+    over: Vec<Part>,
+    stop_audio: Arc<AtomicBool>,
+    stop_http: Stopper,
+    http: SocketAddr,
+    sip: SocketAddr,
+}
+
+impl Appliance {
+    /// Builds everything and starts the threads.
+    ///
+    /// # Errors
+    /// Whatever keeps it from taking calls.
+    pub fn start(arguments: ConfigArguments) -> Result<Self, Failure> {
+        let clock = Clock::start();
+        let resolved = arguments.resolve()?;
+        let config = &resolved.config;
+        let places = Places::of(arguments.file());
+        let trunk_settings = settings::trunk(config, &places)?;
+        let token = config.http.token_file.as_deref().map(|file| places.read(file)).transpose();
+        let token = token.map_err(settings::SettingsError::from)?;
+        let logging = Logging::begin(config.log);
+        let (trunk_desk, control_desk, audio_desk) = rings::shared(config.calls.max);
+        let Started { trunk, handle, reports } =
+            start(trunk_settings, join::settings(config), clock, trunk_desk, Box::new(Plain))?;
+        let (server, stop_http) = bind(config.http.listen, clock)?;
+        let gauges = Arc::new(TickGauges::default());
+        let servers = config.trunks.iter().map(|trunk| trunk.server.host.clone()).collect();
+        let shared = Shared {
+            clock,
+            trunk: handle,
+            book: Arc::new(Mutex::new(Book::new(clock.now(), gauges.clone(), config.calls.max, servers))),
+            desk: Arc::new(Mutex::new(control_desk)),
+        };
+        let (sender, events) = channel();
+        signals::watch(sender.clone()).map_err(Failure::Thread)?;
+        let stop_audio = Arc::new(AtomicBool::new(false));
+        let audio = {
+            let stage = Stage::new(config.calls.max, audio_desk, gauges.clone());
+            let (wishes, stop, told) = (settings::wishes(config), stop_audio.clone(), sender.clone());
+            move || {
+                let tell = |refused: [Option<Refused>; 3]| {
+                    for refused in refused.into_iter().flatten() {
+                        // Where nobody listens any more the process is at its end.
+                        let _ = told.send(Event::Refused(refused));
+                    }
+                };
+                thread::run(stage, clock, wishes, &gauges, &stop, tell);
+                Ok(())
+            }
+        };
+        let (http, sip) = (server.local().map_err(Failure::Thread)?, trunk.locals().udp);
+        let desk = Desk { shared: shared.clone(), ticked: (0, 0.0) };
+        let begin = |part, body: Box<dyn FnOnce() -> Outcome + Send>| {
+            let thread = threads::start(part, &sender, body).map_err(Failure::Thread)?;
+            Ok::<_, Failure>((part, thread))
+        };
+        let threads = vec![
+            begin(Part::Audio, Box::new(audio))?,
+            begin(Part::Trunk, Box::new(move || trunk.run().map_err(|error| error.to_string())))?,
+            begin(
+                Part::Http,
+                Box::new(move || serve(server, desk, token.map(|token| token.reveal().clone()))),
+            )?,
+        ];
+        let reports = listen(reports, shared.clone())?;
+        let supervisor = Supervisor::new(clock.now(), config.calls.drain);
+        forward_changes(&arguments, sender);
+        let live = Live { resolved, shared, supervisor, logging };
+        Ok(Self {
+            live,
+            arguments,
+            events,
+            threads,
+            reports,
+            over: Vec::new(),
+            stop_audio,
+            stop_http,
+            http,
+            sip,
+        })
+    }
+
+    /// Where its page is.
+    pub const fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Where it is called.
+    pub const fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
+    /// The configuration that it began with.
+    pub const fn config(&self) -> &Config {
+        &self.live.resolved.config
+    }
+
+    /// Runs until it is told to end, or has to.
+    pub fn run(mut self) -> Ending {
+        let started_ms = self.now().as_micros() as f32 / 1e3;
+        tracing::info!("ready after {started_ms:.0} ms: SIP on {}, http://{}/", self.sip, self.http);
+        service::ready(&format!("takes calls on {}", self.sip));
+        loop {
+            let wait = if self.live.supervisor.is_ending() { LOOK_CLOSELY } else { LOOK };
+            match self.events.recv_timeout(wait) {
+                Ok(event) => self.on_event(event),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look(),
+            }
+            while let Some(output) = self.live.supervisor.poll_output() {
+                if let Some(ending) = self.carry_out(output) {
+                    return self.end(ending);
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> Moment {
+        self.live.shared.clock.now()
+    }
+
+    fn on_event(&mut self, event: Event) {
+        let now = self.now();
+        match event {
+            Event::Terminate => self.live.supervisor.handle_input(now, Input::Terminate),
+            Event::Ended(part) => {
+                self.over.push(part);
+                self.live.supervisor.handle_input(now, Input::Ended(part));
+            }
+            Event::Refused(refused) => {
+                tracing::warn!("{refused}");
+                self.live.shared.book().refused.push(refused);
+            }
+            Event::Reload => reload::reload(&mut self.live, &self.arguments, true),
+            Event::FileChanged => {
+                let mut later = None;
+                while let Ok(event) = self.events.recv_timeout(SETTLED) {
+                    if event != Event::FileChanged {
+                        later = Some(event);
+                        break;
+                    }
+                }
+                reload::reload(&mut self.live, &self.arguments, false);
+                if let Some(event) = later {
+                    self.on_event(event);
+                }
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        let now = self.now();
+        self.live.shared.refresh();
+        let (ticks, calls) = {
+            let mut book = self.live.shared.book();
+            if !self.live.supervisor.is_ending() {
+                book.sample();
+            }
+            (book.ticks().ticks, book.snapshot.calls.len())
+        };
+        self.live.supervisor.handle_input(now, Input::Look { ticks, calls });
+    }
+
+    fn carry_out(&mut self, output: Output) -> Option<Ending> {
+        match output {
+            Output::Alive => service::alive(),
+            Output::Drain => {
+                let calls = self.live.shared.book().snapshot.calls.len();
+                tracing::info!("stopping: no new calls are taken; {calls} may end by themselves");
+                service::stopping();
+                service::status("waits for calls to end");
+                self.live.shared.book().is_ending = true;
+                self.ask(Request::Drain);
+            }
+            Output::Stop => self.ask(Request::Stop),
+            Output::End(ending) => return Some(ending),
+        }
+        None
+    }
+
+    fn ask(&self, request: Request) {
+        if self.live.shared.trunk.ask(request).is_err() {
+            tracing::warn!("the trunk takes no requests any more");
+        }
+    }
+
+    /// Ends what is left, and says how it was.
+    fn end(self, ending: Ending) -> Ending {
+        self.stop_audio.store(true, Relaxed);
+        self.stop_http.stop();
+        // One that is not over is not waited for: the process goes, and takes it along.
+        for (part, thread) in self.threads.into_iter().filter(|(part, _)| self.over.contains(part)) {
+            if let Some(words) = threads::last_words(thread) {
+                tracing::error!("{} thread: {words}", part.name());
+            }
+        }
+        if self.over.contains(&Part::Trunk) {
+            // It told how its calls ended; those lines come before the last one. A panic there has been told.
+            let _ = self.reports.join();
+        }
+        match ending {
+            Ending::Drained | Ending::AtLimit | Ending::AtOnce => tracing::info!("{ending}"),
+            Ending::Died(_) | Ending::Standstill => tracing::error!("{ending}"),
+        }
+        ending
+    }
+}
+
+fn bind(listen: SocketAddr, clock: Clock) -> Result<(Server, Stopper), Failure> {
+    Server::bind(listen, clock).map_err(|error| Failure::Listen { what: format!("HTTP on {listen}"), error })
+}
+
+fn serve(server: Server, mut desk: Desk, token: Option<String>) -> Outcome {
+    let answer = &mut |request: &_| router::answer(request, token.as_deref(), &mut desk);
+    server.run(answer).map_err(|error| error.to_string())
+}
+
+/// Writes what the trunk tells into the log and the book, for as long as it tells.
+fn listen(reports: Receiver<Report>, shared: Shared) -> Result<JoinHandle<()>, Failure> {
+    let body = move || {
+        for report in reports {
+            shared.book().note(&report);
+            tell(&report);
+        }
+    };
+    std::thread::Builder::new().name("reports".to_owned()).spawn(body).map_err(Failure::Thread)
+}
+
+fn tell(report: &Report) {
+    let text = report.to_string();
+    // "call 7: answered": the number is a field of its own.
+    let parts = text.strip_prefix("call ").and_then(|rest| rest.split_once(": "));
+    let call = parts.and_then(|(number, rest)| Some((number.parse::<u64>().ok()?, rest)));
+    match (report, call) {
+        (Report::Ladder(line), _) => tracing::debug!("{line}"),
+        (Report::Doubt(..), Some((call, text))) => tracing::warn!(call, "{text}"),
+        (_, Some((call, text))) => tracing::info!(call, "{text}"),
+        _ => tracing::info!("{text}"),
+    }
+}
+
+/// Watches the configuration file for the rest of the process.
+fn forward_changes(arguments: &ConfigArguments, events: Sender<Event>) {
+    let Some(file) = arguments.file() else { return };
+    match watch::watch(file, events) {
+        // It ends with the process.
+        Ok(watcher) => std::mem::forget(watcher),
+        Err(error) => tracing::warn!("changes of {} are not noticed ({error}); send SIGHUP", file.display()),
+    }
+}

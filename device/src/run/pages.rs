@@ -1,0 +1,151 @@
+//! What stands on the pages of the HTTP server.
+
+use super::book::Book;
+use super::{exposition, sessions, status};
+use crate::audio::{Command, LineId};
+use crate::clock::Clock;
+use crate::http::router::{Pages, Part};
+use crate::rings::ControlDesk;
+use crate::trunk::command::{Handle, Outgoing, Request};
+use crate::trunk::routes::Target;
+use offhook_units::Pii;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The trunk answers within its next turn. When it does not, the last that was heard of it is shown.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Without a tick for so long the audio thread is not ready, ms.
+const STANDSTILL_MS: f32 = 500.0;
+
+/// What the control thread and the HTTP thread share. No other thread sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) clock: Clock,
+    pub(super) trunk: Handle,
+    pub(super) book: Arc<Mutex<Book>>,
+    pub(super) desk: Arc<Mutex<ControlDesk>>,
+}
+
+/// A lock whose last holder panicked still holds numbers that are worth showing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
+        lock(&self.book)
+    }
+
+    /// Hands a command to the audio thread; whether there was room.
+    pub(super) fn command(&self, command: Command) -> bool {
+        lock(&self.desk).commands.push(command).is_ok()
+    }
+
+    /// Asks the trunk how it stands, and writes that into the book.
+    pub(super) fn refresh(&self) {
+        let (reply, answer) = sync_channel(1);
+        if self.trunk.ask(Request::Snapshot(reply)).is_ok()
+            && let Ok(snapshot) = answer.recv_timeout(PATIENCE)
+        {
+            self.book().look(*snapshot);
+        }
+    }
+}
+
+/// The pages, and what they were when the audio thread was last looked at.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) shared: Shared,
+    /// Ticks, and when they were more than before, ms.
+    pub(super) ticked: (u64, f32),
+}
+
+impl Desk {
+    fn audio(&mut self, book: &Book) -> Part {
+        let now_ms = self.shared.clock.now().as_micros() as f32 / 1e3;
+        let ticks = book.ticks();
+        if ticks.ticks > self.ticked.0 || self.ticked.0 == 0 {
+            self.ticked = (ticks.ticks, now_ms);
+        }
+        let silent_ms = now_ms - self.ticked.1;
+        let is_ready = silent_ms <= STANDSTILL_MS;
+        let refused: Vec<String> = book.refused.iter().map(ToString::to_string).collect();
+        let why = match (is_ready, refused.is_empty()) {
+            (false, _) => format!("no tick for {silent_ms:.0} ms"),
+            (true, true) => format!("{} ticks, {} of them late", ticks.ticks, ticks.late),
+            (true, false) => refused.join("; "),
+        };
+        Part { name: "audio thread", is_ready, why }
+    }
+}
+
+fn trunk(book: &Book) -> Part {
+    let told: Vec<&str> = book.trunks.iter().map(|trunk| &*trunk.told).collect();
+    let (is_ready, why) = match told[..] {
+        [] => (true, "none is configured; calls come from sip.networks".to_owned()),
+        _ => (book.trunks.iter().any(|trunk| trunk.up), told.join("; ")),
+    };
+    Part { name: "trunk", is_ready, why }
+}
+
+impl Pages for Desk {
+    fn parts(&mut self) -> Vec<Part> {
+        let shared = self.shared.clone();
+        let book = shared.book();
+        let mut parts = vec![self.audio(&book), trunk(&book)];
+        if book.is_ending {
+            let why = "it is being stopped; no new calls are taken".to_owned();
+            parts.push(Part { name: "service", is_ready: false, why });
+        }
+        parts
+    }
+
+    fn metrics(&mut self) -> String {
+        self.shared.refresh();
+        exposition::metrics(&self.shared.book(), self.shared.clock.now())
+    }
+
+    fn sessions(&mut self) -> String {
+        self.shared.refresh();
+        sessions::list(&self.shared.book().snapshot.calls)
+    }
+
+    fn session(&mut self, id: u64) -> Option<String> {
+        self.shared.refresh();
+        let book = self.shared.book();
+        book.snapshot.calls.iter().find(|call| call.call.0 == id).map(sessions::detail)
+    }
+
+    fn hush(&mut self) -> usize {
+        self.shared.refresh();
+        let speaking: Vec<u64> = {
+            let book = self.shared.book();
+            let agents = book.snapshot.calls.iter().filter(|call| call.route == "agent");
+            agents.map(|call| call.call.0).collect()
+        };
+        speaking.into_iter().filter(|call| self.shared.command(Command::Hush(LineId(*call)))).count()
+    }
+
+    fn place(&mut self, to: Pii<String>, answer: &str) -> Result<u64, String> {
+        let target = match answer {
+            "echo" => Target::Echo,
+            "tone" => Target::Tone,
+            _ => return Err(format!("a call cannot be answered with {answer}; expected echo or tone")),
+        };
+        let (reply, answered) = sync_channel(1);
+        let place = Request::Place(Box::new(Outgoing { to, trunk: None, target }), reply);
+        let silent = || "the trunk does not answer".to_owned();
+        self.shared.trunk.ask(place).map_err(|_not_taken| silent())?;
+        match answered.recv_timeout(PATIENCE).map_err(|_too_late| silent())? {
+            Ok(call) => Ok(call.0),
+            Err(refused) => Err(refused.to_string()),
+        }
+    }
+
+    fn status(&mut self) -> String {
+        self.shared.refresh();
+        let parts = self.parts();
+        status::page(&self.shared.book(), self.shared.clock.now(), &parts)
+    }
+}

@@ -1,0 +1,62 @@
+//! A changed configuration while the process runs: what acts now, what acts on the next call, what waits.
+
+use super::appliance::Live;
+use super::settings;
+use crate::audio::Command;
+use crate::cli::ConfigArguments;
+use crate::trunk::command::Request;
+use crate::{cli::Failure, join};
+use offhook_config::{Config, Effect, Resolved};
+
+/// Reads the sources again and does what their difference asks for. `asked` is whether somebody waits for a word.
+pub(super) fn reload(live: &mut Live, arguments: &ConfigArguments, asked: bool) {
+    let next = match arguments.resolve().and_then(|next| check(&next.config).map(|()| next)) {
+        Ok(next) => next,
+        Err(failure) => {
+            live.shared.book().reloads_failed += 1;
+            tracing::error!("the configuration is as it was: what is there now cannot be used\n{failure}");
+            return;
+        }
+    };
+    let changes = live.resolved.changes(&next);
+    if changes.is_empty() {
+        if asked {
+            tracing::info!("the configuration was read again; nothing has changed");
+        }
+        return;
+    }
+    for change in &changes {
+        match change.effect {
+            Effect::Restart => tracing::warn!("configuration: {change}"),
+            Effect::Live | Effect::NextCall => tracing::info!("configuration: {change}"),
+        }
+    }
+    act(live, &next);
+    live.resolved = next;
+    live.shared.book().reloads += 1;
+}
+
+/// Whether what the calls are told can be made of it.
+fn check(config: &Config) -> Result<(), Failure> {
+    settings::live(config)?;
+    Ok(())
+}
+
+/// Tells each part what changed for it.
+fn act(live: &mut Live, next: &Resolved) {
+    let (before, now) = (&live.resolved.config, &next.config);
+    if before.log.level != now.log.level {
+        live.logging.set_level(now.log.level);
+    }
+    live.supervisor.set_drain(now.calls.drain);
+    let buffers = (before.jitter, before.speed) != (now.jitter, now.speed);
+    if buffers && !live.shared.command(Command::Tune(join::settings(now))) {
+        tracing::error!("the audio thread takes no commands: calls in progress keep their buffers");
+    }
+    if (buffers || before.routes != now.routes)
+        && let Ok(told) = settings::live(now)
+        && live.shared.trunk.ask(Request::Reload(Box::new(told))).is_err()
+    {
+        tracing::error!("the trunk takes no requests: the next calls are as before");
+    }
+}

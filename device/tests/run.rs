@@ -1,0 +1,211 @@
+//! `offhook run` as a process: its start, pages, reload and end.
+
+// What goes wrong in a helper ends the test, as it should.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use support::{Done, Folder};
+
+/// On ports that the system gives, without real-time wishes.
+const BASE: &str =
+    "[sip]\nlisten = \"127.0.0.1:0\"\n[http]\nlisten = \"127.0.0.1:0\"\n[audio]\npriority = 0\n";
+
+/// A service that runs; killed when the test fails in between.
+struct Service {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    http: String,
+}
+
+impl Service {
+    /// Starts one with `more` configuration, and waits until it says where it is.
+    fn start(folder: &Folder, more: &str) -> Self {
+        folder.write("c.toml", format!("{BASE}{more}"));
+        let mut command = folder.command(&["run", "--config", "c.toml", "--guide"]);
+        command.env_remove("NOTIFY_SOCKET").env_remove("JOURNAL_STREAM").env_remove("CREDENTIALS_DIRECTORY");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut guide = String::new();
+        for _ in 0..3 {
+            out.read_line(&mut guide).unwrap();
+        }
+        let (_, page) = guide.split_once("http://").unwrap_or_else(|| panic!("{guide}"));
+        let http = page.split_once('/').unwrap().0.to_owned();
+        assert!(guide.starts_with("Call sip:600@127.0.0.1:"), "{guide}");
+        Self { child, out, http }
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    fn ask(&self, text: &str) -> String {
+        let mut stream = TcpStream::connect(&self.http).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.ask(&format!("GET {path} HTTP/1.0\r\n\r\n"))
+    }
+
+    /// Asks for a page until it holds `text`. What it waits for comes, or the test's own limit does.
+    fn wait_for(&self, path: &str, text: &str) {
+        while !self.get(path).contains(text) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Ends it, and gives what it had said.
+    fn end(mut self, signal: &str) -> Done {
+        self.signal(signal);
+        let mut out = String::new();
+        self.out.read_to_string(&mut out).unwrap();
+        let mut err = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        Done { code: self.child.wait().unwrap().code().unwrap_or(-1), out, err }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+#[test]
+fn it_starts_shows_itself_and_ends_when_told() {
+    let folder = Folder::new("run-life");
+    let service = Service::start(&folder, "");
+    assert!(service.get("/health").ends_with("\r\n\r\nalive\n"));
+    let ready = service.get("/ready");
+    assert!(ready.starts_with("HTTP/1.1 200 OK\r\n"), "{ready}");
+    assert!(
+        ready.contains("audio thread: ready: ") && ready.contains("trunk: ready: none is configured"),
+        "{ready}"
+    );
+    assert!(service.get("/api/voice/sessions").ends_with("\r\n\r\n[]\n"));
+    assert!(service.get("/api/voice/sessions/1").starts_with("HTTP/1.1 404 "));
+    assert!(service.get("/").contains("0 of at most 50 calls"));
+    let stop = service.ask("POST /api/voice/stop-tts HTTP/1.0\r\n\r\n");
+    assert!(stop.starts_with("HTTP/1.1 409 "), "{stop}");
+    let done = service.end("-TERM");
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.err.contains("ready after ") && done.err.contains("stopped; no call was cut"), "{done:?}");
+}
+
+#[test]
+fn a_changed_file_and_a_signal_reload_it_and_a_bad_file_changes_nothing() {
+    let folder = Folder::new("run-reload");
+    let service = Service::start(&folder, "");
+    let reloads = |outcome: &str, count: u32| {
+        service.wait_for("/metrics", &format!("offhook_reloads_total{{outcome=\"{outcome}\"}} {count}\n"));
+    };
+    folder.write("c.toml", format!("{BASE}[jitter]\nmin_ms = 60\n[calls]\nmax = 20\n"));
+    reloads("done", 1);
+    folder.write("c.toml", format!("{BASE}[jitter]\nmin_ms = 60\nmax_ms = 30\n"));
+    reloads("refused", 1);
+    service.signal("-HUP");
+    reloads("refused", 2);
+    folder.write("c.toml", BASE);
+    reloads("done", 2);
+    let done = service.end("-TERM");
+    assert_eq!(done.code, 0, "{done:?}");
+    for told in [
+        "jitter.min_ms: 20 -> 60 (live now)",
+        "calls.max: 50 -> 20 (needs a restart)",
+        "max_ms 30 is below min_ms 60: the buffer could never start",
+        "c.toml:9:10",
+        "jitter.min_ms: 60 -> 20 (live now)",
+    ] {
+        assert!(done.err.contains(told), "{told}: {done:?}");
+    }
+}
+
+#[test]
+fn a_token_is_asked_for_where_one_is_set() {
+    let folder = Folder::new("run-token");
+    folder.write("token", "open sesame\n");
+    let service = Service::start(&folder, "[log]\nformat = \"json\"\n");
+    assert!(service.get("/metrics").starts_with("HTTP/1.1 200 "));
+    drop(service);
+    let more = "token_file = \"token\"\n";
+    let folder_config = BASE.replace("[audio]", &format!("{more}[audio]"));
+    folder.write("t.toml", folder_config);
+    let mut child = folder
+        .command(&["run", "--config", "t.toml", "--guide"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut guide = String::new();
+    for _ in 0..3 {
+        out.read_line(&mut guide).unwrap();
+    }
+    let http = guide.split_once("http://").unwrap().1.split_once('/').unwrap().0.to_owned();
+    let service = Service { child, out, http };
+    assert!(service.get("/metrics").starts_with("HTTP/1.1 401 "));
+    let asked = service.ask("GET /metrics HTTP/1.0\r\nAuthorization: Bearer open sesame\r\n\r\n");
+    assert!(asked.starts_with("HTTP/1.1 200 "), "{asked}");
+    let done = service.end("-INT");
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(!done.err.contains("sesame"));
+}
+
+#[test]
+fn what_keeps_it_from_starting_is_told_with_its_code() {
+    let folder = Folder::new("run-fails");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let http = format!("http.listen={}", taken.local_addr().unwrap());
+    folder.write("empty", "\n");
+    let trunk = ["--set", "trunk.server=192.0.2.1", "--set", "trunk.user=601"];
+    for (more, code, told) in [
+        (&["--set", "calls.max=0"][..], 78, "calls.max 0 is out of range"),
+        (&["--set", "http.listen=0.0.0.0:0"], 78, "http.listen without http.token_file"),
+        (&["--set", &http], 69, "HTTP on 127.0.0.1:"),
+        (&["--set", "route.7=transfer 12"], 78, "calls cannot be handed on to 12"),
+        (&["--set", "trunk.password_file=none"], 66, "none cannot be read: No such file"),
+        (&["--set", "trunk.password_file=empty"], 65, "empty is empty; expected one line"),
+    ] {
+        let more = match told {
+            "calls cannot be handed on to 12" => more.to_vec(),
+            _ => [&trunk[..], more].concat(),
+        };
+        let done = folder.run(
+            &[&["run", "--set", "sip.listen=127.0.0.1:0", "--set", "audio.priority=0"], &more[..]].concat(),
+        );
+        assert_eq!(done.code, code, "{done:?}");
+        assert!(done.err.contains(told), "{done:?}");
+    }
+}
+
+#[test]
+fn every_metric_that_the_dashboard_names_is_exported() {
+    let folder = Folder::new("run-dashboard");
+    let service = Service::start(&folder, "[trunk]\nserver = \"127.0.0.1:9\"\nregister = false\n");
+    let metrics = service.get("/metrics");
+    let dashboard = include_str!("../../docs/grafana/offhook.json");
+    let parsed: serde_json::Value = serde_json::from_str(dashboard).unwrap();
+    let mut named = 0;
+    for panel in parsed["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().unwrap() {
+            let expression = target["expr"].as_str().unwrap();
+            let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            for word in words.filter(|word| word.starts_with("offhook_")) {
+                let sample = |end| metrics.lines().any(|line| line.starts_with(&format!("{word}{end}")));
+                assert!(sample(" ") || sample("{"), "{word} is not exported");
+                named += 1;
+            }
+        }
+    }
+    assert!(named >= 20, "the dashboard names {named} metrics only");
+    assert_eq!(service.end("-TERM").code, 0);
+}
