@@ -157,10 +157,11 @@ def strangers(ground):
     """5,000 messages a second from strangers: under half a core, and the call beside them does not suffer"""
     offhook = ground.start(Offhook(ground, {"sip": {"networks": ["127.0.0.1"]}, "log": {"level": "info"}}))
     said = sound.voice(ground.folder, 12)
-    caller = ground.start(Caller(ground, offhook.uri("600"), "--play", f"{said}@1", "--duration", "14"))
-    time.sleep(2)
+    # The flood begins when the call knows its line.
+    caller = ground.start(Caller(ground, offhook.uri("600"), "--play", f"{said}@10", "--duration", "23"))
+    time.sleep(10)
     cpu, began = offhook.cpu_s(), time.monotonic()
-    flood = ground.start(Script(ground, "flood", offhook.sip_port, "--rate", 5000, "--seconds", 8))
+    flood = ground.start(Script(ground, "flood", offhook.sip_port, "--rate", 5000, "--seconds", 10))
     flood.child.wait(20)
     share = (offhook.cpu_s() - cpu) / (time.monotonic() - began)
     told = json.loads(flood.log())

@@ -118,7 +118,7 @@ def two_trunks(ground):
     first.registered(5)
     second.registered(5)
     first.stop()
-    wait_for_trunk(offhook, down=first.port, limit_s=40)
+    wait_for_trunk(offhook, down=first.port, limit_s=60)
     again = ground.start(Kamailio(ground, name="first-again", port=first.port, max_expires=15))
     began = time.monotonic()
     again.registered(RETURN_S)

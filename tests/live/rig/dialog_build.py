@@ -150,13 +150,18 @@ class Building:
     def _try_auth(self, m):
         if not self.opt.auth or self.auth_tries >= 2:
             return False
-        v = m.get("www-authenticate" if m.status == 401 else "proxy-authenticate")
-        if not v:
+        name = "www-authenticate" if m.status == 401 else "proxy-authenticate"
+        offered = [
+            {
+                k.lower(): (a if a is not None and a != "" else b)
+                for k, a, b in re.findall(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))', value)
+            }
+            for key, value in m.h
+            if key == name
+        ]
+        ch = next((c for c in offered if self.opt.digest in (None, c.get("algorithm", "MD5"))), None)
+        if not ch:
             return False
-        ch = {
-            k.lower(): (a if a is not None and a != "" else b)
-            for k, a, b in re.findall(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))', v)
-        }
         self.auth_hdr = (m.status, ch)
         self.auth_tries += 1
         self.nonce_count = 0

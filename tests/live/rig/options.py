@@ -21,6 +21,7 @@ def parser():
     a("--from", dest="from_uri", help="From URI")
     a("--header", dest="headers", action="append", default=[], help="extra header line for INVITEs")
     a("--auth", metavar="USER:PASS")
+    a("--digest", metavar="ALGORITHM", help="answer the challenge with this one, not the first")
     a(
         "--duration",
         type=float,

@@ -161,13 +161,12 @@ def uac_delayed():
     )
 
 
-def uac_reliable():
-    """The provisional answer is reliable and asks for a PRACK (RFC 3262)."""
+def reliable(code, extra):
     keeps = keep("[0-9]+", "RSeq:", "rseq") + must_match("100rel", "hdr", "Require:")
     return (
-        request("INVITE", 1, sdp(), extra="Supported: 100rel\n")
+        request("INVITE", 1, sdp(), extra=extra)
         + expect(100, True)
-        + expect_one((180, 183), 1, ' rrs="true"', keeps)
+        + expect(code, attributes=' rrs="true"', actions=keeps)
         + used("seen")
         + request("PRACK", 2, dialog=True, extra="RAck: [$rseq] 1 INVITE\n")
         + expect(200)
@@ -176,6 +175,16 @@ def uac_reliable():
         + pause(300)
         + bye(3)
     )
+
+
+def uac_reliable_early():
+    """The 183 that carries SDP is reliable when we can do that, and asks for a PRACK (RFC 3262)."""
+    return reliable(183, "Supported: 100rel\n")
+
+
+def uac_reliable_required():
+    """Required, a 180 is reliable too."""
+    return reliable(180, "Require: 100rel\n")
 
 
 def uac_early():

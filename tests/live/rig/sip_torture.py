@@ -77,8 +77,15 @@ WANT = {  # name: (section, what it is, acceptable answers)
 }
 
 
-# What a stream changes: section 3.1.2.2 has the receiver wait for the rest, and say nothing.
-OVER_TCP = {"clerr": "400 -"}
+# What a stream changes, and why.
+OVER_TCP = {
+    # Section 3.1.2.2 has the receiver wait for the rest, and say nothing.
+    "clerr": "400 -",
+    # The RFC's file ends before the empty line that ends the headers: the message is not complete.
+    "baddn": "400 any -",
+    # It has no Content-Length, which a stream needs to know where the message ends (RFC 3261 20.14).
+    "inv2543": "any 400",
+}
 
 
 def judge(want, codes):
@@ -117,11 +124,13 @@ def collect(socks, wait, until_final=True):
                 continue
             if not d:
                 continue
-            m = parse_msg(d)
-            if m and m.status:
-                out.append(m)
-                if m.status >= 200:
-                    end = min(end, time.monotonic() + 0.1)
+            # A stream may hand over two answers at once.
+            for part in re.split(rb"(?=^SIP/2\.0 \d)", d, flags=re.M):
+                m = parse_msg(part) if part.strip() else None
+                if m and m.status:
+                    out.append(m)
+                    if m.status >= 200:
+                        end = min(end, time.monotonic() + 0.1)
 
 
 def clean_up(send, raw, msgs):
