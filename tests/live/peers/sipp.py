@@ -70,8 +70,6 @@ class Sipp(Process):
             "-aa",
             *extra,
         ]
-        if auth:
-            argv += ["-au", auth[0], "-ap", auth[1]]
         super().__init__(name, argv, folder)
 
     def finished(self):

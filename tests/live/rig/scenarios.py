@@ -1,6 +1,6 @@
 """sipp's scenarios, written by what happens in them. `text(NAME)` is the XML; sipp wants a file.
 
-Callers begin with `uac_`, the called side with `uas_`, as sipp's own do.
+Callers begin with `uac_`, as sipp's own do.
 """
 
 RTPMAPS = {
@@ -142,11 +142,6 @@ def uac_basic():
     return up() + pause(1000) + bye()
 
 
-def uac_stays():
-    """Stays until the other side hangs up."""
-    return up() + await_request("BYE", attributes=' timeout="20000"') + response(200, "OK", tag=False)
-
-
 def uac_delayed():
     """No SDP in the INVITE: the 200 offers, the ACK answers."""
     offer = must_match("m=audio")
@@ -247,36 +242,6 @@ def uac_cancel():
         + expect(200)
         + expect(487)
         + ack_of_refusal()
-    )
-
-
-def uac_digest():
-    """Challenged, and taken with the right password."""
-    return (
-        request("INVITE", 1, sdp(), branch=FIRST)
-        + expect(100, True)
-        + expect_one((401, 407), 1, ' auth="true"')
-        + ack_of_refusal()
-        + request("INVITE", 2, sdp(), extra="[authentication]\n")
-        + PROVISIONAL
-        + ANSWER
-        + ack(2)
-        + pause(500)
-        + bye(3)
-    )
-
-
-def uac_digest_wrong():
-    """Challenged again with the wrong password, and not let in."""
-    return (
-        request("INVITE", 1, sdp(), branch=FIRST)
-        + expect(100, True)
-        + expect_one((401, 407), 1, ' auth="true"')
-        + ack_of_refusal()
-        + request("INVITE", 2, sdp(), branch=FIRST + "2", extra="[authentication]\n")
-        + expect(100, True)
-        + expect_one((401, 403, 407), 2)
-        + request("ACK", 2, branch=FIRST + "2", to="[peer_tag_param]")
     )
 
 
@@ -458,21 +423,6 @@ def uac_false_length():
 def uac_load():
     """For many at once: rings, talks for a while, hangs up. With -rtp_echo or without media."""
     return up("0") + "<pause/>\n" + bye()
-
-
-# The called side.
-
-
-def uas_answer():
-    return (
-        await_request("INVITE", attributes=' rrs="true"')
-        + response(100, "Trying", tag=False)
-        + response(180, "Ringing")
-        + response(200, "OK", sdp())
-        + await_request("ACK")
-        + await_request("BYE")
-        + response(200, "OK", tag=False)
-    )
 
 
 def text(name):

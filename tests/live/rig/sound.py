@@ -15,6 +15,10 @@ RATE = 8000
 VOICE = pathlib.Path(__file__).resolve().parents[3] / "device/assets/voice.wav"
 # A window of the search, and how much of the samples of a coarse search is looked at.
 WINDOW, COARSE = 2400, 8
+# Delays that are tried first lie so many samples apart; a voice does not change faster.
+STEP = 4
+# So many 10 ms pieces of the source are enough to find it by.
+OUTLINE = 250
 # Below this a window is taken for a pause and not compared.
 QUIET = 200
 
@@ -83,7 +87,7 @@ def compare(source, recording, until_s=None, at_least=0.85, slack_ms=80):
     windows = [i for i in range(0, len(src) - WINDOW + 1, WINDOW) if level(src[i : i + WINDOW]) > QUIET]
     lag, slack, lags = _overall(src, rec), slack_ms * RATE // 1000, []
     for at in windows:
-        best, found = _search(src[at : at + WINDOW], at, rec, range(lag - slack, lag + slack, 2))
+        best, found = _search(src[at : at + WINDOW], at, rec, range(lag - slack, lag + slack, STEP))
         if best >= at_least:
             lag = found
             lags.append(found)
@@ -91,16 +95,19 @@ def compare(source, recording, until_s=None, at_least=0.85, slack_ms=80):
 
 
 def _overall(src, rec):
-    """The delay of the whole, from the loudness of each 10 ms."""
+    """The delay of the whole, from the loudness of each 10 ms over the first seconds."""
     step = RATE // 100
     one, other = ([level(s[i : i + step]) for i in range(0, len(s) - step + 1, step)] for s in (src, rec))
-    best = (-1.0, 0)
-    for lag in range(-len(one) + 30, max(len(other) - 30, 1)):
-        pieces = one[max(0, -lag) : len(other) - lag], other[max(0, lag) : len(one) + lag]
-        length = min(map(len, pieces))
-        # What overlaps little resembles easily: scaled by the overlap.
-        best = max(best, (likeness(pieces[0][:length], pieces[1][:length]) * (length / len(one)) ** 0.5, lag))
-    return best[1] * step
+    one = one[:OUTLINE]
+    fits = range(-len(one) // 4, len(other) - len(one) // 2)
+    return step * max(fits, key=lambda lag: _outline(one, other, lag), default=0)
+
+
+def _outline(one, other, lag):
+    """How alike two courses of loudness are; what overlaps little counts less."""
+    pieces = one[max(0, -lag) :], other[max(0, lag) : max(0, len(one) + lag)]
+    length = min(map(len, pieces))
+    return likeness(pieces[0][:length], pieces[1][:length]) * (length / len(one)) ** 0.5
 
 
 def _search(piece, at, rec, lags):
@@ -110,7 +117,7 @@ def _search(piece, at, rec, lags):
     coarse = sorted(((likeness(thin, rec[at + lag : at + lag + WINDOW : COARSE]), lag) for lag in fits), reverse=True)
     best = (0.0, 0)
     for _, lag in coarse[:3]:
-        for fine in range(lag - 1, lag + 2):
+        for fine in range(lag - STEP // 2, lag + STEP // 2 + 1):
             if 0 <= at + fine <= len(rec) - WINDOW:
                 best = max(best, (likeness(piece, rec[at + fine : at + fine + WINDOW]), fine))
     return best
