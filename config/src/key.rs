@@ -2,11 +2,11 @@
 
 use crate::text::Kind;
 use crate::value::Value;
-use crate::{Fault, audio, calls, http, jitter, log, media, sip, speed, trunk};
+use crate::{Fault, audio, calls, http, jitter, log, media, sip, speech, speed, trunk};
 use std::fmt;
 
 /// Every section's keys, in the order of the sample file.
-static SECTIONS: [&[&Key]; 10] = [
+static SECTIONS: [&[&Key]; 11] = [
     &trunk::KEYS,
     &trunk::FALLBACK_KEYS,
     &sip::KEYS,
@@ -15,6 +15,7 @@ static SECTIONS: [&[&Key]; 10] = [
     &speed::KEYS,
     &calls::KEYS,
     &audio::KEYS,
+    &speech::KEYS,
     &http::KEYS,
     &log::KEYS,
 ];

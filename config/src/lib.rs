@@ -29,6 +29,7 @@ mod reading;
 mod route;
 mod secret;
 mod sip;
+mod speech;
 mod speed;
 mod text;
 mod trunk;
@@ -45,6 +46,7 @@ pub use media::{Media, Source, Srtp};
 pub use problem::{Fault, Problem, Problems};
 pub use route::{Route, Target};
 pub use sip::Sip;
+pub use speech::{Service, Speech};
 pub use speed::Speed;
 pub use text::{Misfit, Network, Server};
 pub use trunk::{Transport, Trunk};
@@ -69,6 +71,8 @@ pub struct Config {
     pub calls: Calls,
     /// `[audio]`: how the audio thread runs.
     pub audio: Audio,
+    /// `[speech]`: what calls to an agent hear and are heard by.
+    pub speech: Speech,
     /// `[http]`: health, metrics, status.
     pub http: Http,
     /// `[log]`: what is told, and how.
@@ -107,6 +111,7 @@ fn resolve(layers: &[Layer]) -> (Resolved, Vec<Problem>) {
         speed: speed::read(&reading),
         calls,
         audio: audio::read(&reading),
+        speech: speech::read(&mut reading),
         http: http::read(&mut reading),
         log: log::read(&reading),
         routes: routes.iter().map(|(route, ..)| route.clone()).collect(),

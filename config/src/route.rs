@@ -8,14 +8,13 @@ use crate::{Fault, Problem};
 use offhook_units::{Pii, Span};
 
 /// What a route may say, for errors and the sample file.
-pub(crate) const TARGETS: &str =
-    "echo, tone, reject, or transfer and a number or a sip: address; ring or early and seconds may follow";
+pub(crate) const TARGETS: &str = "echo, tone, agent, reject, or transfer and a number or a sip: address; ring or early and seconds may follow";
 
 /// The words that stand alone.
-const WORDS: [&str; 3] = ["echo", "tone", "reject"];
+const WORDS: [&str; 4] = ["echo", "tone", "agent", "reject"];
 
 /// What holds without a `[route]`.
-const DEFAULT: [(&str, Target); 2] = [("600", Target::Echo), ("601", Target::Tone)];
+const DEFAULT: [(&str, &str); 3] = [("600", "echo"), ("601", "tone"), ("602", "agent")];
 
 /// The longest that a call may ring before it is answered by itself, seconds.
 const LONGEST_RING_S: u64 = 120;
@@ -30,6 +29,8 @@ pub enum Target {
     Echo,
     /// A test tone.
     Tone,
+    /// A spoken conversation.
+    Agent,
     /// It is handed on.
     Transfer(Pii<String>),
     /// It is refused.
@@ -67,12 +68,10 @@ pub(crate) fn read(reading: &mut Reading) -> Vec<Line> {
 }
 
 fn default() -> Vec<Line> {
-    let line = |(number, target): (&str, Target)| {
-        let word = if target == Target::Echo { "echo" } else { "tone" };
-        let answer = Answer { target, ring: Span::ZERO, early_media: false };
-        (answer.at(number.to_owned()), Value::Text(word.to_owned()), None)
+    let line = |(number, word): (&str, &str)| {
+        Some((answer(word)?.at(number.to_owned()), Value::Text(word.to_owned()), None))
     };
-    DEFAULT.into_iter().map(line).collect()
+    DEFAULT.into_iter().filter_map(line).collect()
 }
 
 fn check(entry: &RouteEntry, problems: &mut Vec<Problem>) -> Option<Answer> {
@@ -132,6 +131,7 @@ fn target(text: &str) -> Option<Target> {
     match text {
         "echo" => Some(Target::Echo),
         "tone" => Some(Target::Tone),
+        "agent" => Some(Target::Agent),
         "reject" => Some(Target::Reject),
         _ => {
             let to = text.strip_prefix("transfer ")?.trim();

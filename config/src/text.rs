@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+/// What is said or told may be this long, in characters.
+const MOST_WORDS: usize = 8_000;
+
 /// What a text stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -21,6 +24,12 @@ pub(crate) enum Kind {
     Network,
     /// A voice codec.
     Codec,
+    /// Where a service is.
+    Url,
+    /// A word that a service knows.
+    Name,
+    /// Something to be said.
+    Words,
 }
 
 impl Kind {
@@ -36,6 +45,15 @@ impl Kind {
             Self::Path => !text.is_empty() && !text.contains('\0'),
             Self::Network => Network::from_str(text).is_ok(),
             Self::Codec => text.parse::<offhook_units::Codec>().is_ok(),
+            Self::Url => {
+                let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+                rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+                    && text.bytes().all(|byte| byte.is_ascii_graphic())
+            }
+            Self::Name => {
+                !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+            }
+            Self::Words => text.chars().count() <= MOST_WORDS && !text.contains('\0'),
         }
     }
 }
@@ -50,6 +68,9 @@ impl fmt::Display for Kind {
             Self::Path => "a file",
             Self::Network => "addresses and networks, as in 192.0.2.7 and 192.0.2.0/24",
             Self::Codec => "codecs of opus, G722, PCMA and PCMU",
+            Self::Url => "an address, as in https://api.example.com",
+            Self::Name => "a name",
+            Self::Words => "text",
         })
     }
 }

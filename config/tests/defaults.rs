@@ -25,7 +25,7 @@ fn the_defaults_are_the_promised_ones() {
     assert!(config.http.listen.ip().is_loopback(), "nobody else sees it unless told otherwise");
     assert!(config.sip.networks.iter().all(|network| network.address.is_loopback()), "nobody else may call");
     let numbers: Vec<_> = config.routes.iter().map(|route| (&*route.number, route.target.clone())).collect();
-    assert_eq!(numbers, [("600", Target::Echo), ("601", Target::Tone)]);
+    assert_eq!(numbers, [("600", Target::Echo), ("601", Target::Tone), ("602", Target::Agent)]);
 }
 
 #[test]

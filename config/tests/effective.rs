@@ -95,7 +95,11 @@ fn one_route_on_the_command_line_leaves_the_others() {
         routes.map(|route| (route.number, route.target)).collect::<Vec<_>>()
     };
     let (echo, tone) = (("600".to_owned(), Target::Echo), ("601".to_owned(), Target::Tone));
-    assert_eq!(routes(Sources::new().set("route.601=echo")), [echo.clone(), ("601".into(), Target::Echo)]);
+    let agent = ("602".to_owned(), Target::Agent);
+    assert_eq!(
+        routes(Sources::new().set("route.601=echo")),
+        [echo.clone(), agent, ("601".into(), Target::Echo)]
+    );
     let file = Sources::new().file("t", "[route]\n\"601\" = \"tone\"");
     assert_eq!(routes(file.clone()), std::slice::from_ref(&tone));
     assert_eq!(routes(file.set("route.\"600\" = echo")), [tone, echo]);

@@ -7,6 +7,7 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use support::{Done, Folder};
 
@@ -24,9 +25,14 @@ struct Service {
 impl Service {
     /// Starts one with `more` configuration, and waits until it says where it is.
     fn start(folder: &Folder, more: &str) -> Self {
+        Self::start_with(folder, more, &[])
+    }
+
+    fn start_with(folder: &Folder, more: &str, variables: &[(&str, &str)]) -> Self {
         folder.write("c.toml", format!("{BASE}{more}"));
         let mut command = folder.command(&["run", "--config", "c.toml", "--guide"]);
         command.env_remove("NOTIFY_SOCKET").env_remove("JOURNAL_STREAM").env_remove("CREDENTIALS_DIRECTORY");
+        command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut guide = String::new();
@@ -85,6 +91,7 @@ fn it_starts_shows_itself_and_ends_when_told() {
     let folder = Folder::new("run-life");
     let service = Service::start(&folder, "");
     assert!(service.get("/health").ends_with("\r\n\r\nalive\n"));
+    service.wait_for("/ready", "speech: ready: ");
     let ready = service.get("/ready");
     assert!(ready.starts_with("HTTP/1.1 200 OK\r\n"), "{ready}");
     assert!(
@@ -127,6 +134,23 @@ fn a_changed_file_and_a_signal_reload_it_and_a_bad_file_changes_nothing() {
     ] {
         assert!(done.err.contains(told), "{told}: {done:?}");
     }
+}
+
+#[test]
+fn the_service_manager_is_told_of_readiness_life_and_end() {
+    let folder = Folder::new("run-notify");
+    let manager = UnixDatagram::bind(folder.path("n")).unwrap();
+    // Relative to where the program runs: the whole path may be longer than a socket's name can be.
+    let service = Service::start_with(&folder, "", &[("NOTIFY_SOCKET", "n")]);
+    let told = || {
+        let mut text = [0; 512];
+        let length = manager.recv(&mut text).unwrap();
+        String::from_utf8(text[..length].to_vec()).unwrap()
+    };
+    assert!(told().starts_with("READY=1\nSTATUS=takes calls on 127.0.0.1:"));
+    assert_eq!(told(), "WATCHDOG=1\n", "the audio thread ticks");
+    assert_eq!(service.end("-TERM").code, 0);
+    while told() != "STOPPING=1\n" {}
 }
 
 #[test]

@@ -84,6 +84,8 @@ pub enum Failure {
     },
     /// Where a route hands calls on to is no address.
     Transfer(String),
+    /// What agents need does not begin.
+    Speech(String),
     /// The trunk cannot begin.
     Trunk(StartError),
     /// The system gives no thread, or no signals.
@@ -109,6 +111,7 @@ impl Failure {
             | Self::Stream(_)
             | Self::Voice(_)
             | Self::Listen { .. }
+            | Self::Speech(_)
             | Self::Trunk(_)
             | Self::Thread(_) => exit::UNAVAILABLE,
             Self::Ended(_) => exit::FAULT,
@@ -146,6 +149,7 @@ impl fmt::Display for Failure {
                 f,
                 "offhook: calls cannot be handed on to {to}: expected a sip: address, or a number and a trunk"
             ),
+            Self::Speech(why) => write!(f, "offhook: calls cannot be talked to: {why}"),
             Self::Trunk(error) => write!(f, "offhook: {error}"),
             Self::Thread(error) => write!(f, "offhook: the system gives no thread: {error}"),
             Self::Ended(ending) => write!(f, "offhook: {ending}"),
@@ -182,6 +186,7 @@ impl From<SettingsError> for Failure {
         match error {
             SettingsError::Secret(path, error) => Self::Secret { path, error },
             SettingsError::Transfer(to) => Self::Transfer(to),
+            SettingsError::Speech(why) => Self::Speech(why),
         }
     }
 }

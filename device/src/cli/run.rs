@@ -52,10 +52,11 @@ fn guide(appliance: &Appliance) -> String {
     };
     let or = |address: Option<String>| address.unwrap_or_else(|| "(no route)".to_owned());
     format!(
-        "Call {} to hear yourself, {} to hear test tones, with any SIP telephone.\nIts page is http://{}/\nCtrl-C \
-         stops it.",
+        "Call {} to hear yourself, {} for test tones, {} to talk with it: any SIP telephone does.\nIts page is \
+         http://{}/\nCtrl-C stops it.",
         or(number(&Target::Echo)),
         or(number(&Target::Tone)),
+        or(number(&Target::Agent)),
         appliance.http()
     )
 }

@@ -1,22 +1,22 @@
 //! The process: built, run, and ended.
 
-use super::book::Book;
+use super::book::{Agents, Book};
 use super::pages::{Desk, Shared};
 use super::secrets::Places;
 use super::supervisor::{Ending, Input, Output, Part, Supervisor};
 use super::threads::{self, Outcome};
-use super::{reload, service, settings, signals, watch};
+use super::{reload, service, settings, signals, speech, talk, watch};
 use crate::audio::gauges::TickGauges;
 use crate::audio::stage::Stage;
 use crate::audio::thread::{self, Refused};
 use crate::cli::{ConfigArguments, Failure};
 use crate::clock::Clock;
+use crate::conversation::Told;
 use crate::http::router;
 use crate::http::server::{Server, Stopper};
 use crate::log::Logging;
 use crate::trunk::command::{Report, Request};
 use crate::trunk::start::{Started, start};
-use crate::trunk::switchboard::Plain;
 use crate::{join, rings};
 use offhook_config::{Config, Resolved};
 use offhook_units::Moment;
@@ -88,9 +88,10 @@ impl Appliance {
         let token = config.http.token_file.as_deref().map(|file| places.read(file)).transpose();
         let token = token.map_err(settings::SettingsError::from)?;
         let logging = Logging::begin(config.log);
+        let answering = speech::answering(config, &places, clock)?;
         let (trunk_desk, control_desk, audio_desk) = rings::shared(config.calls.max);
         let Started { trunk, handle, reports } =
-            start(trunk_settings, join::settings(config), clock, trunk_desk, Box::new(Plain))?;
+            start(trunk_settings, join::settings(config), clock, trunk_desk, answering.switchboard)?;
         let (server, stop_http) = bind(config.http.listen, clock)?;
         let gauges = Arc::new(TickGauges::default());
         let servers = config.trunks.iter().map(|trunk| trunk.server.host.clone()).collect();
@@ -132,6 +133,13 @@ impl Appliance {
             )?,
         ];
         let reports = listen(reports, shared.clone())?;
+        shared.book().agents = answering.state;
+        if let Some(begun) = answering.begun {
+            await_agents(begun, shared.clone())?;
+        }
+        if let Some(told) = answering.told {
+            overhear(told, shared.clone())?;
+        }
         let supervisor = Supervisor::new(clock.now(), config.calls.drain);
         forward_changes(&arguments, sender);
         let live = Live { resolved, shared, supervisor, logging };
@@ -292,6 +300,30 @@ fn listen(reports: Receiver<Report>, shared: Shared) -> Result<JoinHandle<()>, F
         }
     };
     std::thread::Builder::new().name("reports".to_owned()).spawn(body).map_err(Failure::Thread)
+}
+
+/// Writes down what becomes of the agents, once that is known.
+fn await_agents(begun: Receiver<Agents>, shared: Shared) -> Result<(), Failure> {
+    let body = move || {
+        if let Ok(state) = begun.recv() {
+            shared.book().agents = state;
+        }
+    };
+    let thread = std::thread::Builder::new().name("agents".to_owned()).spawn(body);
+    thread.map(drop).map_err(Failure::Thread)
+}
+
+/// Writes what conversations tell into the log and the book, for as long as they tell.
+fn overhear(told: Receiver<Told>, shared: Shared) -> Result<(), Failure> {
+    let body = move || {
+        for told in told {
+            let now = shared.clock.now();
+            shared.book().talk.note(now, &told);
+            talk::log(&told);
+        }
+    };
+    let thread = std::thread::Builder::new().name("overhear".to_owned()).spawn(body);
+    thread.map(drop).map_err(Failure::Thread)
 }
 
 fn tell(report: &Report) {

@@ -3,6 +3,7 @@
 //! Counters of calls live in their calls and end with them. Here they are kept beyond that, so that a total never goes
 //! back: a call that is over counts with what was last known of it.
 
+use super::talk::Talk;
 use crate::audio::gauges::{TickGauges, Ticks};
 use crate::audio::thread::Refused;
 use crate::http::metrics::Histogram;
@@ -136,6 +137,15 @@ pub struct TrunkState {
     pub downs: u64,
 }
 
+/// What agents are.
+#[derive(Clone, Debug, Default)]
+pub struct Agents {
+    /// Whether calls can be talked to.
+    pub is_ready: bool,
+    /// What there is to say of it.
+    pub why: String,
+}
+
 /// The book.
 #[derive(Debug)]
 pub struct Book {
@@ -159,6 +169,10 @@ pub struct Book {
     over: Sums,
     /// How long what is heard was held back, looked at each second of each call.
     pub delays: Histogram<{ DELAY_EDGES.len() }>,
+    /// What agents are.
+    pub agents: Agents,
+    /// What they told.
+    pub talk: Talk,
     /// How long calls were.
     pub lengths: Histogram<{ LENGTH_EDGES.len() }>,
 }
@@ -184,6 +198,8 @@ impl Book {
             live: BTreeMap::new(),
             over: Sums::default(),
             delays: Histogram::new(DELAY_EDGES),
+            agents: Agents::default(),
+            talk: Talk::default(),
             lengths: Histogram::new(LENGTH_EDGES),
         }
     }
@@ -246,6 +262,7 @@ impl Book {
                 }
             }
             Report::Ended { call, figures, .. } => {
+                self.talk.over(call.0);
                 let known = self.live.remove(call);
                 if let Some((_, age)) = known {
                     self.lengths.add(f64::from(age.as_millis_f32()) / 1e3);

@@ -15,11 +15,12 @@ pub(super) fn metrics(book: &Book, now: Moment) -> String {
     trunk(&mut to, book);
     calls(&mut to, book);
     playout(&mut to, book);
+    book.talk.write(&mut to);
     to.finish()
 }
 
 /// A counter with one value.
-fn counter(to: &mut Exposition, name: &str, help: &str, value: u64) {
+pub(super) fn counter(to: &mut Exposition, name: &str, help: &str, value: u64) {
     to.metric(name, Type::Counter, help, &[("", &value)]);
 }
 
@@ -28,7 +29,7 @@ fn gauge(to: &mut Exposition, name: &str, help: &str, value: impl Display) {
 }
 
 /// A counter with a value for each word of one label.
-fn by<N: Display>(to: &mut Exposition, name: &str, help: &str, key: &str, values: &[(&str, N)]) {
+pub(super) fn by<N: Display>(to: &mut Exposition, name: &str, help: &str, key: &str, values: &[(&str, N)]) {
     let labels: Vec<String> = values.iter().map(|(word, _)| format!("{key}=\"{}\"", label(word))).collect();
     let values: Vec<(&str, &dyn Display)> = labels
         .iter()

@@ -93,7 +93,8 @@ impl Pages for Desk {
     fn parts(&mut self) -> Vec<Part> {
         let shared = self.shared.clone();
         let book = shared.book();
-        let mut parts = vec![self.audio(&book), trunk(&book)];
+        let agents = Part { name: "speech", is_ready: book.agents.is_ready, why: book.agents.why.clone() };
+        let mut parts = vec![self.audio(&book), trunk(&book), agents];
         if book.is_ending {
             let why = "it is being stopped; no new calls are taken".to_owned();
             parts.push(Part { name: "service", is_ready: false, why });

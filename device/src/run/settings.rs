@@ -25,6 +25,8 @@ pub enum SettingsError {
     Secret(PathBuf, SecretError),
     /// A transfer's target makes no SIP address: there is no trunk whose numbers it could be one of.
     Transfer(String),
+    /// What agents need does not begin.
+    Speech(String),
 }
 
 impl From<(PathBuf, SecretError)> for SettingsError {
@@ -142,6 +144,7 @@ fn routes(config: &Config) -> Result<Routes, SettingsError> {
         let target = match &route.target {
             offhook_config::Target::Echo => Target::Echo,
             offhook_config::Target::Tone => Target::Tone,
+            offhook_config::Target::Agent => Target::Agent,
             offhook_config::Target::Reject => Target::Reject,
             offhook_config::Target::Transfer(to) => Target::Transfer(address(to, config)?),
         };
