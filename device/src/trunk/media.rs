@@ -5,7 +5,9 @@
 //! [`Media::handle_timeout`] when [`Media::poll_timeout`] is due, then [`Media::poll_rtcp`] and [`Media::poll_event`] until
 //! `None`.
 
+use super::agreed::{event_clock, expects, master, ours, payloads, rtcp_route, send_format, theirs};
 use super::inband::Inband;
+use super::pause::Pause;
 use super::settings;
 use crate::audio::gauges::LineGauges;
 use crate::rings::{CallEnds, Full, MOST_PAYLOAD, Payload};
@@ -15,15 +17,14 @@ use offhook_sip_rtp::media::emodel::Equipment;
 use offhook_sip_rtp::media::rtcp::{
     Cname, DelayLimits, LocalFigures, NtpTime, RtcpConfig, RtcpEvent, RtcpSession,
 };
-use offhook_sip_rtp::media::sender::{KeyRefused, Outgoing, RtpSender, SendFormat};
-use offhook_sip_rtp::media::srtp::{MasterKey, SrtpReceiver, SrtpSender};
+use offhook_sip_rtp::media::sender::{KeyRefused, Outgoing, RtpSender};
+use offhook_sip_rtp::media::srtp::{SrtpReceiver, SrtpSender};
 use offhook_sip_rtp::media::stream::{
-    DropCounters, GateConfig, GateEvent, Kind, MediaWatch, PayloadMap, ReceiveGate, RtcpRoute, Silence,
+    DropCounters, GateConfig, GateEvent, Kind, MediaWatch, ReceiveGate, Silence,
 };
-use offhook_sip_rtp::sdp::crypto::Crypto;
 use offhook_sip_rtp::sdp::negotiate::Stream;
 use offhook_sip_rtp::sip::ids::Ids;
-use offhook_units::{Codec, Frames, Moment, PayloadType, SampleRate, SeqNo, Span};
+use offhook_units::{Codec, Frames, Moment, SampleRate, SeqNo, Span};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -68,6 +69,7 @@ pub struct Media {
     watch: MediaWatch,
     keys: DtmfReceiver,
     inband: Option<Inband>,
+    pause: Pause,
     ends: CallEnds,
     gauges: Arc<LineGauges>,
     agreed: Stream,
@@ -139,6 +141,7 @@ impl Media {
             watch,
             keys: DtmfReceiver::new(event_clock(&stream)),
             inband: inband(&stream, settings.inband_keys),
+            pause: Pause::default(),
             ends,
             gauges,
             packet_ms,
@@ -282,7 +285,13 @@ impl Media {
     /// [`NotYet`].
     pub fn send(&mut self, now: Moment, out: &mut [u8]) -> Result<Option<(usize, SocketAddr)>, NotYet> {
         let payload = self.ends.payloads.receive().ok_or(NotYet)?;
+        let agreed = &self.agreed;
         let what = match payload {
+            Payload::Voice(bytes)
+                if agreed.comfort_noise.is_some() && self.pause.put(agreed.codec, bytes) =>
+            {
+                Outgoing::Noise(Pause::LEVEL)
+            }
             Payload::Voice(bytes) => Outgoing::Voice(bytes),
             Payload::Nothing => Outgoing::Nothing,
         };
@@ -439,71 +448,9 @@ impl Media {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotYet;
 
-/// Whether the peer's voice is due: not on hold, neither by us nor by the peer, who may or may not play music.
-const fn expects(stream: &Stream) -> bool {
-    stream.direction.receives() && !stream.held
-}
-
-fn send_format(stream: &Stream) -> SendFormat {
-    let clock = |events: &offhook_sip_rtp::sdp::negotiate::Events| SampleRate::new(events.clock_hz);
-    SendFormat {
-        voice: stream.send,
-        clock: stream.codec.rtp_clock(),
-        events: stream.events.as_ref().and_then(|events| Some((events.send, clock(events)?))),
-        noise: stream.comfort_noise,
-    }
-}
-
-fn event_clock(stream: &Stream) -> SampleRate {
-    let agreed = stream.events.and_then(|events| SampleRate::new(events.clock_hz));
-    agreed.unwrap_or_else(|| stream.codec.rtp_clock())
-}
-
-fn payloads(stream: &Stream) -> PayloadMap {
-    let mut map = PayloadMap::default();
-    if stream.comfort_noise.is_some() {
-        map = map.with(PayloadType::COMFORT_NOISE, Kind::ComfortNoise);
-    }
-    if let Some(noise) = stream.comfort_noise {
-        map = map.with(noise, Kind::ComfortNoise);
-    }
-    if let Some(events) = &stream.events {
-        map = map.with(events.receive, Kind::TelephoneEvent(event_clock(stream)));
-    }
-    for (payload_type, codec) in &stream.receive {
-        map = map.with(*payload_type, Kind::Voice(*codec));
-    }
-    map
-}
-
-fn rtcp_route(stream: &Stream) -> RtcpRoute {
-    let next =
-        |remote: SocketAddr| remote.port().checked_add(1).map(|port| SocketAddr::new(remote.ip(), port));
-    match stream.remote_rtcp {
-        _ if stream.rtcp_mux => RtcpRoute::Multiplexed,
-        Some(address) if Some(address) != stream.remote.and_then(next) => RtcpRoute::At(address),
-        _ => RtcpRoute::NextPort,
-    }
-}
-
 fn inband(stream: &Stream, wanted: bool) -> Option<Inband> {
     let narrow = matches!(stream.codec, Codec::Pcmu | Codec::Pcma);
     (wanted && narrow && stream.events.is_none()).then(Inband::new).flatten()
-}
-
-/// Our key, where the call is encrypted.
-fn ours(stream: &Stream) -> Option<Crypto> {
-    stream.keys.as_ref().map(|keys| keys.ours.clone())
-}
-
-/// The peer's.
-fn theirs(stream: &Stream) -> Option<Crypto> {
-    stream.keys.as_ref().map(|keys| keys.theirs.clone())
-}
-
-/// A key as SDP gave it. Its length fits its suite, or SDP's reader would not have taken it.
-fn master(crypto: &Crypto) -> Option<MasterKey> {
-    MasterKey::new(crypto.suite, crypto.key.reveal(), &[]).ok()
 }
 
 fn bits(ids: &mut Ids) -> u64 {

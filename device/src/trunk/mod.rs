@@ -11,6 +11,7 @@
 //! One thread on one set of sockets; nothing in it waits for anything else. [`start::start`] makes it, [`thread::Trunk::run`]
 //! is its loop, [`command::Handle`] asks it for something.
 
+mod agreed;
 mod beat;
 mod calls;
 pub mod command;
@@ -22,6 +23,7 @@ mod links;
 mod lookups;
 pub mod media;
 mod names;
+mod pause;
 mod ports;
 mod ready;
 mod requests;

@@ -116,6 +116,19 @@ fn a_stranger_cannot_take_the_stream_over() {
 }
 
 #[test]
+fn our_silence_is_comfort_noise_where_that_was_agreed() {
+    let office = Office::open(settings(21_200));
+    let mut phone = Phone::udp(office.locals.udp);
+    let sdp = phone.sdp("RTP/AVP 0 13", "");
+    phone.call("100", &sdp);
+    // Nothing is said to the echo, so it says nothing.
+    let noise = std::iter::repeat_with(|| phone.hear()).take(100).find(|packet| packet[1] & 0x7F == 13);
+    assert_eq!(noise.as_deref().map(payload), Some(&[75][..]));
+    phone.hang_up();
+    office.close();
+}
+
+#[test]
 fn early_media_is_heard_while_it_rings() {
     let mut settings = settings(20_960);
     let ring = Route { ring: Span::from_millis(1_000), early_media: true, ..Route::new("4", Target::Tone) };
