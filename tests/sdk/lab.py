@@ -20,8 +20,10 @@ class Lab:
         self.process = subprocess.Popen(
             [program, "lab", "--port", "0", "--tls-port", "0", "--wyoming-port", "0", "--certificate", certificate],
             stdout=subprocess.PIPE, text=True)
-        lines = [self.process.stdout.readline() for _ in range(4)]
-        places = dict(re.findall(r"lab: (https?|wyoming|tcp)://(\S+)", "".join(lines)))
+        lines = []
+        while not lines or (lines[-1] and "the voice" not in lines[-1]):
+            lines.append(self.process.stdout.readline())
+        places = dict(re.findall(r"lab: (https?|tcp)://(\S+)", "".join(lines)))
         if not {"http", "https", "tcp"} <= set(places):
             raise RuntimeError(f"the lab did not start: {lines}")
         self.voice = lines[-1].strip()

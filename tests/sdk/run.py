@@ -1,6 +1,6 @@
 """Clients that nobody here wrote hold sessions with the lab. One line a check; any failure is the exit code 1.
 
-usage: run.py PROGRAM [elevenlabs|deepgram|openai|wyoming ...]
+usage: run.py PROGRAM [NAME ...]
 """
 
 import importlib
