@@ -119,12 +119,7 @@ impl Pages for Desk {
     }
 
     fn hush(&mut self) -> usize {
-        self.shared.refresh();
-        let speaking: Vec<u64> = {
-            let book = self.shared.book();
-            let agents = book.snapshot.calls.iter().filter(|call| call.route == "agent");
-            agents.map(|call| call.call.0).collect()
-        };
+        let speaking: Vec<u64> = self.shared.book().talk.speaking().collect();
         speaking.into_iter().filter(|call| self.shared.command(Command::Hush(LineId(*call)))).count()
     }
 

@@ -6,7 +6,7 @@ use crate::http::metrics::{Exposition, Histogram};
 use offhook_speech::session::SessionEvent;
 use offhook_speech::transport::Part;
 use offhook_units::Moment;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Upper edges of the histograms of stages, seconds.
 const EDGES: [f64; 9] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
@@ -32,6 +32,8 @@ pub struct Talk {
     first_sentence: Stage,
     /// When each call's model was asked last, for as long as the answer has not begun.
     asked: BTreeMap<u64, Moment>,
+    /// Calls in which the device is speaking.
+    speaking: BTreeSet<u64>,
 }
 
 impl Default for Talk {
@@ -45,6 +47,7 @@ impl Default for Talk {
             first_words: Histogram::new(EDGES),
             first_sentence: Histogram::new(EDGES),
             asked: BTreeMap::new(),
+            speaking: BTreeSet::new(),
         }
     }
 }
@@ -63,10 +66,12 @@ impl Talk {
             }
             SessionEvent::TurnBegins => {
                 self.turns += 1;
+                self.speaking.insert(told.call);
                 if let Some(asked) = self.asked.remove(&told.call) {
                     self.first_sentence.add(since(asked));
                 }
             }
+            SessionEvent::TurnEnds(_) => drop(self.speaking.remove(&told.call)),
             SessionEvent::Moved { .. } => self.moves += 1,
             SessionEvent::Unspoken(_) => self.unspoken += 1,
             SessionEvent::Fault(part, _) => {
@@ -82,6 +87,12 @@ impl Talk {
     /// A call is over.
     pub fn over(&mut self, call: u64) {
         self.asked.remove(&call);
+        self.speaking.remove(&call);
+    }
+
+    /// The calls in which the device is speaking.
+    pub fn speaking(&self) -> impl Iterator<Item = u64> {
+        self.speaking.iter().copied()
     }
 
     /// Writes its metrics.
@@ -116,6 +127,20 @@ pub(super) fn log(told: &Told) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use offhook_speech::speaking::Spoken;
+    use offhook_units::Pii;
+
+    #[test]
+    fn a_call_is_spoken_in_from_the_turns_begin_to_its_end_or_the_calls() {
+        let mut talk = Talk::default();
+        for call in [7, 8, 9] {
+            talk.note(Moment::ZERO, &Told { call, event: SessionEvent::TurnBegins });
+        }
+        let ends = SessionEvent::TurnEnds(Pii::new(Spoken { text: String::new(), whole: true }));
+        talk.note(Moment::ZERO, &Told { call: 7, event: ends });
+        talk.over(9);
+        assert_eq!(talk.speaking().collect::<Vec<_>>(), [8]);
+    }
 
     #[test]
     fn stages_are_timed_from_the_question() {
