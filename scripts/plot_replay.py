@@ -17,8 +17,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 PACKET_MS = 20.0
-# The engine tells its delay against the fastest packet of so long back (engine/src/network/floor.rs).
-FLOOR_S = 1.5
 # Counter in the log, what it is called, colour.
 DONE = [
     ("extrapolated_frames", "guessed from the past", "#c0392b"),
@@ -41,7 +39,7 @@ def main():
     fig, (above, below) = plt.subplots(
         2, 1, figsize=(16, 8), sharex=True, height_ratios=[4, 1.4], constrained_layout=True
     )
-    columns["floor_ms"] = floor(sent_s, way_ms, t)
+    columns["floor_ms"] = above_fastest(columns)
     draw_delay(above, sent_s, way_ms, lost_s, t, columns)
     draw_operations(below, t, columns)
     shown = (t >= begin) & (t <= end)
@@ -75,18 +73,11 @@ def read_log(path):
     return {**columns, "mode": np.array([row["mode"] for row in rows])}
 
 
-def floor(sent_s, way_ms, t):
-    """How much slower the fastest packet of late was than the fastest of all, at each pull, ms."""
-    came_s = sent_s + (way_ms - PACKET_MS) / 1000
-    order = np.argsort(came_s, kind="stable")
-    came_s, extra_ms = came_s[order], way_ms[order] - PACKET_MS
-    first, last = np.searchsorted(came_s, t - FLOOR_S, "right"), np.searchsorted(came_s, t, "right")
-    floor_ms, now = np.zeros(len(t)), 0.0
-    for pull, (begin, end) in enumerate(zip(first, last)):
-        # Where nothing came, the floor stays what it was.
-        now = extra_ms[begin:end].min() if end > begin else now
-        floor_ms[pull] = now
-    return floor_ms
+def above_fastest(columns):
+    """The floor that the engine's delays are told against, above the lowest one, ms."""
+    playing = columns["mode"] != "waiting"
+    lowest = columns["floor_ms"][playing].min(initial=np.inf)
+    return np.where(playing, columns["floor_ms"] - lowest, 0.0)
 
 
 def draw_delay(axes, sent_s, way_ms, lost_s, t, columns):

@@ -109,7 +109,7 @@ fn the_log_has_a_row_for_every_pull() {
     let log = String::from_utf8(folder.read("log.csv")).unwrap();
     let mut lines = log.lines();
     let columns = lines.next().unwrap().split(',').count();
-    assert_eq!(columns, 9);
+    assert_eq!(columns, 10);
     let times: Vec<u64> = lines
         .map(|line| {
             assert_eq!(line.split(',').count(), columns, "{line}");

@@ -20,7 +20,7 @@ pub struct Stats {
     pub on_probation: u64,
     /// Refused: of a stream that the sender had left.
     pub stragglers: u64,
-    /// Refused: came after its place was played.
+    /// Refused: came after its place was played, or guessed to its end.
     pub late: u64,
     /// Refused: no codec here decodes it.
     pub undecodable: u64,
@@ -38,7 +38,7 @@ pub struct Stats {
     pub extrapolated_frames: u64,
     /// Frames filled from both sides.
     pub bridged_frames: u64,
-    /// Frames that the decoder itself recovered (Opus FEC) or concealed.
+    /// Frames that the decoder recovered from a later packet (Opus FEC).
     pub recovered_frames: u64,
     /// Frames of comfort noise.
     pub noise_frames: u64,
@@ -54,7 +54,7 @@ pub struct Stats {
     pub hurried_frames: u64,
     /// Changes of speed that speech or a pause went through.
     pub warps: u64,
-    /// Audio that waits, decoded or not: never above the configured maximum but by a single packet.
+    /// Audio that waits, decoded or not: above the configured maximum by a single packet at most.
     pub held: Span,
     /// Delay of what is played, packet included, against the fastest packet of late.
     pub delay: Span,

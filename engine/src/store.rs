@@ -5,7 +5,7 @@
 
 use crate::packet::PacketKind;
 use heapless::Vec;
-use offhook_units::ExtSeq;
+use offhook_units::{Codec, ExtSeq};
 
 /// Packets that are kept at most. A burst beyond it pushes the oldest out.
 pub(crate) const SLOTS: usize = 64;
@@ -21,6 +21,14 @@ pub(crate) struct Entry {
     pub(crate) kind: PacketKind,
     start: usize,
     len: usize,
+}
+
+impl Entry {
+    /// Whether its sender falls silent with it (Opus DTX): what need not be sent has 2 bytes at the most
+    /// (opus_encode's own words), and a decoder makes faint noise of it.
+    pub(crate) const fn says_no_more(&self) -> bool {
+        matches!(self.kind, PacketKind::Voice(Codec::Opus)) && self.len <= 2
+    }
 }
 
 /// What became of a packet that was offered.
@@ -131,7 +139,6 @@ impl PacketStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use offhook_units::Codec;
 
     const KIND: PacketKind = PacketKind::Voice(Codec::Pcmu);
 

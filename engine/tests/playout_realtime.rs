@@ -168,3 +168,14 @@ fn no_tick_touches_the_heap() {
         assert!(ticks >= 10_000, "{codec}: only {ticks} ticks");
     }
 }
+
+#[test]
+fn a_call_takes_no_more_than_is_said() {
+    for codec in Codec::ALL {
+        let (touches, playout) = touches(|| Playout::new(codec, Settings::default()));
+        let playout = playout.expect("starts");
+        let taken = touches.bytes.unsigned_abs() as usize + size_of_val(&playout);
+        let most = Playout::most_bytes(codec);
+        assert!(taken <= most && taken > most / 2, "{codec}: {taken} of {most} bytes");
+    }
+}

@@ -69,6 +69,43 @@ fn a_key_press_is_no_loss() {
 }
 
 #[test]
+fn opus_that_stops_sending_is_no_loss() {
+    let (stats, spoken) = rounds(Codec::Opus, 10, |sender, wires| {
+        // What libopus sends in a pause: now and then a first byte without a frame behind it.
+        for _ in 0..5 {
+            let mut stop = sender.packet();
+            stop.payload.truncate(1);
+            stop.payload[0] &= 0xFC;
+            wires.push(stop);
+            sender.pause(380);
+        }
+    });
+    assert_eq!((stats.missing, stats.late, stats.restarts, stats.overrun), (0, 0, 0, 0), "{stats:?}");
+    assert_eq!((stats.underruns, stats.bridged_frames, stats.extrapolated_frames), (0, 0, 0), "{stats:?}");
+    let second = 48_000;
+    assert!(stats.noise_frames >= 17 * second, "ten pauses of two seconds: {stats:?}");
+    assert!(stats.voice_frames + second >= spoken, "{stats:?}");
+}
+
+#[test]
+fn comfort_noise_behind_a_jump_of_the_timestamp_is_played() {
+    for jump in [-40_000i32, 40_000, i32::MAX] {
+        let (stats, spoken) = rounds(Codec::Pcmu, 10, |sender, wires| {
+            sender.time = sender.time.wrapping_add_signed(jump);
+            for _ in 0..5 {
+                wires.push(sender.comfort_noise());
+                sender.pause(200);
+            }
+        });
+        let heard = (stats.missing, stats.late, stats.overrun, stats.underruns);
+        assert_eq!(heard, (0, 0, 0, 0), "{jump}: {stats:?}");
+        assert_eq!((stats.restarts, stats.extrapolated_frames), (10, 0), "{jump}: {stats:?}");
+        assert!(stats.noise_frames >= 9 * 8_000, "ten pauses of a second: {jump}: {stats:?}");
+        assert!(spoken - stats.voice_frames < 8_000, "{jump}: {stats:?}");
+    }
+}
+
+#[test]
 fn minutes_of_hold_come_back_at_once() {
     for codec in Codec::ALL {
         // Some senders stop their clock on hold, some let it run, some count on with another SSRC.

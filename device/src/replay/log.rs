@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// Frames are of the codec's rate and count from the start.
 const HEADER: &str = "t_ms,mode,delay_ms,target_ms,extrapolated_frames,bridged_frames,squeezed_frames,\
-                      stretched_frames,noise_frames";
+                      stretched_frames,noise_frames,floor_ms";
 
 /// A log being written.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Log {
         let stats = pull.stats;
         writeln!(
             self.0,
-            "{},{},{:.3},{:.3},{},{},{},{},{}",
+            "{},{},{:.3},{:.3},{},{},{},{},{},{:.3}",
             pull.now.as_micros() / 1000,
             word(pull.mode),
             stats.delay.as_millis_f32(),
@@ -42,6 +42,7 @@ impl Log {
             stats.squeezed_frames,
             stats.stretched_frames,
             stats.noise_frames,
+            pull.floor.as_millis_f32(),
         )
     }
 

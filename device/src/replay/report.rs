@@ -4,7 +4,7 @@ use super::json::JsonLine;
 use super::session::{Pull, Session};
 use super::trace::Trace;
 use offhook_engine::decide::Mode;
-use offhook_engine::{Settings, Stats};
+use offhook_engine::{Playout, Settings, Stats};
 use offhook_units::{Codec, SampleRate};
 use std::fmt;
 
@@ -146,6 +146,7 @@ impl Report {
             Some(drift) => line.decimal("drift_ppm", f64::from(drift.0)),
             None => line.null("drift_ppm"),
         }
+        line.whole("memory_most_bytes", Playout::most_bytes(self.codec) as u64);
         line.decimal("concealed_percent", self.concealed_percent());
         line.decimal("cpu_mean_ns", self.cpu_mean_ns());
         line.whole("cpu_p50_ns", self.cpu_ns_at(50));

@@ -1,17 +1,22 @@
 //! The call: datagrams come in at their times, the engine is pulled every 10 ms from 0 on.
 
-use super::stream::Stream;
+use super::stream::{PAYLOAD_MAX, Stream};
 use super::trace::{Arrival, Trace};
 use crate::clock::Clock;
 use crate::join;
 use offhook_engine::codec::Unavailable;
 use offhook_engine::decide::Mode;
 use offhook_engine::{Playout, Settings, Stats};
-use offhook_sip_rtp::media::packet::PacketView;
-use offhook_units::{Moment, SampleRate};
+use offhook_sip_rtp::media::stream::{GateConfig, Kind, PayloadMap, Reach, ReceiveGate, RtcpRoute};
+use offhook_units::{Codec, Moment, SampleRate, Span, Ssrc};
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// Between two pulls, ms.
 const TICK_MS: u64 = 10;
+/// Where the packets come from, as far as the gate is concerned.
+const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5004);
+/// No sender's.
+const OURS: Ssrc = Ssrc(0x0FF4_0002);
 
 /// What one pull gave.
 #[derive(Debug)]
@@ -24,6 +29,8 @@ pub struct Pull<'a> {
     pub mode: Mode,
     /// All that was counted so far.
     pub stats: &'a Stats,
+    /// What the engine's delays are told against.
+    pub floor: Span,
     /// What parsing, putting and rendering took, ns.
     pub cpu_ns: u64,
 }
@@ -33,6 +40,9 @@ pub struct Pull<'a> {
 pub struct Session<'a> {
     playout: Playout,
     stream: &'a Stream,
+    gate: ReceiveGate,
+    /// The datagram at hand: the gate decrypts in place.
+    datagram: Vec<u8>,
     waiting: &'a [Arrival],
     clock: Clock,
     samples: Box<[i16]>,
@@ -55,7 +65,9 @@ impl<'a> Session<'a> {
         let playout = Playout::new(stream.codec(), settings)?;
         let samples = vec![0; playout.tick_frames()].into();
         let ticks = pulls_in(trace);
-        Ok(Self { playout, stream, waiting: trace.arrivals(), clock, samples, tick: 0, ticks, refused: 0 })
+        let (gate, datagram) = (gate(stream.codec()), Vec::new());
+        let waiting = trace.arrivals();
+        Ok(Self { playout, stream, gate, datagram, waiting, clock, samples, tick: 0, ticks, refused: 0 })
     }
 
     /// How many pulls there will be.
@@ -94,19 +106,35 @@ impl<'a> Session<'a> {
         }
         self.playout.render(now, &mut self.samples);
         let cpu_ns = self.clock.nanos().saturating_sub(began);
-        let (mode, stats) = (self.playout.mode(), self.playout.stats());
-        Some(Pull { now, samples: &self.samples, mode, stats, cpu_ns })
+        let (mode, stats, floor) = (self.playout.mode(), self.playout.stats(), self.playout.floor());
+        Some(Pull { now, samples: &self.samples, mode, stats, floor, cpu_ns })
     }
 
     /// A datagram came.
     fn receive(&mut self, arrival: Arrival) {
-        let view = PacketView::parse(self.stream.datagram(arrival.packet));
-        let packet = view.ok().and_then(|view| join::voice_packet(&view, arrival.at, self.stream.codec()));
+        self.datagram.clear();
+        self.datagram.extend_from_slice(self.stream.datagram(arrival.packet));
+        let incoming = self.gate.admit(arrival.at, PEER, &mut self.datagram).ok();
+        let packet = incoming.and_then(|it| join::voice_packet(&it.packet, arrival.at, self.stream.codec()));
         match packet {
             Some(packet) => self.playout.put(&packet),
             None => self.refused += 1,
         }
     }
+}
+
+/// The door that a live call has, for a peer that sends `codec` and nothing else.
+fn gate(codec: Codec) -> ReceiveGate {
+    ReceiveGate::new(GateConfig {
+        reach: Reach::Exact,
+        expected: Some(PEER),
+        rtcp: RtcpRoute::NextPort,
+        symmetric: true,
+        payloads: PayloadMap::default().with(join::payload_type(codec), Kind::Voice(codec)),
+        local_ssrc: OURS,
+        srtp: None,
+        most_payload: PAYLOAD_MAX,
+    })
 }
 
 /// How many pulls a replay of `trace` takes, the last one whole.

@@ -12,7 +12,7 @@ use std::fmt;
 /// The stream's source. Any number would do.
 const SSRC: Ssrc = Ssrc(0x0FF4_0001);
 /// The largest payload that an encoder makes of a packet (RFC 6716 3.4).
-const PAYLOAD_MAX: usize = 1_275;
+pub(super) const PAYLOAD_MAX: usize = 1_275;
 
 /// Every packet of a stream, as it is on the wire.
 #[derive(Clone, Debug)]

@@ -19,7 +19,7 @@ const KEEP: f64 = 0.993;
 
 /// The estimate for one stream.
 #[derive(Debug, Default)]
-pub struct Drift {
+pub(super) struct Drift {
     began: Option<Moment>,
     least: Option<f32>,
     /// Points since the last step, and their weighted sums around the first one.
@@ -34,7 +34,7 @@ pub struct Drift {
 
 impl Drift {
     /// A packet in order had this transit.
-    pub fn note(&mut self, at: Moment, transit_ms: f32) {
+    pub(super) fn note(&mut self, at: Moment, transit_ms: f32) {
         let began = *self.began.get_or_insert(at);
         if at.since(began) < PIECE {
             self.least = Some(self.least.map_or(transit_ms, |l| l.min(transit_ms)));
@@ -83,7 +83,7 @@ impl Drift {
     }
 
     /// The sender's clock against ours: positive when it is fast (its packets come ever earlier).
-    pub fn ppm(&self) -> Option<Ppm> {
+    pub(super) fn ppm(&self) -> Option<Ppm> {
         (self.points >= ENOUGH).then(|| Ppm((-self.slope() * 1000.0) as f32))
     }
 }

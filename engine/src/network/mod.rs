@@ -12,12 +12,12 @@ mod floor;
 mod price;
 mod trend;
 
-pub use drift::Drift;
-pub use price::{REACH_MS, Tariff};
+pub use price::Tariff;
 
+use drift::Drift;
 use floor::Floor;
 use offhook_units::{Moment, Ppm, Span};
-use price::PriceList;
+use price::{PriceList, REACH_MS};
 use trend::Trend;
 
 /// A floor that falls by this much at once is a step of the network: it was slow for seconds, and is no more.

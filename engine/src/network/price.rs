@@ -23,7 +23,7 @@ const GROUP: u32 = 5;
 /// Packets up to which a line may hold surprises.
 const NOVICE: u32 = 300;
 /// The longest of them.
-pub const REACH_MS: f32 = 480.0;
+pub(super) const REACH_MS: f32 = 480.0;
 
 /// What damage costs, in milliseconds of delay that one would rather bear all the time than have that
 /// damage all the time.

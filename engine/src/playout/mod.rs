@@ -119,6 +119,15 @@ impl Playout {
         })
     }
 
+    /// Bytes that a call in `codec` takes at the most, all of them made by [`Self::new`]. A test holds it to that.
+    pub const fn most_bytes(codec: Codec) -> usize {
+        match codec {
+            Codec::Pcmu | Codec::Pcma => 48 * 1024,
+            Codec::G722 => 72 * 1024,
+            Codec::Opus => 400 * 1024,
+        }
+    }
+
     /// Frames of one tick, which is what [`Self::render`] fills.
     pub const fn tick_frames(&self) -> usize {
         self.rate.frames_in_ms(10)
@@ -132,6 +141,12 @@ impl Playout {
     /// What happened so far.
     pub const fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// What delays are told against, the fastest packet of late: its arrival less the end of its sound on the
+    /// sender's axis. Only changes of it mean anything.
+    pub fn floor(&self) -> Span {
+        self.network.floor().unwrap_or_default()
     }
 
     /// What is being played at this instant.
@@ -193,7 +208,8 @@ impl Playout {
         self.concealer.cross(self.timeline.due(tick));
         // One dear operation in a tick is enough: after a bridge the speed stays as it is.
         let bridged = self.stats.bridged_frames;
-        // Each turn adds a frame at the least or ends in `play`'s silence; the bound is for the proof.
+        // Each turn adds a frame or takes a packet, of which there are 64 at most; were that not so, `play` would
+        // fill up with silence.
         for _ in 0..64 {
             if self.timeline.pending() >= tick {
                 break;

@@ -43,8 +43,11 @@ impl Playout {
     }
 
     pub(super) fn play_next(&mut self) {
-        if let Some((entry, frames)) = self.decode_first() {
-            self.append(&entry, frames);
+        let Some((entry, frames)) = self.decode_first() else { return };
+        self.append(&entry, frames);
+        if entry.says_no_more() {
+            self.room = None;
+            self.mode = Mode::Quiet;
         }
     }
 
@@ -102,10 +105,9 @@ impl Playout {
             self.missed_at = Some(now);
         }
         if skip >= first.duration {
-            if let Some(entry) = self.store.drop_first() {
-                self.last_seq = Some(entry.seq);
-                self.stats.overrun += 1;
-            }
+            let counter = if skip > over { &mut self.stats.late } else { &mut self.stats.overrun };
+            *counter += 1;
+            self.last_seq = self.store.drop_first().map(|entry| entry.seq).or(self.last_seq);
             return;
         }
         let Some((entry, frames)) = self.decode_first() else { return };

@@ -37,18 +37,12 @@ impl ComfortNoise {
         }
         Some(noise)
     }
-
-    /// RMS of the samples that it asks for.
-    pub const fn rms(&self) -> f32 {
-        self.rms
-    }
 }
 
 /// Learns the background and makes it.
 #[derive(Clone, Debug)]
 pub(super) struct Background {
     frame: usize,
-    longest_run: u32,
     /// Mean square of the quietest frames, followed slowly upwards.
     floor: Option<f32>,
     run: u32,
@@ -66,7 +60,6 @@ impl Background {
     pub(super) fn new(rate: SampleRate) -> Self {
         Self {
             frame: rate.frames_in_ms(10),
-            longest_run: 4,
             floor: None,
             run: 0,
             autocorrelation: [0.0; ORDER + 1],
@@ -102,7 +95,7 @@ impl Background {
             self.run = 0;
             return;
         }
-        self.run = (self.run + 1).min(self.longest_run);
+        self.run = self.run.saturating_add(1);
         // The first quiet frame may still hold the end of a word.
         if self.run >= 2 {
             self.learn(frame);

@@ -46,8 +46,6 @@ pub struct Squeezed {
     pub removed: usize,
     /// What was found.
     pub texture: Texture,
-    /// Likeness of what was laid over each other, up to 1.
-    pub quality: f32,
 }
 
 /// What [`Warper::stretch`] did.
@@ -57,8 +55,6 @@ pub struct Stretched {
     pub added: usize,
     /// What was found.
     pub texture: Texture,
-    /// Likeness of what was laid over each other, up to 1.
-    pub quality: f32,
 }
 
 /// Changes the length of blocks of 30 to 60 ms. Both ends stay as they are, so that the block still joins what
@@ -104,7 +100,7 @@ impl Warper {
             }
             block.copy_within(cut.at + cut.lag + cut.fade.., cut.at + cut.fade);
         }
-        Squeezed { removed: cut.lag, texture: cut.texture, quality: cut.alike }
+        Squeezed { removed: cut.lag, texture: cut.texture }
     }
 
     /// Puts in samples up to `limits`, as far as `out` has room; `out` gets the longer block.
@@ -130,7 +126,7 @@ impl Warper {
             let rest = &block[cut.at + cut.fade..];
             out[turn + cut.fade..turn + cut.fade + rest.len()].copy_from_slice(rest);
         }
-        Stretched { added: cut.lag, texture: cut.texture, quality: cut.alike }
+        Stretched { added: cut.lag, texture: cut.texture }
     }
 
     fn mixed(&self, cut: Cut, i: usize, old: usize, new: usize) -> i16 {
