@@ -173,4 +173,7 @@ def strangers(ground):
     check(share < 0.5, f"the flood costs {share:.0%} of a core")
     check(stream["lost"] == 0 and stream["dup"] == 0, f"the call lost packets: {stream}")
     check(found.share > 0.8, f"the call suffered: {found}")
-    check(stream["max_gap_ms"] < 60, f"a gap of {stream['max_gap_ms']} ms in the call")
+    # Not the longest one: a virtual machine is descheduled now and then, with or without a flood.
+    gaps = caller.gaps_ms()
+    usual = gaps[int(0.99 * len(gaps))]
+    check(usual < 40, f"one gap in a hundred is over {usual:.0f} ms")

@@ -44,6 +44,12 @@ class Caller(Process):
             raise Failed(f"{self.name}: not answered with 200 but {told.get('final')}: {told.get('end')}")
         return told
 
+    def gaps_ms(self):
+        """The time between the arrivals of one packet and the next, sorted."""
+        with open(self.packets, encoding="utf-8") as log:
+            came = [float(line.split(",", 1)[0]) for line in log if ",rx," in line]
+        return sorted(after - before for before, after in zip(came, came[1:]))
+
     def tail(self):
         sip = self.folder / "sip.log"
         return (

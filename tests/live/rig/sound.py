@@ -5,6 +5,7 @@ resampler, so it is compared by correlation in windows, not sample by sample; `e
 """
 
 import array
+import collections
 import pathlib
 import struct
 import wave
@@ -123,22 +124,20 @@ def _search(piece, at, rec, lags):
     return best
 
 
-def exact(source, recording, codec="PCMU"):
-    """For an echo: the share of the source's samples that come back bit by bit as one G.711 round trip leaves them,
-    and the delay in samples at which they do. The longest run of one delay counts."""
+def exact(source, recording, codec="PCMU", around_ms=200):
+    """For an echo: the share of the source's 20 ms packets that come back bit by bit as one G.711 round trip leaves
+    them, each within `around_ms` of the usual delay. A buffer that stretches costs the packets at the splice only."""
     law = CODECS[codec]
-    src, rec = law.decode(law.encode(read_wav(str(source)))), heard(recording)
-    data, step = rec.tobytes(), 160
-    votes = {}
-    for at in range(0, len(src) - step + 1, step):
-        piece = src[at : at + step]
-        if level(piece) < QUIET:
-            continue
-        place = data.find(piece.tobytes())
-        if place >= 0 and place % 2 == 0:
-            votes[place // 2 - at] = votes.get(place // 2 - at, 0) + 1
+    src, data = law.decode(law.encode(read_wav(str(source)))), heard(recording).tobytes()
+    step, around = RATE // 50, around_ms * RATE // 1000
+    loud = [
+        (at, src[at : at + step].tobytes())
+        for at in range(0, len(src) - step + 1, step)
+        if level(src[at : at + step]) > QUIET
+    ]
+    votes = collections.Counter(place // 2 - at for at, piece in loud if (place := data.find(piece)) >= 0)
     if not votes:
-        return 0.0, 0
-    lag = max(votes, key=votes.get)
-    same = sum(1 for i, s in enumerate(src) if 0 <= i + lag < len(rec) and rec[i + lag] == s)
-    return same / len(src), lag
+        return 0.0
+    usual = votes.most_common(1)[0][0]
+    there = sum(data.find(piece, 2 * max(0, at + usual - around), 2 * (at + usual + around)) >= 0 for at, piece in loud)
+    return there / len(loud)
