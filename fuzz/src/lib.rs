@@ -1,5 +1,7 @@
 //! A stream of packets as the fuzzer makes it: mostly one that goes on, with every field free to break off.
 
+pub mod telephone;
+
 use arbitrary::Arbitrary;
 use offhook_engine::{Packet, PacketKind};
 use offhook_units::{Codec, Moment, RtpTime, SeqNo, Ssrc};

@@ -7,6 +7,7 @@ use super::method::Method;
 use super::transfer::Replaces;
 use super::uri::Uri;
 use super::via::Via;
+use std::net::IpAddr;
 
 /// One dialog, early or confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +133,14 @@ impl Dialog {
     /// Where the next request goes first: the nearest proxy, else the peer.
     pub fn next_hop(&self) -> &Uri {
         self.routes.first().map_or(&self.target, |route| &route.uri)
+    }
+
+    /// Whether the peer, or the proxy next to us, is at `ip`.
+    pub fn leads_to(&self, ip: IpAddr) -> bool {
+        let at = |uri: &Uri| {
+            uri.sip().and_then(|sip| sip.host.addr()).is_some_and(|addr| addr.to_canonical() == ip)
+        };
+        at(self.next_hop()) || at(&self.target)
     }
 
     fn numbered(&self, method: Method, number: u32, via: Via) -> Request {

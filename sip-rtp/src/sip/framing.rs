@@ -77,7 +77,8 @@ impl Framer {
         }
         let window = self.buffer.len().min(self.limits.head_bytes + 4);
         let Some((head, body)) = self.buffer.get(..window).and_then(end_of_head) else {
-            return (self.buffer.len() > self.limits.head_bytes).then(|| self.give_up());
+            // Not before the whole window is full: how a stream was cut must make no difference.
+            return (self.buffer.len() >= self.limits.head_bytes + 4).then(|| self.give_up());
         };
         let Some(length) = self.buffer.get(..head).and_then(content_length) else {
             // Without a length the head is all that can be told: the parser will refuse it, with an answer.
@@ -179,6 +180,26 @@ mod tests {
             let whole = Frame::Message(ONE.to_vec());
             assert_eq!(frames, [whole.clone(), Frame::Ping, whole], "in steps of {step}");
             assert!(!framer.is_partial());
+        }
+    }
+
+    /// Found by fuzzing: a head that ends on the border was read when it came whole and refused when it came in pieces.
+    #[test]
+    fn the_limit_of_a_head_is_the_same_however_the_bytes_come() {
+        for length in 190..210 {
+            let filler = "x".repeat(length - "OPTIONS sip:x SIP/2.0\r\nl: 3\r\nA: ".len());
+            let stream = format!("OPTIONS sip:x SIP/2.0\r\nl: 3\r\nA: {filler}\r\n\r\nabc");
+            let frames = |step: usize| {
+                let mut framer = framer();
+                let mut frames = Vec::new();
+                for piece in stream.as_bytes().chunks(step) {
+                    framer.push(piece);
+                    frames.extend(std::iter::from_fn(|| framer.next_frame()));
+                }
+                frames
+            };
+            assert_eq!(frames(1), frames(stream.len()), "{length}");
+            assert_eq!(matches!(frames(1)[..], [Frame::Message(_)]), length <= 200, "{length}");
         }
     }
 

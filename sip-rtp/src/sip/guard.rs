@@ -100,12 +100,17 @@ impl Guard {
     /// Whether a message from `addr` is read at all. Counts those that are not.
     pub fn admits(&mut self, addr: IpAddr) -> bool {
         let addr = addr.to_canonical();
-        if self.trunks.contains(&addr) || self.listed.iter().any(|network| network.contains(addr)) {
+        if self.knows(addr) {
             return true;
         }
         self.turned_away = self.turned_away.saturating_add(1);
         self.remember(addr);
         false
+    }
+
+    /// Whether `addr` is a trunk's or listed. Counts nothing.
+    pub fn knows(&self, addr: IpAddr) -> bool {
+        self.trunks.contains(&addr) || self.listed.iter().any(|network| network.contains(addr))
     }
 
     /// Messages turned away.

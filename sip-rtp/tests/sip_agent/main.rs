@@ -9,4 +9,6 @@ mod changes;
 mod desk;
 mod flood;
 mod network;
+mod registrar;
 mod torture;
+mod ways;

@@ -9,6 +9,7 @@
 
 mod call;
 mod change;
+mod door;
 mod ending;
 mod inbound;
 mod info;
@@ -29,12 +30,9 @@ pub use types::{
 use self::call::{Call, Phase};
 use self::request::{Ask, Asked, InCall};
 use super::digest::server::Server as DigestServer;
-use super::framing::{self, Kind};
 use super::guard::Guard;
 use super::ids::Ids;
-use super::malformed::{BadRequest, Malformed};
 use super::message::Response;
-use super::parse::{Framing, parse};
 use super::registration::Registration;
 use super::timers::Timers;
 use super::transaction::{self, ClientId, ServerId, Transactions};
@@ -133,6 +131,9 @@ impl Agent {
             Input::Bytes { from, bytes } => self.on_bytes(now, from, bytes),
             Input::Unreachable(peer) => {
                 self.transactions.handle_input(now, transaction::Input::Unreachable(peer));
+                for trunk in &mut self.trunks {
+                    trunk.on_unreachable(now, peer);
+                }
             }
         }
         self.pump(now);
@@ -202,27 +203,6 @@ impl Agent {
         self.draining = true;
     }
 
-    fn on_bytes(&mut self, now: Moment, from: Peer, bytes: &[u8]) {
-        if !self.guard.admits(from.addr.ip()) || framing::kind(bytes) != Kind::Sip {
-            return;
-        }
-        let framing = if from.transport.is_reliable() { Framing::Stream } else { Framing::Datagram };
-        match parse(bytes, framing, &self.settings.limits) {
-            Ok(message) => self.transactions.handle_input(now, transaction::Input::Message { message, from }),
-            Err(Malformed::Answer(bad)) => {
-                self.counters.malformed_answered += 1;
-                self.answer_malformed(&bad, from);
-            }
-            Err(Malformed::Drop(_)) => self.counters.malformed_dropped += 1,
-        }
-    }
-
-    fn answer_malformed(&mut self, bad: &BadRequest, from: Peer) {
-        let what: String = bad.lines.iter().map(|(_, value)| value.as_str()).collect();
-        let bytes = bad.to_bytes(from.addr, &self.ids.stateless_tag(&what));
-        self.out.push_back(Output::Send { to: from, bytes });
-    }
-
     /// Carries everything that the parts want done to where it belongs, until nobody wants anything.
     fn pump(&mut self, now: Moment) {
         loop {
@@ -286,7 +266,7 @@ impl Agent {
             return;
         }
         match asked.what {
-            Ask::Trunk(trunk) => self.on_trunk_failed(now, trunk, why),
+            Ask::Trunk(trunk) => self.on_trunk_failed(now, trunk, asked.request.ident.cseq.number, why),
             Ask::Call(call, InCall::Invite) => self.on_invite_failed(now, call, why),
             Ask::Call(call, kind) => self.on_in_call_failed(now, call, kind),
         }

@@ -40,7 +40,8 @@ impl Agent {
         let target = self.target(trunk, place.to.reveal()).ok_or(CommandError::BadTarget)?;
         let mut negotiator = Negotiator::new(place.media.clone(), &mut self.ids);
         let offer = negotiator.offer(Direction::SendRecv);
-        let request = self.build_invite(trunk, peer, &target, &place).ok_or(CommandError::NoTrunk)?;
+        let built = self.build_invite(trunk, peer, &target, &place);
+        let (request, peer) = built.ok_or(CommandError::NoTrunk)?;
         let request = request.with_body("application/sdp", offer.to_bytes());
         let outgoing = Outgoing {
             place,
@@ -88,8 +89,18 @@ impl Agent {
         callable.then(|| SipUri::new(Some(number), domain.host.clone(), domain.port).into())
     }
 
-    fn build_invite(&mut self, trunk: TrunkId, peer: Peer, target: &Uri, place: &Place) -> Option<Request> {
+    /// The INVITE by a trunk's server, and where it goes: to the first of the routes that the registrar gave, if it
+    /// gave any (RFC 3608 6.1).
+    fn build_invite(
+        &mut self,
+        trunk: TrunkId,
+        server: Peer,
+        target: &Uri,
+        place: &Place,
+    ) -> Option<(Request, Peer)> {
         let registration = self.trunks.get(trunk.0)?;
+        let first = registration.service_route().first().and_then(|route| NameAddr::parse(route));
+        let peer = first.map_or(server, |route| way_to(&route.uri, server));
         let (tag, call_id, branch) = (self.ids.tag(), self.ids.call_id(), self.ids.branch());
         let mut from = NameAddr::new(registration.settings().aor.clone()).with_tag(&tag);
         from.display = place.display.as_ref().map(|d| d.reveal().clone());
@@ -111,7 +122,9 @@ impl Agent {
             call_id,
             cseq: CSeq { number: 1, method: Method::Invite },
         };
-        Some(Request { method: Method::Invite, uri: target.clone(), ident, headers, body: Vec::new() })
+        let request =
+            Request { method: Method::Invite, uri: target.clone(), ident, headers, body: Vec::new() };
+        Some((request, peer))
     }
 
     /// Sends the call's INVITE, with credentials if the trunk was challenged before.
@@ -355,7 +368,7 @@ impl Agent {
         let (place, body) = (outgoing.place.clone(), outgoing.request.body.clone());
         let Some(target) = self.target(trunk, place.to.reveal()) else { return false };
         // A new call to that server, Call-ID and all: it may know the old one as failed.
-        let Some(request) = self.build_invite(trunk, peer, &target, &place) else { return false };
+        let Some((request, peer)) = self.build_invite(trunk, peer, &target, &place) else { return false };
         let request = request.with_body("application/sdp", body);
         let Some(found) = self.calls.get_mut(&call) else { return false };
         (found.trunk, found.peer) = (Some(trunk), peer);

@@ -47,8 +47,9 @@ impl Agent {
             any = true;
             match output {
                 registration::Output::Request(request, to) => {
+                    let number = request.ident.cseq.number;
                     if self.ask(now, Ask::Trunk(trunk), *request, to, 0).is_none() {
-                        self.on_trunk_failed(now, trunk, Failure::TimedOut);
+                        self.on_trunk_failed(now, trunk, number, Failure::TimedOut);
                     }
                 }
                 registration::Output::KeepAlive(to) => {
@@ -60,13 +61,13 @@ impl Agent {
         any
     }
 
-    pub(super) fn on_trunk_failed(&mut self, now: Moment, trunk: TrunkId, why: Failure) {
+    pub(super) fn on_trunk_failed(&mut self, now: Moment, trunk: TrunkId, number: u32, why: Failure) {
         let why = match why {
             Failure::TimedOut => Down::NoAnswer,
             Failure::Unreachable => Down::Unreachable,
         };
         if let Some(registration) = self.trunks.get_mut(trunk.0) {
-            registration.on_failure(now, why);
+            registration.on_failure(now, number, why);
         }
     }
 }

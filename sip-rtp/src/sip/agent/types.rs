@@ -299,6 +299,8 @@ pub struct Counters {
     pub malformed_answered: u64,
     /// Messages that were malformed and dropped.
     pub malformed_dropped: u64,
+    /// Messages of a call's far end, from an address that is not the trunk's, that belong to no call.
+    pub unexpected: u64,
     /// Requests inside dialogs that we do not have.
     pub unknown_dialog: u64,
     /// ACKs to nothing.

@@ -15,10 +15,17 @@ const LONGEST_REFUSED_MS: i64 = 300_000;
 /// A Retry-After beyond this is not believed.
 const LONGEST_ASKED_MS: i64 = 120_000;
 
-/// The wait after the `failures`+1st failure in a row.
-pub(super) fn retry_after(failures: u32, why: Down, asked: Option<Span>, ids: &mut Ids) -> Span {
+/// The wait after the `failures`+1st failure in a row. `waited` is how long the trunk's other servers are waited for.
+pub(super) fn retry_after(
+    failures: u32,
+    why: Down,
+    asked: Option<Span>,
+    waited: Span,
+    ids: &mut Ids,
+) -> Span {
+    let outage_ms = (LONGEST_MS - waited.as_micros() / 1000).max(2 * FIRST_MS);
     let (first, longest) =
-        if is_refusal(why) { (REFUSED_MS, LONGEST_REFUSED_MS) } else { (FIRST_MS, LONGEST_MS) };
+        if is_refusal(why) { (REFUSED_MS, LONGEST_REFUSED_MS) } else { (FIRST_MS, outage_ms) };
     let doubled = first.saturating_mul(1 << failures.min(16)).min(longest);
     let asked = asked.map_or(0, |span| (span.as_micros() / 1000).min(LONGEST_ASKED_MS));
     // Between three quarters of it and all of it; what was asked for is never undercut.
@@ -48,7 +55,9 @@ mod tests {
 
     fn waits(why: Down, count: u32) -> Vec<i64> {
         let mut ids = Ids::new([5; 32]);
-        (0..count).map(|failures| retry_after(failures, why, None, &mut ids).as_micros() / 1000).collect()
+        (0..count)
+            .map(|failures| retry_after(failures, why, None, Span::ZERO, &mut ids).as_micros() / 1000)
+            .collect()
     }
 
     #[test]
@@ -59,6 +68,14 @@ mod tests {
         {
             assert!((full * 3 / 4..=full).contains(wait), "{wait} of {full}");
         }
+    }
+
+    #[test]
+    fn a_trunk_of_several_servers_waits_the_less() {
+        let mut ids = Ids::new([5; 32]);
+        let mut wait = |ms| retry_after(20, Down::NoAnswer, None, Span::from_millis(ms), &mut ids);
+        assert!(wait(16_000) <= Span::from_millis(4_000));
+        assert!(wait(80_000) <= Span::from_millis(2_000));
     }
 
     #[test]
@@ -73,7 +90,8 @@ mod tests {
     #[test]
     fn what_the_registrar_asks_for_is_respected_within_reason() {
         let mut ids = Ids::new([5; 32]);
-        let mut wait = |s: i64| retry_after(0, Down::NoAnswer, Some(Span::from_millis(s * 1000)), &mut ids);
+        let mut wait =
+            |s: i64| retry_after(0, Down::NoAnswer, Some(Span::from_millis(s * 1000)), Span::ZERO, &mut ids);
         assert_eq!(wait(60), Span::from_millis(60_000));
         assert_eq!(wait(86_400), Span::from_millis(120_000));
     }

@@ -29,8 +29,14 @@ use std::net::SocketAddr;
 const MAX_CHALLENGES: u8 = 3;
 /// How often a trunk without registration is asked, and a lost one.
 const WATCH_EVERY: Span = Span::from_millis(30_000);
-/// Often enough for the NATs that forget UDP after 30 s.
-const KEEP_ALIVE: Span = Span::from_millis(25_000);
+/// Often enough for the NATs that forget UDP after 30 s, and to hear soon ("port unreachable") of a server that is gone.
+const KEEP_ALIVE: Span = Span::from_millis(15_000);
+/// How long one server of several is waited for: with 64·T1 for each, the first of three that is back would wait for
+/// minutes until it is asked again.
+const PATIENCE: Span = Span::from_millis(8_000);
+
+/// How often such news is acted upon: it can be forged.
+const SUSPECT_EVERY: Span = Span::from_millis(5_000);
 
 /// How a trunk is kept up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +132,10 @@ pub struct Registration {
     challenges: u8,
     /// A request is under way, with this CSeq number.
     waiting: Option<u32>,
+    /// When its server gives way to the next.
+    give_way: Option<Moment>,
+    /// When the server was last said to be out of reach.
+    suspected: Option<Moment>,
     up: bool,
     stopping: bool,
     failures: u32,
@@ -161,6 +171,8 @@ impl Registration {
             sent_authorization: None,
             challenges: 0,
             waiting: None,
+            give_way: None,
+            suspected: None,
             up: false,
             stopping: false,
             failures: 0,
@@ -195,7 +207,7 @@ impl Registration {
     /// Takes our binding away, for a shutdown.
     pub fn stop(&mut self, now: Moment) {
         self.stopping = true;
-        self.next = None;
+        (self.next, self.give_way) = (None, None);
         self.keep_alive_at = None;
         self.challenges = 0;
         if self.up && matches!(self.settings.mode, Mode::Register { .. }) {
@@ -251,7 +263,7 @@ impl Registration {
 
     /// When [`Registration::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Moment> {
-        [self.next, self.keep_alive_at].into_iter().flatten().min()
+        [self.next, self.keep_alive_at, self.give_way].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -260,8 +272,22 @@ impl Registration {
             self.keep_alive_at = self.server().map(|_| now + KEEP_ALIVE);
             self.out.extend(self.server().map(Output::KeepAlive));
         }
+        if self.give_way.is_some_and(|at| at <= now) {
+            self.on_failure(now, self.cseq, Down::NoAnswer);
+        }
         if self.next.is_some_and(|at| at <= now) {
             self.next = None;
+            self.start(now);
+        }
+    }
+
+    /// Nothing reaches `peer`. What it knew of us may be gone when it is back, so it is asked now, and then for as long
+    /// as it takes.
+    pub fn on_unreachable(&mut self, now: Moment, peer: Peer) {
+        let ours = self.server().is_some_and(|s| s.transport == peer.transport && s.addr == peer.addr);
+        let lately = self.suspected.is_some_and(|at| now.since(at) < SUSPECT_EVERY);
+        if ours && self.up && self.waiting.is_none() && !self.stopping && !lately {
+            self.suspected = Some(now);
             self.start(now);
         }
     }
@@ -271,7 +297,7 @@ impl Registration {
         if response.status.is_provisional() || self.waiting != Some(response.ident.cseq.number) {
             return;
         }
-        self.waiting = None;
+        (self.waiting, self.give_way) = (None, None);
         self.learn_public(response);
         match response.status {
             Status::UNAUTHORIZED | Status::PROXY_AUTHENTICATION => self.on_challenge(now, response),
@@ -296,9 +322,11 @@ impl Registration {
         }
     }
 
-    /// The request that is under way got no answer.
-    pub fn on_failure(&mut self, now: Moment, why: Down) {
-        if self.waiting.take().is_some() && !self.stopping {
+    /// The request of number `cseq` got no answer.
+    pub fn on_failure(&mut self, now: Moment, cseq: u32, why: Down) {
+        // An earlier one was given up before: another server was asked since.
+        if self.waiting == Some(cseq) {
+            (self.waiting, self.give_way) = (None, None);
             self.fail(now, why, None);
         }
     }
@@ -378,7 +406,10 @@ impl Registration {
             return self.send(now);
         }
         self.current = 0;
-        let retry_in = backoff::retry_after(self.failures, why, wait, &mut self.ids);
+        // Where others were waited for before, the wait is shorter by that.
+        let others = i64::try_from(self.servers.len().saturating_sub(1)).unwrap_or(0);
+        let waited = Span::from_micros(PATIENCE.as_micros().saturating_mul(others));
+        let retry_in = backoff::retry_after(self.failures, why, wait, waited, &mut self.ids);
         self.failures = self.failures.saturating_add(1);
         self.next = Some(now + retry_in);
         self.out.push_back(Output::Event(Event::Down { why, retry_in }));
@@ -400,6 +431,7 @@ impl Registration {
             request.headers.push(name, line.clone());
         }
         self.waiting = Some(self.cseq);
+        self.give_way = (self.servers.len() > 1 && !self.stopping).then_some(now + PATIENCE);
         self.next = None;
         self.out.push_back(Output::Request(Box::new(request), server));
     }

@@ -110,9 +110,9 @@ fn every_server_is_tried_before_any_waiting() {
     let mut r = registration(Mode::Register { expires_s: 600 });
     r.set_servers(at(0), vec![server(1), server(2), server(3)]);
     let mut asked = Vec::new();
-    while let Some((_, peer)) = sent(&mut r) {
+    while let Some((request, peer)) = sent(&mut r) {
         asked.push(peer);
-        r.on_failure(at(0), Down::NoAnswer);
+        r.on_failure(at(0), request.ident.cseq.number, Down::NoAnswer);
         if asked.len() == 3 {
             break;
         }
@@ -125,16 +125,16 @@ fn every_server_is_tried_before_any_waiting() {
 
 #[test]
 fn an_outage_of_a_day_is_survived_and_its_end_noticed_within_thirty_seconds() {
-    let (mut r, _) = started();
+    let (mut r, first) = started();
     let mut now = at(0);
-    r.on_failure(now, Down::NoAnswer);
+    r.on_failure(now, first.ident.cseq.number, Down::NoAnswer);
     while now < at(86_400) {
         let wake = r.poll_timeout().expect("there is always a next try");
         assert!(wake.since(now) <= Span::from_millis(20_000));
         now = wake;
         r.handle_timeout(now);
-        assert!(sent(&mut r).is_some());
-        r.on_failure(now, Down::NoAnswer);
+        let (request, _) = sent(&mut r).unwrap();
+        r.on_failure(now, request.ident.cseq.number, Down::NoAnswer);
     }
     now = r.poll_timeout().unwrap();
     r.handle_timeout(now);
@@ -166,9 +166,44 @@ fn routes_of_the_registrar_are_kept() {
 fn a_nat_is_kept_open_while_the_trunk_is_up() {
     let (mut r, first) = started();
     r.on_response(at(0), &first.response(Status::OK));
-    r.handle_timeout(at(25));
+    r.handle_timeout(at(15));
     let outputs: Vec<_> = std::iter::from_fn(|| r.poll_output()).collect();
     assert!(outputs.iter().any(|o| matches!(o, Output::KeepAlive(peer) if *peer == server(1))));
+}
+
+#[test]
+fn of_several_servers_none_is_waited_for_longer_than_eight_seconds() {
+    let mut r = registration(Mode::Register { expires_s: 600 });
+    r.set_servers(at(0), vec![server(1), server(2)]);
+    let (first, _) = sent(&mut r).unwrap();
+    assert_eq!(r.poll_timeout(), Some(at(8)));
+    r.handle_timeout(at(8));
+    let (second, peer) = sent(&mut r).unwrap();
+    assert_eq!(peer, server(2));
+    r.on_failure(at(9), first.ident.cseq.number, Down::NoAnswer);
+    assert!(sent(&mut r).is_none(), "the first one's end is no news");
+    r.on_response(at(9), &first.response(Status::OK));
+    assert!(!r.is_up(), "nor is its late answer");
+    r.on_response(at(9), &second.response(Status::OK));
+    assert!(r.is_up() && r.server() == Some(server(2)));
+}
+
+#[test]
+fn a_server_that_is_out_of_reach_is_asked_at_once_but_not_at_every_word_of_it() {
+    let (mut r, first) = started();
+    r.on_response(at(0), &first.response(Status::OK));
+    r.on_unreachable(at(10), server(2));
+    assert!(sent(&mut r).is_none(), "somebody else");
+    r.on_unreachable(at(10), server(1));
+    let (again, _) = sent(&mut r).unwrap();
+    assert!(r.is_up(), "until it proves to be gone");
+    r.on_response(at(10), &again.response(Status::OK));
+    r.on_unreachable(at(11), server(1));
+    assert!(sent(&mut r).is_none());
+    r.on_unreachable(at(15), server(1));
+    let (last, _) = sent(&mut r).unwrap();
+    r.on_failure(at(15), last.ident.cseq.number, Down::Unreachable);
+    assert!(matches!(events(&mut r)[..], [Event::Down { why: Down::Unreachable, .. }]));
 }
 
 #[test]
@@ -203,7 +238,7 @@ fn stopping_takes_the_binding_away_and_stays_quiet() {
     r.stop(at(5));
     let (last, _) = sent(&mut r).unwrap();
     assert_eq!(last.headers.get(&Name::Expires), Some("0"));
-    r.on_failure(at(37), Down::NoAnswer);
+    r.on_failure(at(37), last.ident.cseq.number, Down::NoAnswer);
     assert_eq!((r.poll_timeout(), events(&mut r).len()), (None, 0));
 }
 
