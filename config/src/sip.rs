@@ -27,11 +27,13 @@ static NETWORKS: Key =
     key("sip.networks", Expects::List { kind: Kind::Network, default: &["127.0.0.0/8", "::1"] });
 static CALLER_USER: Key = text("sip.caller_user", Kind::User);
 static CALLER_PASSWORD_FILE: Key = text("sip.caller_password_file", Kind::Path);
+static CALLER_DIGEST: Key =
+    key("sip.caller_digest", Expects::Choice { of: &["SHA-256", "MD5"], default: "SHA-256" });
 static SESSION_S: Key =
     key("sip.session_s", Expects::Whole { unit: "whole seconds", from: 90, to: 86_400, default: 1800 });
 static DSCP: Key = key("sip.dscp", Expects::Whole { unit: "a code point", from: 0, to: 63, default: 24 });
 
-pub(crate) static KEYS: [&Key; 12] = [
+pub(crate) static KEYS: [&Key; 13] = [
     &LISTEN,
     &TCP,
     &TLS_LISTEN,
@@ -42,6 +44,7 @@ pub(crate) static KEYS: [&Key; 12] = [
     &NETWORKS,
     &CALLER_USER,
     &CALLER_PASSWORD_FILE,
+    &CALLER_DIGEST,
     &SESSION_S,
     &DSCP,
 ];
@@ -69,6 +72,8 @@ pub struct Sip {
     pub caller_user: Option<Pii<String>>,
     /// Where his password is.
     pub caller_password_file: Option<PathBuf>,
+    /// Whether he is asked for MD5 before SHA-256.
+    pub caller_md5_first: bool,
     /// The interval of session timers (RFC 4028).
     pub session: Span,
     /// The mark on packets: a code point of differentiated services.
@@ -95,6 +100,7 @@ pub(crate) fn read(reading: &mut Reading) -> Sip {
         networks: reading.list(&NETWORKS),
         caller_user: Some(reading.text(&CALLER_USER)).filter(|user| !user.is_empty()).map(Pii::new),
         caller_password_file: reading.path(&CALLER_PASSWORD_FILE),
+        caller_md5_first: reading.text(&CALLER_DIGEST) == "MD5",
         session: Span::from_millis(session * 1000),
         dscp: reading.whole(&DSCP),
     }

@@ -71,6 +71,7 @@ pub(super) fn trunk(config: &Config, places: &Places) -> Result<Settings, Settin
         trunks: config.trunks.iter().map(|trunk| line(trunk, places)).collect::<Result<_, _>>()?,
         allowed: allowed.collect(),
         inbound,
+        md5_first: sip.caller_md5_first,
         media: media(config),
         routes: routes(config)?,
         max_calls: config.calls.max,

@@ -26,6 +26,8 @@ pub struct Settings {
     pub allowed: Vec<Network>,
     /// What every caller has to prove by digest, if anything.
     pub inbound: Option<Credentials>,
+    /// Asks callers for MD5 before SHA-256.
+    pub md5_first: bool,
     /// Media sockets, codecs and patience.
     pub media: Media,
     /// What answers which number.
@@ -47,6 +49,7 @@ impl Default for Settings {
             trunks: Vec::new(),
             allowed: Vec::new(),
             inbound: None,
+            md5_first: false,
             media: Media::default(),
             routes: Routes::default(),
             max_calls: 50,

@@ -216,6 +216,7 @@ fn agent_settings(settings: &Settings, locals: LocalAddrs) -> agent::Settings {
         contact_user: settings.sip.contact_user.clone(),
         allowed: settings.allowed.clone(),
         inbound: settings.inbound.clone(),
+        md5_first: settings.md5_first,
         max_calls: settings.max_calls,
         ring_limit: settings.ring_limit,
         session: settings.session,

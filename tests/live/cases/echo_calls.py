@@ -66,11 +66,15 @@ def packets(ground):
 
 @case()
 def keys(ground):
-    """Telephone events, at a usual and at an odd payload type; the call lives on"""
+    """Keys as telephone events, by INFO and in the voice: each is heard once, and the call lives on"""
     offhook = ground.start(Offhook(ground))
-    caller = ground.start(Caller(ground, offhook.uri("600"), "--dtmf", "159#@1", "--duration", "4"))
-    caller.finished()
-    check(caller.finished()["bye_code"] == 200, "BYE was not answered with 200")
+    heard = 0
+    for mode, extra in (("rfc4733", ()), ("info", ()), ("inband", ("--no-events",))):
+        options = ("--dtmf", "159#@1", "--dtmf-mode", mode, *extra, "--duration", "4")
+        told = ground.start(Caller(ground, offhook.uri("600"), *options, name=mode)).finished()
+        check(told["bye_code"] == 200, f"{mode}: BYE was not answered with 200")
+        check(offhook.keys() - heard == 4, f"{mode}: {offhook.keys() - heard} keys were heard instead of 4")
+        heard = offhook.keys()
 
 
 @case()

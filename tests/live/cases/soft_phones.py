@@ -62,7 +62,7 @@ def baresip_tls(ground):
 
 @case()
 def baresip_hold(ground):
-    """Hold, resume, and the sound is there again; keys in both states hurt nobody"""
+    """Hold, resume, and the sound is there again; its keys are heard"""
     offhook = ground.start(Offhook(ground))
     said = sound.voice(ground.folder, 16)
     peer = ground.start(Baresip(ground, ["<sip:baresip@127.0.0.1>;regint=0"], said))
@@ -74,8 +74,10 @@ def baresip_hold(ground):
     peer.command("resume")
     time.sleep(3)
     peer.command("sndcode", "5")
+    time.sleep(0.5)
     peer.command("hangup")
     time.sleep(0.5)
+    check(offhook.keys() == 1, f"{offhook.keys()} keys were heard instead of 1")
     check(peer.log().count("SIP/2.0 200") >= 3, "a re-INVITE was not answered with 200")
     check("a=recvonly" in peer.log() or "a=inactive" in peer.log(), "the hold was not acknowledged in SDP")
     offhook.alive()

@@ -103,6 +103,14 @@ class Offhook(Process):
         said = json.loads(text)
         return len(said if isinstance(said, list) else said.get("sessions", []))
 
+    def keys(self):
+        """How many telephone keys it heard, in all calls together."""
+        code, text = self.http("/metrics")
+        check(code == 200, f"GET /metrics: {code}")
+        lines = [line.split() for line in text.splitlines() if line.startswith("offhook_keys_total ")]
+        check(lines, "no offhook_keys_total in /metrics")
+        return int(float(lines[0][1]))
+
     def threads(self):
         """Name of each thread -> its id."""
         tasks = pathlib.Path(f"/proc/{self.child.pid}/task")

@@ -142,6 +142,22 @@ def uac_basic():
     return up() + pause(1000) + bye()
 
 
+def uac_digest():
+    """Challenged, it answers the first challenge."""
+    return (
+        request("INVITE", 1, sdp(), branch=FIRST)
+        + expect(100, True)
+        + expect(401, attributes=' auth="true"')
+        + ack_of_refusal()
+        + request("INVITE", 2, sdp(), extra="[authentication]\n")
+        + PROVISIONAL
+        + ANSWER
+        + ack(2)
+        + pause(500)
+        + bye(3)
+    )
+
+
 def uac_delayed():
     """No SDP in the INVITE: the 200 offers, the ACK answers."""
     offer = must_match("m=audio")

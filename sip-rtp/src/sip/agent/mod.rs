@@ -106,7 +106,8 @@ impl Agent {
         let trunks = trunks.into_iter().map(|t| Registration::new(t, locals, ids.fork())).collect();
         let mut secret = [0; 32];
         secret.copy_from_slice(&ids.bytes(32));
-        let digest = settings.inbound.is_some().then(|| DigestServer::new(settings.software.clone(), secret));
+        let server = || DigestServer::new(settings.software.clone(), secret).md5_first(settings.md5_first);
+        let digest = settings.inbound.is_some().then(server);
         Self {
             guard: Guard::new(settings.allowed.clone()),
             transactions: Transactions::new(settings.times, settings.capacity),

@@ -35,6 +35,8 @@ pub struct Settings {
     pub allowed: Vec<Network>,
     /// What a caller has to prove, if anything.
     pub inbound: Option<Credentials>,
+    /// Asks for MD5 before SHA-256, for callers who read the first challenge only.
+    pub md5_first: bool,
     /// How many calls there may be.
     pub max_calls: usize,
     /// How long we let it ring, both ways.
@@ -58,6 +60,7 @@ impl Settings {
             contact_user: "offhook".into(),
             allowed: Vec::new(),
             inbound: None,
+            md5_first: false,
             max_calls: 50,
             ring_limit: Span::from_millis(180_000),
             session: Wishes::default(),

@@ -32,6 +32,7 @@ pub enum Verdict {
 pub struct Server {
     realm: String,
     secret: [u8; 32],
+    md5_first: bool,
     /// Nonces that served, each with the highest count seen.
     counts: VecDeque<(String, u32)>,
 }
@@ -45,12 +46,23 @@ impl fmt::Debug for Server {
 impl Server {
     /// A server whose nonces hang on `secret`.
     pub fn new(realm: impl Into<String>, secret: [u8; 32]) -> Self {
-        Self { realm: realm.into(), secret, counts: VecDeque::with_capacity(REMEMBERED) }
+        Self { realm: realm.into(), secret, md5_first: false, counts: VecDeque::with_capacity(REMEMBERED) }
     }
 
-    /// The challenges to send, best first (RFC 8760 2.4).
+    /// Asks for MD5 before SHA-256: old callers read the first challenge only, and know no other algorithm.
+    #[must_use]
+    pub const fn md5_first(mut self, md5_first: bool) -> Self {
+        self.md5_first = md5_first;
+        self
+    }
+
+    /// The challenges to send, best first (RFC 8760 2.4) unless told otherwise.
     pub fn challenges(&self, now: Moment, stale: bool) -> [Challenge; 2] {
-        [Algorithm::SHA256, Algorithm::MD5].map(|algorithm| Challenge {
+        let mut algorithms = [Algorithm::SHA256, Algorithm::MD5];
+        if self.md5_first {
+            algorithms.reverse();
+        }
+        algorithms.map(|algorithm| Challenge {
             realm: self.realm.clone(),
             nonce: self.nonce(now),
             opaque: None,
@@ -232,6 +244,14 @@ mod tests {
         assert_eq!(verdict, Verdict::Wrong);
         assert_eq!(check(&mut server, T0, &line.replace("qop=auth, ", "")), Verdict::Wrong);
         assert_eq!(check(&mut server, T0, &line.replace("sip:100@box", "sip:900@box")), Verdict::Wrong);
+    }
+
+    #[test]
+    fn callers_who_read_one_challenge_only_may_be_asked_for_md5() {
+        let algorithms = |server: &Server| server.challenges(T0, false).map(|challenge| challenge.algorithm);
+        let server = Server::new("offhook", [3; 32]);
+        assert_eq!(algorithms(&server), [Algorithm::SHA256, Algorithm::MD5]);
+        assert_eq!(algorithms(&server.md5_first(true)), [Algorithm::MD5, Algorithm::SHA256]);
     }
 
     #[test]
