@@ -113,6 +113,21 @@ fn a_refused_change_leaves_the_call_as_it_was() {
     assert!(matches!(d.take_events()[..], [Event::Ended { reason: EndReason::Lost, .. }]));
 }
 
+/// Found by a property test: a provisional answer stopped the clock of a re-INVITE, which then hung for ever.
+#[test]
+fn a_change_that_never_gets_its_final_answer_ends() {
+    let mut d = desk();
+    let (_, call) = d.answered("");
+    d.agent.hold(d.now, call).unwrap();
+    d.drain();
+    let ours = d.request("INVITE");
+    d.hear_response(&ours.response(Status::SESSION_PROGRESS));
+    d.wait(32_000);
+    assert!(matches!(d.take_events()[..], [Event::Ended { reason: EndReason::Lost, .. }]));
+    d.wait(64_000);
+    assert!(d.agent.is_idle());
+}
+
 #[test]
 fn too_small_a_session_interval_is_refused() {
     let mut d = desk();

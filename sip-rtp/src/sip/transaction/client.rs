@@ -111,7 +111,8 @@ impl Client {
         if self.state == State::Calling && self.is_invite() {
             // From here on it may ring for as long as the user allows; with a CANCEL out, for 64·T1.
             changes.push((Timer::A, None));
-            if self.cancel == Cancel::No {
+            // A change of a call that stands does not ring: without its final answer it would hang here for ever.
+            if self.cancel == Cancel::No && !self.request.in_dialog() {
                 changes.push((Timer::B, None));
             }
         }
