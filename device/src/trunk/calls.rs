@@ -49,7 +49,12 @@ impl Trunk {
             Event::Held(call) => self.office.tell(Report::Held(call, true)),
             Event::Resumed(call) => self.office.tell(Report::Held(call, false)),
             Event::ChangeRefused { .. } => {}
-            Event::Key { call, key, .. } => self.office.tell(Report::Key(call, key)),
+            Event::Key { call, key, .. } => {
+                if let Some(media) = self.legs.get_mut(&call).and_then(|leg| leg.media.as_mut()) {
+                    media.count_key();
+                }
+                self.office.tell(Report::Key(call, key));
+            }
             Event::Transfer { call, progress } => {
                 self.office.tell(Report::Transfer(call, progress));
                 if matches!(progress, Transfer::Failed(_))

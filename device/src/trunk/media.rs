@@ -403,6 +403,11 @@ impl Media {
         }
     }
 
+    /// A key came by SIP INFO: it counts among the others.
+    pub(super) const fn count_key(&mut self) {
+        self.counters.keys += 1;
+    }
+
     fn fetch_keys(&mut self) {
         loop {
             let heard =

@@ -43,5 +43,6 @@ def kept_out(ground):
 def md5_first(ground):
     """sipp, which reads the first challenge only, gets in where MD5 is asked for first"""
     offhook = guarded(ground, caller_digest="MD5")
-    account = ("-au", USER, "-ap", SECRET)
+    # sipp would leave the number out of the address that the digest covers.
+    account = ("-au", USER, "-ap", SECRET, "-auth_uri", f"600@127.0.0.1:{offhook.sip_port}")
     ground.start(Sipp(ground, "uac_digest", offhook.sip_port, extra=account)).finished()
