@@ -22,6 +22,9 @@ pub struct ConversationSettings {
     pub splitter: SplitterSettings,
 }
 
+/// The longest answer, in bytes of text: ten minutes of speech.
+const MOST_ANSWER: usize = 10_000;
+
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -58,6 +61,8 @@ pub struct Conversation {
     history: History,
     splitter: Splitter,
     state: State,
+    /// Of the answer that is being written.
+    answered_bytes: usize,
     acts: VecDeque<Act>,
 }
 
@@ -69,6 +74,7 @@ impl Conversation {
             splitter: Splitter::new(settings.splitter),
             settings,
             state: State::Listening,
+            answered_bytes: 0,
             acts: VecDeque::new(),
         }
     }
@@ -112,13 +118,23 @@ impl Conversation {
         self.history.user(text);
         self.splitter.clear();
         self.state = State::Thinking;
+        self.answered_bytes = 0;
         self.acts.push_back(Act::Ask(self.history.messages()));
     }
 
-    /// The model's next words.
+    /// The model's next words. Beyond [`MOST_ANSWER`] it is not asked any more: no caller listens for so long, and a
+    /// model that writes for ever must not fill the memory.
     pub fn token(&mut self, text: &str) {
+        if self.answered_bytes > MOST_ANSWER {
+            return;
+        }
+        self.answered_bytes = self.answered_bytes.saturating_add(text.len());
         let sentences = self.splitter.push(text);
         self.sentences(sentences);
+        if self.answered_bytes > MOST_ANSWER {
+            self.acts.push_back(Act::StopAsking);
+            self.model_finished();
+        }
     }
 
     /// The model has no more to say.

@@ -129,3 +129,24 @@ fn an_empty_answer_is_an_apology_too() {
     it.model_finished();
     assert_eq!(acts(&mut it), ["begin", "say 'Sorry, please say that again.'", "complete"]);
 }
+
+#[test]
+fn a_model_that_writes_for_ever_is_stopped_and_what_it_said_is_a_turn() {
+    let mut it = greeted();
+    it.utterance("Tell me everything.");
+    acts(&mut it);
+    let mut done = Vec::new();
+    for _ in 0..3_000 {
+        it.token("This goes on. ");
+        done.extend(acts(&mut it));
+    }
+    assert_eq!(done.iter().filter(|act| *act == "stop asking").count(), 1);
+    assert_eq!(done.last().map(String::as_str), Some("complete"));
+    assert!(done.len() < 800, "{} acts", done.len());
+    it.heard(&spoken("This goes on.", true));
+    it.utterance("And now?");
+    assert!(acts(&mut it).iter().any(|act| act.starts_with("ask")), "the next answer is not cut short");
+    it.token("Now this.");
+    it.model_finished();
+    assert_eq!(acts(&mut it), ["begin", "say 'Now this.'", "complete"]);
+}
