@@ -109,6 +109,7 @@ def linphone_call(ground, tls=None, at_least=0.85, **options):
     peer.tell("terminate")
     peer.ended()
     time.sleep(0.5)
+    check(offhook.keys() == 1, f"{offhook.keys()} keys were heard instead of 1")
     echoed(said, peer.recording(), "linphone hears itself", at_least)
     offhook.alive()
     return offhook, peer
