@@ -5,8 +5,8 @@
 //! cargo test -p offhook-speech --test pauses_and_breaths_are_measured -- --include-ignored --nocapture
 //! ```
 //!
-//! Without `--include-ignored` the slow voices speak the first part only, and the fast one all hundred: the
-//! ranges are the same, a hundred sentences of a slow voice take minutes on a slow machine.
+//! Without `--include-ignored` the slow voices speak the first part only, and the fast one all hundred: the ranges
+//! are the same, a hundred sentences of a slow voice take minutes on a slow machine. `make test-long` runs them.
 #![expect(clippy::print_stderr, reason = "the table is printed, and a test that is skipped must say so")]
 
 use offhook_speech::breath::BreathKind;
@@ -270,7 +270,7 @@ fn c3_c4_the_clearest_voice_keeps_every_range() {
 }
 
 #[test]
-#[ignore = "a hundred sentences of every voice, and longer texts to weigh: minutes on a slow machine"]
+#[ignore = "a hundred sentences of every voice: minutes on a slow machine; `make test-long` runs it, and CI"]
 fn c2_c3_c4_every_voice_keeps_every_range_over_a_hundred_sentences() {
     let text: String = SENTENCES.chars().take(1_500).collect();
     for mut voice in FliteVoice::ALL.into_iter().filter_map(flite) {

@@ -94,7 +94,7 @@ fn mutated_messages_neither_panic_nor_leave_anything_behind() {
 }
 
 #[test]
-#[ignore = "takes minutes: for a release, or after a change of the parser"]
+#[ignore = "half a minute of computing; `make test-long` runs it, and CI"]
 fn a_million_of_them_neither() {
     storm(1_000_000);
 }
