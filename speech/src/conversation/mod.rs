@@ -122,8 +122,8 @@ impl Conversation {
         self.acts.push_back(Act::Ask(self.history.messages()));
     }
 
-    /// The model's next words. Beyond [`MOST_ANSWER`] it is not asked any more: no caller listens for so long, and a
-    /// model that writes for ever must not fill the memory.
+    /// The model's next words. An answer has a bound, beyond which the model is not asked any more: no caller listens for
+    /// so long, and a model that writes for ever must not fill the memory.
     pub fn token(&mut self, text: &str) {
         if self.answered_bytes > MOST_ANSWER {
             return;
