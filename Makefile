@@ -15,7 +15,7 @@ run: setup ## start it on this machine alone, with the sample configuration; say
 	cargo run --locked --release -p offhook -- run --config config/offhook.toml --guide \
 		--set sip.listen=127.0.0.1:5060 $(ARGS)
 
-demo: setup ## four bad networks, a voice, and what the engine makes of them
+demo: setup ## calls to it over four bad networks, to be listened to and measured
 	cargo run --locked --release -p offhook -- demo $(ARGS)
 
 test: setup ## install what is missing, then every gate and every test

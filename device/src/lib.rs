@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cli ──► replay: trace + voice ──► RTP packets ──► join ──► engine ──► WAV, log, report
-//!    └──► demo: networks and a voice of its own ──► replay
+//!    ├──► run: the service ◄── calls ──┐
+//!    └──► demo: networks and a voice of its own
 //! ```
 #![warn(missing_docs)]
 

@@ -137,6 +137,34 @@ fn a_changed_file_and_a_signal_reload_it_and_a_bad_file_changes_nothing() {
 }
 
 #[test]
+fn the_first_route_to_an_agent_begins_it_without_a_restart() {
+    let folder = Folder::new("run-first-agent");
+    let routes = "[route]\n\"600\" = \"echo\"\n";
+    let service = Service::start(&folder, routes);
+    assert!(service.get("/ready").contains("speech: ready: no route leads to an agent"));
+    let agent = format!("{BASE}{routes}\"602\" = \"agent\"\n");
+    // Without its key it would never begin: then nothing changes.
+    let keyless = "[speech]\nvoice_url = \"https://127.0.0.1:9\"\nvoice_key_file = \"none\"\n";
+    folder.write("c.toml", format!("{agent}{keyless}"));
+    service.wait_for("/metrics", "offhook_reloads_total{outcome=\"refused\"} 1\n");
+    assert!(service.get("/ready").contains("speech: ready: no route leads to an agent"));
+    folder.write("c.toml", agent);
+    service.wait_for("/ready", "on the device");
+    let done = service.end("-TERM");
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.err.contains("(next call)") && done.err.contains("none cannot be read"), "{done:?}");
+}
+
+#[test]
+fn the_log_goes_to_stderr_where_the_journals_variable_is_only_inherited() {
+    let folder = Folder::new("run-log");
+    let service = Service::start_with(&folder, "", &[("JOURNAL_STREAM", "1:1")]);
+    let done = service.end("-TERM");
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.err.contains("ready after "), "{done:?}");
+}
+
+#[test]
 fn the_service_manager_is_told_of_readiness_life_and_end() {
     let folder = Folder::new("run-notify");
     let manager = UnixDatagram::bind(folder.path("n")).unwrap();

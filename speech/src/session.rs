@@ -108,6 +108,10 @@ pub enum SessionEvent {
     FirstToken,
     /// The first sentence goes to a voice.
     TurnBegins,
+    /// Its first words went to a service, or to the voice on the device.
+    TextSent,
+    /// The first of their sound came.
+    FirstAudio,
     /// Our turn is over; this is what of it the caller heard.
     TurnEnds(Pii<Spoken>),
     /// Every sample with a lower number than this must be thrown away, played or not: the voice was stopped. It comes
@@ -360,6 +364,8 @@ impl Session {
         };
         let event = match event {
             SpeakingEvent::Mark(mark) => SessionEvent::Mark(mark),
+            SpeakingEvent::TextSent => SessionEvent::TextSent,
+            SpeakingEvent::FirstAudio => SessionEvent::FirstAudio,
             SpeakingEvent::Heard(spoken) => {
                 self.conversation.heard(&spoken);
                 SessionEvent::TurnEnds(Pii::new(spoken))

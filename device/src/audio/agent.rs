@@ -7,7 +7,7 @@ use super::ear::{Ear, Heard};
 use super::prompter::Prompter;
 use crate::rings::AgentEnds;
 use offhook_engine::rate::RateError;
-use offhook_units::SampleRate;
+use offhook_units::{Moment, SampleRate};
 use ringbuf::traits::Producer as _;
 
 /// One call's conversation.
@@ -44,6 +44,11 @@ impl Agent {
         } else {
             self.prompter.render(said);
         }
+    }
+
+    /// What was answered last filled a packet, in the tick at `now`.
+    pub fn packed(&mut self, now: Moment) {
+        self.prompter.packed(now);
     }
 
     /// Stops the device's voice with the next tick, as somebody asks for it.

@@ -9,7 +9,7 @@
 
 use earshot::Detector;
 use offhook_engine::rate::{Converter, RateError};
-use offhook_units::SampleRate;
+use offhook_units::{SampleRate, Span};
 use std::fmt;
 
 /// What the detector takes: 16 ms at 16 kHz.
@@ -68,6 +68,9 @@ impl Ear {
         }
         heard
     }
+
+    /// How long it has been silent when [`Heard::Ended`] is told.
+    pub const PAUSE: Span = Span::from_millis(Rule::END_FRAMES as i64 * 16);
 
     /// Whether somebody speaks now.
     pub const fn hears_speech(&self) -> bool {

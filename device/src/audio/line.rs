@@ -122,6 +122,7 @@ impl Line {
         if media.filled >= media.said.len() {
             media.filled = 0;
             self.send();
+            self.route.packed(now);
         }
         self.ticks += 1;
         if self.ticks.is_multiple_of(PUBLISH_TICKS) {

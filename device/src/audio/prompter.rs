@@ -4,6 +4,7 @@
 //! with marks between them that tell how far it got, and a cut that stops it within one tick.
 
 use crate::rings::PrompterEnds;
+use offhook_units::Moment;
 use ringbuf::traits::{Consumer as _, Observer as _};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -46,6 +47,13 @@ pub enum Said {
     },
     /// Within the turn there was nothing to play.
     RanDry(Turn),
+    /// The packet with the turn's first sample was made.
+    Packed {
+        /// Which.
+        turn: Turn,
+        /// The tick that made it.
+        at: Moment,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +75,10 @@ pub struct Prompter {
     taken: u64,
     /// Turns up to this one are passed over.
     cut: Option<Turn>,
+    /// Nothing of the present turn was played yet.
+    is_fresh: bool,
+    /// The turn whose first sample waits for its packet to be full.
+    unpacked: Option<Turn>,
     /// Events that found their ring full.
     untold: u64,
 }
@@ -74,7 +86,7 @@ pub struct Prompter {
 impl Prompter {
     /// Says what comes by `ends`.
     pub const fn new(ends: PrompterEnds) -> Self {
-        Self { ends, state: State::Idle, taken: 0, cut: None, untold: 0 }
+        Self { ends, state: State::Idle, taken: 0, cut: None, is_fresh: false, unpacked: None, untold: 0 }
     }
 
     /// Whether a turn is being said.
@@ -115,6 +127,11 @@ impl Prompter {
             if got == 0 {
                 break;
             }
+            if let State::Saying { turn, .. } = self.state
+                && std::mem::take(&mut self.is_fresh)
+            {
+                self.unpacked = Some(turn);
+            }
             if let State::Dry { turn, began } = self.state {
                 fade_in(out.get_mut(..filled).unwrap_or_default());
                 self.state = State::Saying { turn, began };
@@ -150,6 +167,13 @@ impl Prompter {
         self.ends.taken.store(self.taken, Relaxed);
     }
 
+    /// What was rendered last filled a packet, in the tick at `now`.
+    pub fn packed(&mut self, now: Moment) {
+        if let Some(turn) = self.unpacked.take() {
+            self.tell(Said::Packed { turn, at: now });
+        }
+    }
+
     /// Marks that were reached.
     fn pass_marks(&mut self) {
         while let Ok(mark) = self.ends.marks.peek() {
@@ -161,6 +185,7 @@ impl Prompter {
             match (kind, self.state) {
                 (MarkKind::Begin(turn), _) if self.cut.is_none_or(|cut| turn > cut) => {
                     self.state = State::Saying { turn, began: self.taken };
+                    self.is_fresh = true;
                     self.tell(Said::Began(turn));
                 }
                 (MarkKind::Begin(_), _) => self.state = State::Idle,
@@ -277,6 +302,22 @@ mod tests {
             events(&mut speech),
             [Said::Began(Turn(1)), cut, Said::Began(Turn(2)), Said::Ended(Turn(2))]
         );
+    }
+
+    #[test]
+    fn the_packet_with_a_turns_first_sample_is_told_once() {
+        let (mut speech, mut prompter, _agent) = stage();
+        speech.marks.push(Mark { at: 0, kind: MarkKind::Begin(Turn(1)) }).unwrap();
+        tick(&mut prompter);
+        prompter.packed(Moment::from_millis(10));
+        assert_eq!(events(&mut speech), [Said::Began(Turn(1))], "silence before it is no part of it");
+        speech.samples.push_slice(&[1_000; 400]);
+        tick(&mut prompter);
+        prompter.packed(Moment::from_millis(20));
+        tick(&mut prompter);
+        prompter.packed(Moment::from_millis(30));
+        let packed = Said::Packed { turn: Turn(1), at: Moment::from_millis(20) };
+        assert_eq!(events(&mut speech), [packed]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::agent::Agent;
 use super::tone::Tone;
-use offhook_units::SampleRate;
+use offhook_units::{Moment, SampleRate};
 
 /// What a line does with what it hears.
 #[derive(Debug)]
@@ -29,6 +29,14 @@ impl Route {
             Self::Tone(tone) => tone.render(rate, said),
             Self::Agent(agent) => agent.answer(heard, said),
             Self::Silent => said.fill(0),
+        }
+    }
+
+    /// What was answered last filled a packet, in the tick at `now`.
+    pub fn packed(&mut self, now: Moment) {
+        match self {
+            Self::Agent(agent) => agent.packed(now),
+            Self::Echo | Self::Tone(_) | Self::Silent => {}
         }
     }
 

@@ -18,6 +18,11 @@ pub struct ConfigArguments {
 }
 
 impl ConfigArguments {
+    /// No file; `assignments` as by `--set`, of which a later one wins.
+    pub(super) const fn of(assignments: Vec<String>) -> Self {
+        Self { config: None, set: assignments }
+    }
+
     /// The values alone.
     pub(super) fn read(&self) -> Result<Config, Failure> {
         Ok(self.resolve()?.config)

@@ -1,5 +1,6 @@
 //! Why a command ended without its result: each with what it is about, and its exit code.
 
+use crate::demo::CallError;
 use crate::exit;
 use crate::replay::{PlayError, StreamError, TraceError, WavError};
 use crate::run::secrets::SecretError;
@@ -90,6 +91,13 @@ pub enum Failure {
     Trunk(StartError),
     /// The system gives no thread, or no signals.
     Thread(io::Error),
+    /// A call that was placed came to nothing.
+    Call {
+        /// Who was called.
+        to: String,
+        /// Why.
+        error: CallError,
+    },
     /// The service ended by a fault of its own.
     Ended(Ending),
     /// Ctrl-C, or SIGTERM.
@@ -100,7 +108,7 @@ impl Failure {
     /// The exit code that stands for it.
     pub const fn code(&self) -> u8 {
         match self {
-            Self::SamePlace { .. } => exit::USAGE,
+            Self::SamePlace { .. } | Self::Call { error: CallError::Target(_), .. } => exit::USAGE,
             Self::Read { .. } | Self::Secret { error: SecretError::Read(_), .. } => exit::NO_INPUT,
             Self::Write { .. } => exit::CANNOT_WRITE,
             Self::Secret { .. } | Self::Trace { .. } | Self::Recording { .. } | Self::Unspeakable => {
@@ -113,6 +121,7 @@ impl Failure {
             | Self::Listen { .. }
             | Self::Speech(_)
             | Self::Trunk(_)
+            | Self::Call { .. }
             | Self::Thread(_) => exit::UNAVAILABLE,
             Self::Ended(_) => exit::FAULT,
             Self::Interrupted => exit::INTERRUPTED,
@@ -152,6 +161,8 @@ impl fmt::Display for Failure {
             Self::Speech(why) => write!(f, "offhook: calls cannot be talked to: {why}"),
             Self::Trunk(error) => write!(f, "offhook: {error}"),
             Self::Thread(error) => write!(f, "offhook: the system gives no thread: {error}"),
+            Self::Call { error: error @ CallError::Target(_), .. } => write!(f, "offhook: {error}"),
+            Self::Call { to, error } => write!(f, "offhook: the call to {to}: {error}"),
             Self::Ended(ending) => write!(f, "offhook: {ending}"),
             Self::Interrupted => f.write_str("offhook: interrupted; nothing half-written is left"),
         }

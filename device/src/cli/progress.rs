@@ -29,6 +29,12 @@ impl Progress {
         Self(bar)
     }
 
+    /// So far; `false` when the work is to stop.
+    pub(super) fn reach(&self, position: u64, interrupt: &Interrupt) -> bool {
+        self.0.set_position(position);
+        !interrupt.is_raised()
+    }
+
     /// One step more; `false` when the work is to stop.
     pub(super) fn step(&self, interrupt: &Interrupt) -> bool {
         self.0.inc(1);

@@ -7,12 +7,13 @@
 
 mod port;
 
-pub use port::{CallPort, Told};
+pub use port::{CallPort, News, Told};
 
 use crate::audio::LineId;
 use crate::audio::agent::Agent;
 use crate::audio::prompter::Prompter;
 use crate::audio::route::Route;
+use crate::clock::Clock;
 use crate::rings;
 use crate::trunk::routes::Target;
 use crate::trunk::switchboard::{Plain, Switchboard};
@@ -78,19 +79,20 @@ impl Parts {
 pub struct Conversations {
     speech: Speech,
     parts: Parts,
+    clock: Clock,
     told: SyncSender<Told>,
 }
 
 impl Conversations {
-    /// Calls to `agent` are held by `speech` and made of `parts`; what happens in them goes to `told`.
-    pub const fn new(speech: Speech, parts: Parts, told: SyncSender<Told>) -> Self {
-        Self { speech, parts, told }
+    /// Calls to `agent` are held by `speech` and made of `parts`; what happens in them goes to `told`, with its time.
+    pub const fn new(speech: Speech, parts: Parts, clock: Clock, told: SyncSender<Told>) -> Self {
+        Self { speech, parts, clock, told }
     }
 
     fn converse(&mut self, line: LineId, rate: SampleRate) -> Option<Route> {
         let (speech_ends, agent_ends, prompter_ends) = rings::conversation(rate);
         let agent = Agent::new(rate, agent_ends, Prompter::new(prompter_ends)).ok()?;
-        let port = CallPort::new(line.0, speech_ends, self.told.clone());
+        let port = CallPort::new(line.0, self.clock, speech_ends, self.told.clone());
         let call = Call(line.0);
         self.speech.open(call, self.parts.session(line.0, rate), Box::new(port)).ok()?;
         self.speech.answered(call).ok()?;

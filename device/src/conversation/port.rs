@@ -1,11 +1,13 @@
 //! One call's rings as the speech thread sees them. Both sides count samples from the start of the call, so that a
 //! cut, a place and the history speak of the same sample.
 
-use crate::audio::ear::Heard;
+use crate::audio::ear::{Ear, Heard};
 use crate::audio::prompter::{Mark, MarkKind, Said, Turn};
+use crate::clock::Clock;
 use crate::rings::SpeechEnds;
 use offhook_speech::service::{Port, PortNews};
 use offhook_speech::session::SessionEvent;
+use offhook_units::Moment;
 use ringbuf::traits::{Consumer as _, Observer as _, Producer as _};
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,20 +21,42 @@ const MOST_WAITING: usize = 64;
 pub struct Told {
     /// The call's number.
     pub call: u64,
+    /// When it happened.
+    pub at: Moment,
     /// What happened.
-    pub event: SessionEvent,
+    pub news: News,
+}
+
+/// What happened in a conversation.
+#[derive(Debug, PartialEq)]
+pub enum News {
+    /// In the session.
+    Session(SessionEvent),
+    /// The caller began to speak, as the device's own ear has it.
+    Speaks,
+    /// The caller fell silent, as the device's own ear has it.
+    Silent,
+    /// The first sample of a turn was laid down for the audio thread.
+    Laid,
+    /// The packet with the first sample of a turn was made.
+    Packed,
+    /// The conversation is over; this is the last of it.
+    Over,
 }
 
 /// The speech thread's side of one call.
 #[derive(Debug)]
 pub struct CallPort {
     call: u64,
+    clock: Clock,
     ends: SpeechEnds,
     /// Samples laid into the ring since the call began.
     laid: u64,
     turn: Turn,
     /// Whether the turn's end is still to be marked.
     open: bool,
+    /// Whether nothing of the turn was laid down yet.
+    is_fresh: bool,
     waiting: VecDeque<Mark>,
     caller_speaks: bool,
     /// Turns up to this one were stopped by the conversation itself: their cuts are no news to it.
@@ -42,13 +66,15 @@ pub struct CallPort {
 
 impl CallPort {
     /// For the call with this number; what happens in it goes to `told`, as far as there is room.
-    pub fn new(call: u64, ends: SpeechEnds, told: SyncSender<Told>) -> Self {
+    pub fn new(call: u64, clock: Clock, ends: SpeechEnds, told: SyncSender<Told>) -> Self {
         Self {
             call,
+            clock,
             ends,
             laid: 0,
             turn: Turn(0),
             open: false,
+            is_fresh: false,
             waiting: VecDeque::new(),
             caller_speaks: false,
             hushed: Turn(0),
@@ -72,10 +98,22 @@ impl CallPort {
         }
     }
 
+    fn tell(&self, at: Moment, news: News) {
+        // Whoever writes the log may be behind; the conversation goes on.
+        let _full = self.told.try_send(Told { call: self.call, at, news });
+    }
+
     fn end_turn(&mut self) {
         if std::mem::take(&mut self.open) {
             self.mark(MarkKind::End);
         }
+    }
+}
+
+/// The speech thread drops the port when it has seen the end of the call.
+impl Drop for CallPort {
+    fn drop(&mut self) {
+        self.tell(self.clock.now(), News::Over);
     }
 }
 
@@ -84,11 +122,17 @@ impl Port for CallPort {
         self.lay_marks();
         while let Ok(heard) = self.ends.heard.pop() {
             self.caller_speaks = heard == Heard::Began;
+            let now = self.clock.now();
+            match heard {
+                Heard::Began => self.tell(now, News::Speaks),
+                Heard::Ended => self.tell(now - Ear::PAUSE, News::Silent),
+            }
         }
         let mut barge_in = None;
         while let Ok(said) = self.ends.said.pop() {
             match said {
                 Said::Cut { turn, at } if turn > self.hushed => barge_in = Some(at),
+                Said::Packed { at, .. } => self.tell(at, News::Packed),
                 Said::Cut { .. } | Said::Began(_) | Said::Ended(_) | Said::RanDry(_) => {}
             }
         }
@@ -106,6 +150,9 @@ impl Port for CallPort {
     }
 
     fn speak(&mut self, samples: &[i16]) {
+        if !samples.is_empty() && std::mem::take(&mut self.is_fresh) {
+            self.tell(self.clock.now(), News::Laid);
+        }
         self.laid += self.ends.samples.push_slice(samples) as u64;
     }
 
@@ -115,6 +162,7 @@ impl Port for CallPort {
                 self.end_turn();
                 self.turn = Turn(self.turn.0.saturating_add(1));
                 self.open = true;
+                self.is_fresh = true;
                 self.mark(MarkKind::Begin(self.turn));
             }
             SessionEvent::TurnEnds(_) => self.end_turn(),
@@ -124,8 +172,7 @@ impl Port for CallPort {
             }
             _ => {}
         }
-        // Whoever writes the log may be behind; the conversation goes on.
-        let _full = self.told.try_send(Told { call: self.call, event });
+        self.tell(self.clock.now(), News::Session(event));
     }
 }
 
@@ -140,7 +187,7 @@ mod tests {
     fn call() -> (CallPort, Prompter, AgentEnds, Receiver<Told>) {
         let (speech, agent, prompter) = rings::conversation(SampleRate::HZ_8000);
         let (told, heard_of) = sync_channel(8);
-        (CallPort::new(5, speech, told), Prompter::new(prompter), agent, heard_of)
+        (CallPort::new(5, Clock::start(), speech, told), Prompter::new(prompter), agent, heard_of)
     }
 
     fn render(prompter: &mut Prompter, ticks: usize) -> Vec<i16> {
@@ -162,9 +209,30 @@ mod tests {
         assert_eq!(render(&mut prompter, 3), [1_000; 240]);
         assert_eq!(port.news(), PortNews { caller_speaks: false, heard: 240, barge_in: None });
         assert_eq!(
-            told.try_iter().map(|told| (told.call, told.event)).collect::<Vec<_>>(),
-            [(5, SessionEvent::TurnBegins)]
+            told.try_iter().map(|told| (told.call, told.news)).collect::<Vec<_>>(),
+            [(5, News::Session(SessionEvent::TurnBegins)), (5, News::Laid)]
         );
+    }
+
+    #[test]
+    fn the_stages_of_a_turn_are_told_with_their_times() {
+        let (mut port, mut prompter, mut agent, heard_of) = call();
+        agent.heard.push(Heard::Ended).unwrap();
+        port.news();
+        port.event(SessionEvent::TurnBegins);
+        port.speak(&[1_000; 80]);
+        port.speak(&[1_000; 80]);
+        render(&mut prompter, 2);
+        let packed_at = Moment::from_millis(70);
+        prompter.packed(packed_at);
+        port.news();
+        let told: Vec<Told> = heard_of.try_iter().collect();
+        let news: Vec<&News> = told.iter().map(|told| &told.news).collect();
+        let begins = News::Session(SessionEvent::TurnBegins);
+        assert_eq!(news, [&News::Silent, &begins, &News::Laid, &News::Packed]);
+        assert!(told[1].at <= told[2].at && told[3].at == packed_at);
+        drop(port);
+        assert_eq!(heard_of.try_iter().map(|told| told.news).collect::<Vec<_>>(), [News::Over]);
     }
 
     #[test]

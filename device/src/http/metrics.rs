@@ -28,14 +28,19 @@ impl Exposition {
     /// A histogram out of counts, each of its own bucket: the last is above all `edges`.
     pub fn histogram(&mut self, name: &str, help: &str, edges: &[f64], counts: &[u64], sum: f64) {
         self.head(name, "histogram", help);
+        self.buckets(name, "", edges, counts, sum);
+    }
+
+    fn buckets(&mut self, name: &str, labels: &str, edges: &[f64], counts: &[u64], sum: f64) {
+        let comma = if labels.is_empty() { "" } else { "," };
         let mut below = 0;
         for (index, count) in counts.iter().enumerate() {
             below += count;
             let edge = edges.get(index).map_or("+Inf".to_owned(), ToString::to_string);
-            self.sample(&format!("{name}_bucket"), &format!("le=\"{edge}\""), &below);
+            self.sample(&format!("{name}_bucket"), &format!("{labels}{comma}le=\"{edge}\""), &below);
         }
-        self.sample(&format!("{name}_sum"), "", &sum);
-        self.sample(&format!("{name}_count"), "", &below);
+        self.sample(&format!("{name}_sum"), labels, &sum);
+        self.sample(&format!("{name}_count"), labels, &below);
     }
 
     fn head(&mut self, name: &str, kind: &str, help: &str) {
@@ -92,6 +97,14 @@ impl<const EDGES: usize> Histogram<EDGES> {
     /// Writes it.
     pub fn write(&self, to: &mut Exposition, name: &str, help: &str) {
         to.histogram(name, help, &self.edges, &self.counts, self.sum);
+    }
+
+    /// Writes several as one metric, told apart by the label `key`.
+    pub fn write_by(to: &mut Exposition, name: &str, help: &str, key: &str, all: &[(&str, &Self)]) {
+        to.head(name, "histogram", help);
+        for (word, one) in all {
+            to.buckets(name, &format!("{key}=\"{}\"", label(word)), &one.edges, &one.counts, one.sum);
+        }
     }
 }
 

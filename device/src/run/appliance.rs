@@ -1,17 +1,17 @@
 //! The process: built, run, and ended.
 
-use super::book::{Agents, Book};
+use super::book::Book;
 use super::pages::{Desk, Shared};
 use super::secrets::Places;
+use super::speech::Starter;
 use super::supervisor::{Ending, Input, Output, Part, Supervisor};
 use super::threads::{self, Outcome};
-use super::{reload, service, settings, signals, speech, talk, watch};
+use super::{reload, service, settings, signals, speech, watch};
 use crate::audio::gauges::TickGauges;
 use crate::audio::stage::Stage;
 use crate::audio::thread::{self, Refused};
 use crate::cli::{ConfigArguments, Failure};
 use crate::clock::Clock;
-use crate::conversation::Told;
 use crate::http::router;
 use crate::http::server::{Server, Stopper};
 use crate::log::Logging;
@@ -56,6 +56,7 @@ pub(super) struct Live {
     pub(super) shared: Shared,
     pub(super) supervisor: Supervisor,
     pub(super) logging: Logging,
+    pub(super) starter: Starter,
 }
 
 /// A process that takes calls.
@@ -63,6 +64,7 @@ pub(super) struct Live {
 pub struct Appliance {
     live: Live,
     arguments: ConfigArguments,
+    sender: Sender<Event>,
     events: Receiver<Event>,
     threads: Vec<(Part, JoinHandle<Outcome>)>,
     reports: JoinHandle<()>,
@@ -88,10 +90,11 @@ impl Appliance {
         let token = config.http.token_file.as_deref().map(|file| places.read(file)).transpose();
         let token = token.map_err(settings::SettingsError::from)?;
         let logging = Logging::begin(config.log);
-        let answering = speech::answering(config, &places, clock)?;
+        let (sender, events) = channel();
+        let (switchboard, mut starter) = speech::answering(clock, sender.clone());
         let (trunk_desk, control_desk, audio_desk) = rings::shared(config.calls.max);
         let Started { trunk, handle, reports } =
-            start(trunk_settings, join::settings(config), clock, trunk_desk, answering.switchboard)?;
+            start(trunk_settings, join::settings(config), clock, trunk_desk, switchboard)?;
         let (server, stop_http) = bind(config.http.listen, clock)?;
         let gauges = Arc::new(TickGauges::default());
         let servers = config.trunks.iter().map(|trunk| trunk.server.host.clone()).collect();
@@ -101,8 +104,8 @@ impl Appliance {
             book: Arc::new(Mutex::new(Book::new(clock.now(), gauges.clone(), config.calls.max, servers))),
             desk: Arc::new(Mutex::new(control_desk)),
         };
-        let (sender, events) = channel();
-        signals::watch(sender.clone()).map_err(Failure::Thread)?;
+        starter.begin(config, &places, &shared)?;
+        signals::watch(&sender).map_err(Failure::Thread)?;
         let stop_audio = Arc::new(AtomicBool::new(false));
         let audio = {
             let stage = Stage::new(config.calls.max, audio_desk, gauges.clone());
@@ -132,20 +135,14 @@ impl Appliance {
                 Box::new(move || serve(server, desk, token.map(|token| token.reveal().clone()))),
             )?,
         ];
-        let reports = listen(reports, shared.clone())?;
-        shared.book().agents = answering.state;
-        if let Some(begun) = answering.begun {
-            await_agents(begun, shared.clone())?;
-        }
-        if let Some(told) = answering.told {
-            overhear(told, shared.clone())?;
-        }
+        let reports = listen(reports, shared.clone(), &sender)?;
         let supervisor = Supervisor::new(clock.now(), config.calls.drain);
-        forward_changes(&arguments, sender);
-        let live = Live { resolved, shared, supervisor, logging };
+        forward_changes(&arguments, sender.clone());
+        let live = Live { resolved, shared, supervisor, logging, starter };
         Ok(Self {
             live,
             arguments,
+            sender,
             events,
             threads,
             reports,
@@ -170,6 +167,15 @@ impl Appliance {
     /// The configuration that it began with.
     pub const fn config(&self) -> &Config {
         &self.live.resolved.config
+    }
+
+    /// Tells it to end, from another thread, as SIGTERM does.
+    pub fn stopper(&self) -> impl Fn() + Send + use<> {
+        let sender = self.sender.clone();
+        move || {
+            // Where nobody listens any more it has ended.
+            let _ = sender.send(Event::Terminate);
+        }
     }
 
     /// Runs until it is told to end, or has to.
@@ -292,38 +298,18 @@ fn serve(server: Server, mut desk: Desk, token: Option<String>) -> Outcome {
 }
 
 /// Writes what the trunk tells into the log and the book, for as long as it tells.
-fn listen(reports: Receiver<Report>, shared: Shared) -> Result<JoinHandle<()>, Failure> {
+fn listen(
+    reports: Receiver<Report>,
+    shared: Shared,
+    events: &Sender<Event>,
+) -> Result<JoinHandle<()>, Failure> {
     let body = move || {
         for report in reports {
             shared.book().note(&report);
             tell(&report);
         }
     };
-    std::thread::Builder::new().name("reports".to_owned()).spawn(body).map_err(Failure::Thread)
-}
-
-/// Writes down what becomes of the agents, once that is known.
-fn await_agents(begun: Receiver<Agents>, shared: Shared) -> Result<(), Failure> {
-    let body = move || {
-        if let Ok(state) = begun.recv() {
-            shared.book().agents = state;
-        }
-    };
-    let thread = std::thread::Builder::new().name("agents".to_owned()).spawn(body);
-    thread.map(drop).map_err(Failure::Thread)
-}
-
-/// Writes what conversations tell into the log and the book, for as long as they tell.
-fn overhear(told: Receiver<Told>, shared: Shared) -> Result<(), Failure> {
-    let body = move || {
-        for told in told {
-            let now = shared.clock.now();
-            shared.book().talk.note(now, &told);
-            talk::log(&told);
-        }
-    };
-    let thread = std::thread::Builder::new().name("overhear".to_owned()).spawn(body);
-    thread.map(drop).map_err(Failure::Thread)
+    threads::attend(Part::Reports.name(), Part::Reports, events, body).map_err(Failure::Thread)
 }
 
 fn tell(report: &Report) {

@@ -23,8 +23,8 @@ const DELAY_EDGES: [f64; 9] = [0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5]
 const LENGTH_EDGES: [f64; 8] = [1.0, 10.0, 30.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0];
 
 /// Ways in which the play-out fills its time; each with the label of metrics.
-pub const OPERATIONS: [&str; 7] =
-    ["voice", "extrapolated", "bridged", "recovered", "noise", "squeezed", "stretched"];
+pub const OPERATIONS: [&str; 8] =
+    ["voice", "extrapolated", "bridged", "recovered", "noise", "silent", "squeezed", "stretched"];
 
 /// What the calls' packets came to; each with the label of metrics.
 pub const FATES: [&str; 9] = [
@@ -48,6 +48,10 @@ pub struct Sums {
     pub fates: [u64; FATES.len()],
     /// Seconds of sound, in the order of [`OPERATIONS`].
     pub operations: [f64; OPERATIONS.len()],
+    /// Changes of speed.
+    pub warps: u64,
+    /// Seconds taken out and put in beyond the usual limit of speed.
+    pub hurried: f64,
     /// Restarts of senders.
     pub restarts: u64,
     /// Buffers that ran dry in a voice.
@@ -64,11 +68,14 @@ pub struct Sums {
 
 impl Sums {
     fn of(figures: &CallFigures) -> Self {
-        let Stats { packets, restarts, underruns, .. } = figures.playout;
+        let Stats { packets, restarts, underruns, warps, hurried_frames, .. } = figures.playout;
+        let rate = figures.codec.sample_rate();
         Self {
             packets,
             fates: fates(&figures.playout),
-            operations: operations(&figures.playout, figures.codec.sample_rate()),
+            operations: operations(&figures.playout, rate),
+            warps,
+            hurried: hurried_frames as f64 / f64::from(rate.hz()),
             restarts,
             underruns,
             sent: figures.media.sent,
@@ -80,6 +87,8 @@ impl Sums {
 
     fn add(&mut self, other: &Self) {
         self.packets += other.packets;
+        self.warps += other.warps;
+        self.hurried += other.hurried;
         self.restarts += other.restarts;
         self.underruns += other.underruns;
         self.sent += other.sent;
@@ -118,6 +127,7 @@ fn operations(stats: &Stats, rate: SampleRate) -> [f64; OPERATIONS.len()] {
         stats.bridged_frames,
         stats.recovered_frames,
         stats.noise_frames,
+        stats.silent_frames,
         stats.squeezed_frames,
         stats.stretched_frames,
     ];

@@ -143,6 +143,9 @@ fn playout(to: &mut Exposition, book: &Book) {
     by(to, "offhook_playout_packets_total", "What became of packets.", "fate", &fates);
     let operations: Vec<(&str, f64)> = OPERATIONS.into_iter().zip(sums.operations).collect();
     by(to, "offhook_playout_seconds_total", "How sound was made, in its seconds.", "operation", &operations);
+    counter(to, "offhook_playout_warps_total", "Changes of speed.", sums.warps);
+    let help = "Of squeezed and stretched sound, the seconds beyond the usual limit of speed.";
+    to.metric("offhook_playout_hurried_seconds_total", Type::Counter, help, &[("", &sums.hurried)]);
     counter(to, "offhook_playout_underruns_total", "Buffers that ran dry in a voice.", sums.underruns);
     counter(to, "offhook_playout_restarts_total", "Senders that started anew.", sums.restarts);
     let dropped: Vec<(&str, u64)> =

@@ -19,6 +19,7 @@ mod sessions;
 pub mod settings;
 mod signals;
 mod speech;
+mod stages;
 mod status;
 pub mod supervisor;
 mod talk;

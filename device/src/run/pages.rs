@@ -115,7 +115,8 @@ impl Pages for Desk {
     fn session(&mut self, id: u64) -> Option<String> {
         self.shared.refresh();
         let book = self.shared.book();
-        book.snapshot.calls.iter().find(|call| call.call.0 == id).map(sessions::detail)
+        let call = book.snapshot.calls.iter().find(|call| call.call.0 == id)?;
+        Some(sessions::detail(call, book.talk.stages(id)))
     }
 
     fn hush(&mut self) -> usize {

@@ -1,6 +1,7 @@
 //! A changed configuration while the process runs: what acts now, what acts on the next call, what waits.
 
 use super::appliance::Live;
+use super::secrets::Places;
 use super::settings;
 use crate::audio::Command;
 use crate::cli::ConfigArguments;
@@ -10,7 +11,9 @@ use offhook_config::{Config, Effect, Resolved};
 
 /// Reads the sources again and does what their difference asks for. `asked` is whether somebody waits for a word.
 pub(super) fn reload(live: &mut Live, arguments: &ConfigArguments, asked: bool) {
-    let next = match arguments.resolve().and_then(|next| check(&next.config).map(|()| next)) {
+    let places = Places::of(arguments.file());
+    let next = arguments.resolve().and_then(|next| check(live, &next.config, &places).map(|()| next));
+    let next = match next {
         Ok(next) => next,
         Err(failure) => {
             live.shared.book().reloads_failed += 1;
@@ -31,19 +34,20 @@ pub(super) fn reload(live: &mut Live, arguments: &ConfigArguments, asked: bool) 
             Effect::Live | Effect::NextCall => tracing::info!("configuration: {change}"),
         }
     }
-    act(live, &next);
+    act(live, &next, &places);
     live.resolved = next;
     live.shared.book().reloads += 1;
 }
 
 /// Whether what the calls are told can be made of it.
-fn check(config: &Config) -> Result<(), Failure> {
+fn check(live: &Live, config: &Config, places: &Places) -> Result<(), Failure> {
     settings::live(config)?;
+    live.starter.check(config, places)?;
     Ok(())
 }
 
 /// Tells each part what changed for it.
-fn act(live: &mut Live, next: &Resolved) {
+fn act(live: &mut Live, next: &Resolved, places: &Places) {
     let (before, now) = (&live.resolved.config, &next.config);
     if before.log.level != now.log.level {
         live.logging.set_level(now.log.level);
@@ -52,6 +56,9 @@ fn act(live: &mut Live, next: &Resolved) {
     let buffers = (before.jitter, before.speed) != (now.jitter, now.speed);
     if buffers && !live.shared.command(Command::Tune(join::settings(now))) {
         tracing::error!("the audio thread takes no commands: calls in progress keep their buffers");
+    }
+    if let Err(error) = live.starter.begin(now, places, &live.shared) {
+        tracing::error!("calls cannot be talked to: {}", Failure::from(error));
     }
     if (buffers || before.routes != now.routes)
         && let Ok(told) = settings::live(now)

@@ -10,9 +10,13 @@ pub(super) fn list(calls: &[CallState]) -> String {
     format!("[{}]\n", calls.join(",\n"))
 }
 
-/// One of them, with everything that is counted.
-pub(super) fn detail(call: &CallState) -> String {
+/// One of them, with everything that is counted,
+/// and the stages of its last answer where it is a conversation.
+pub(super) fn detail(call: &CallState, stages: impl Iterator<Item = (&'static str, Span)>) -> String {
     let mut line = one(call);
+    for (stage, took) in stages {
+        line.decimal(&format!("{stage}_ms"), millis(took));
+    }
     if let Some(figures) = &call.figures {
         counters(&mut line, figures);
     }
@@ -64,6 +68,7 @@ fn counters(line: &mut JsonLine, figures: &CallFigures) {
         ("restarts", stats.restarts),
         ("underruns", stats.underruns),
         ("ticks", stats.ticks),
+        ("warps", stats.warps),
         ("packets_sent", figures.media.sent),
         ("packets_unsent", figures.media.unsent),
         ("ring_full", figures.media.ring_full),
@@ -79,8 +84,10 @@ fn counters(line: &mut JsonLine, figures: &CallFigures) {
         ("bridged_ms", stats.bridged_frames),
         ("recovered_ms", stats.recovered_frames),
         ("noise_ms", stats.noise_frames),
+        ("silent_ms", stats.silent_frames),
         ("squeezed_ms", stats.squeezed_frames),
         ("stretched_ms", stats.stretched_frames),
+        ("hurried_ms", stats.hurried_frames),
     ] {
         line.decimal(name, ms(frames));
     }

@@ -3,9 +3,13 @@
 //!
 //! Voices take their time to load, so all of it begins on a thread of its own while other calls are taken already.
 
+use super::appliance::Event;
 use super::book::Agents;
+use super::pages::Shared;
 use super::secrets::Places;
 use super::settings::SettingsError;
+use super::supervisor;
+use super::{talk, threads};
 use crate::audio::LineId;
 use crate::audio::route::Route;
 use crate::clock::Clock;
@@ -25,7 +29,9 @@ use offhook_speech::wire::audio::AudioFormat;
 use offhook_speech::wire::url::Url;
 use offhook_units::{Codec, Pii};
 use std::cell::OnceCell;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 
 /// What conversations tell, waiting to be read: some seconds of fifty of them.
 const MOST_TOLD: usize = 4_096;
@@ -34,47 +40,91 @@ const FIRST_WORD_MS: u32 = 10_000;
 /// Silence that ends what a caller says, ms.
 const ENDPOINTING_MS: u32 = 300;
 
-/// What answers calls, and what it tells.
-#[derive(Debug)]
-pub(super) struct Answering {
-    pub(super) switchboard: Box<dyn Switchboard>,
-    pub(super) told: Option<Receiver<Told>>,
-    pub(super) state: Agents,
-    /// What becomes of it: told once, when it has begun or could not.
-    pub(super) begun: Option<Receiver<Agents>>,
+/// What answers calls, and what begins the agents among it.
+pub(super) fn answering(clock: Clock, events: Sender<Event>) -> (Box<dyn Switchboard>, Starter) {
+    let (ready, waiting) = sync_channel(1);
+    let starter = Starter { clock, events, ready: Some(ready) };
+    (Box::new(Late { waiting, agent: OnceCell::new() }), starter)
 }
 
-/// Begins what the routes need.
-pub(super) fn answering(config: &Config, places: &Places, clock: Clock) -> Result<Answering, SettingsError> {
-    if !config.routes.iter().any(|route| route.target == Target::Agent) {
-        let state = Agents { is_ready: true, why: "no route leads to an agent".to_owned() };
-        return Ok(Answering { switchboard: Box::new(Plain), told: None, state, begun: None });
+/// Begins the agents when a route leads to them: at the start, or with the reload that brings the first one.
+#[derive(Debug)]
+pub(super) struct Starter {
+    clock: Clock,
+    events: Sender<Event>,
+    /// To the switchboard; gone when they have begun.
+    ready: Option<SyncSender<Agent>>,
+}
+
+impl Starter {
+    /// Whether what the routes need, and is not there yet, could begin.
+    ///
+    /// # Errors
+    /// What would keep it from that.
+    pub(super) fn check(&self, config: &Config, places: &Places) -> Result<(), SettingsError> {
+        if self.is_wanted(config) {
+            Keys::read(&config.speech, places)?;
+        }
+        Ok(())
     }
-    let wanted = config.speech.clone();
-    let keys = Keys::read(&wanted, places)?;
-    let (sender, told) = sync_channel(MOST_TOLD);
-    let (ready, waiting) = sync_channel(1);
-    let (tell, begun) = sync_channel(1);
-    let body = move || {
-        let state = match begin(&wanted, &keys, clock, sender) {
-            Ok((agent, voice)) => {
-                // Where the trunk is gone already, so is the process.
-                let _ = ready.send(agent);
-                Agents { is_ready: true, why: voice }
+
+    fn is_wanted(&self, config: &Config) -> bool {
+        self.ready.is_some() && config.routes.iter().any(|route| route.target == Target::Agent)
+    }
+
+    /// Begins what the routes need and is not there yet.
+    ///
+    /// # Errors
+    /// As [`Starter::check`], and when the system gives no thread.
+    pub(super) fn begin(
+        &mut self,
+        config: &Config,
+        places: &Places,
+        shared: &Shared,
+    ) -> Result<(), SettingsError> {
+        if !self.is_wanted(config) {
+            if self.ready.is_some() {
+                let why = "no route leads to an agent".to_owned();
+                shared.book().agents = Agents { is_ready: true, why };
             }
-            Err(why) => {
-                tracing::error!("calls cannot be talked to: {why}");
-                Agents { is_ready: false, why }
-            }
+            return Ok(());
+        }
+        let wanted = config.speech.clone();
+        let keys = Keys::read(&wanted, places)?;
+        let Some(ready) = self.ready.take() else { return Ok(()) };
+        let (sender, told) = sync_channel(MOST_TOLD);
+        shared.book().agents = Agents { is_ready: false, why: "it is starting".to_owned() };
+        let no_thread = |error: std::io::Error| SettingsError::Speech(error.to_string());
+        let (clock, events, told_to) = (self.clock, self.events.clone(), shared.clone());
+        let body = move || {
+            let state = match begin(&wanted, &keys, clock, sender, events) {
+                Ok((agent, voice)) => {
+                    // Where the trunk is gone already, so is the process.
+                    let _ = ready.send(agent);
+                    Agents { is_ready: true, why: voice }
+                }
+                Err(why) => {
+                    tracing::error!("calls cannot be talked to: {why}");
+                    Agents { is_ready: false, why }
+                }
+            };
+            told_to.book().agents = state;
         };
-        // As above.
-        let _ = tell.send(state);
-    };
-    let thread = std::thread::Builder::new().name("speech-start".to_owned()).spawn(body);
-    thread.map_err(|error| SettingsError::Speech(error.to_string()))?;
-    let state = Agents { is_ready: false, why: "it is starting".to_owned() };
-    let switchboard = Box::new(Late { waiting, agent: OnceCell::new() });
-    Ok(Answering { switchboard, told: Some(told), state, begun: Some(begun) })
+        let part = supervisor::Part::Speech;
+        threads::attend("speech-start", part, &self.events, body).map_err(no_thread)?;
+        let shared = shared.clone();
+        let body = move || overhear(&told, &shared);
+        threads::attend("overhear", part, &self.events, body).map(drop).map_err(no_thread)
+    }
+}
+
+/// Writes what conversations tell into the log and the book, for as long as they tell.
+fn overhear(told: &Receiver<Told>, shared: &Shared) {
+    for told in told {
+        let talk = &mut shared.book().talk;
+        talk.note(&told);
+        talk::log(&told, talk);
+    }
 }
 
 /// Whoever talks to callers, and the lab that it may need.
@@ -83,6 +133,15 @@ struct Agent {
     conversations: Conversations,
     /// Serves for as long as it lives.
     _lab: Option<Lab>,
+    /// Whether the speech thread ends as it should.
+    is_leaving: Arc<AtomicBool>,
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // Before its parts are dropped, and the speech thread with them.
+        self.is_leaving.store(true, Relaxed);
+    }
 }
 
 /// A switchboard that is without its agent until that has begun.
@@ -149,6 +208,7 @@ fn begin(
     keys: &Keys,
     clock: Clock,
     told: SyncSender<Told>,
+    events: Sender<Event>,
 ) -> Result<(Agent, String), String> {
     let services = [&wanted.voice, &wanted.ears, &wanted.mind];
     let lab = match services.iter().any(|service| service.url.is_none()) {
@@ -156,17 +216,26 @@ fn begin(
         false => None,
     };
     let parts = parts(wanted, keys, lab.as_ref())?;
+    // Until the thread runs there is no end of it to be told.
+    let is_leaving = Arc::new(AtomicBool::new(true));
+    let notice = threads::Notice::of(supervisor::Part::Speech, events, is_leaving.clone());
     let settings = ServiceSettings {
         extra_roots_pem: None,
         device_voice: VoiceChoice::Any,
-        clock: Box::new(move || clock.now()),
+        // The thread owns its clock: when the thread is over, however that comes, the clock goes, and that is told.
+        clock: Box::new(move || {
+            let _held = &notice;
+            clock.now()
+        }),
     };
     let speech = Speech::start(settings).map_err(|error| error.to_string())?;
+    is_leaving.store(false, Relaxed);
     let voice = match speech.device_voice() {
         Ok(name) => format!("the voice on the device is {name}"),
         Err(error) => format!("there is no voice on the device: {error}"),
     };
-    Ok((Agent { conversations: Conversations::new(speech, parts, told), _lab: lab }, voice))
+    let conversations = Conversations::new(speech, parts, clock, told);
+    Ok((Agent { conversations, _lab: lab, is_leaving }, voice))
 }
 
 fn lab_options() -> Options {

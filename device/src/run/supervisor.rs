@@ -26,6 +26,12 @@ pub enum Part {
     Trunk,
     /// Health and metrics.
     Http,
+    /// What agents say and hear.
+    Speech,
+    /// The log of calls.
+    Reports,
+    /// What the system and its people ask for.
+    Signals,
 }
 
 impl Part {
@@ -35,6 +41,9 @@ impl Part {
             Self::Audio => "audio",
             Self::Trunk => "trunk",
             Self::Http => "http",
+            Self::Speech => "speech",
+            Self::Reports => "reports",
+            Self::Signals => "signals",
         }
     }
 }
@@ -244,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_dies_ends_the_process_whatever_it_was_doing() {
-        for part in [Part::Audio, Part::Trunk, Part::Http] {
+        for part in [Part::Audio, Part::Trunk, Part::Http, Part::Speech, Part::Reports, Part::Signals] {
             let mut supervisor = with_calls(3);
             assert_eq!(after(&mut supervisor, 2_000, Input::Ended(part)), [Output::End(Ending::Died(part))]);
         }

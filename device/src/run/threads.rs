@@ -3,6 +3,8 @@
 use super::appliance::Event;
 use super::supervisor::Part;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::Sender;
 use std::thread::{Builder, JoinHandle};
 
@@ -10,15 +12,27 @@ use std::thread::{Builder, JoinHandle};
 pub(super) type Outcome = Result<(), String>;
 
 /// Tells that the thread is over when it is dropped: at its end and in a panic alike.
-struct Notice {
+#[derive(Debug)]
+pub(super) struct Notice {
     part: Part,
     events: Sender<Event>,
+    /// An end that is as it should be is not told.
+    is_leaving: Arc<AtomicBool>,
+}
+
+impl Notice {
+    /// For a thread that belongs to `part`; to be owned by it. `is_leaving` is set before it ends as it should.
+    pub(super) const fn of(part: Part, events: Sender<Event>, is_leaving: Arc<AtomicBool>) -> Self {
+        Self { part, events, is_leaving }
+    }
 }
 
 impl Drop for Notice {
     fn drop(&mut self) {
-        // Where nobody listens any more the process is at its end.
-        let _ = self.events.send(Event::Ended(self.part));
+        if !self.is_leaving.load(Relaxed) {
+            // Where nobody listens any more the process is at its end.
+            let _ = self.events.send(Event::Ended(self.part));
+        }
     }
 }
 
@@ -28,10 +42,25 @@ pub(super) fn start(
     events: &Sender<Event>,
     body: impl FnOnce() -> Outcome + Send + 'static,
 ) -> io::Result<JoinHandle<Outcome>> {
-    let notice = Notice { part, events: events.clone() };
+    let notice = Notice::of(part, events.clone(), Arc::default());
     Builder::new().name(part.name().to_owned()).spawn(move || {
         let _notice = notice;
         body()
+    })
+}
+
+/// Starts a thread that ends by itself when its work is done: told to `events` is only that it panicked.
+pub(super) fn attend(
+    name: &str,
+    part: Part,
+    events: &Sender<Event>,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let notice = Notice::of(part, events.clone(), Arc::default());
+    Builder::new().name(name.to_owned()).spawn(move || {
+        let notice = notice;
+        body();
+        notice.is_leaving.store(true, Relaxed);
     })
 }
 
@@ -63,5 +92,15 @@ mod tests {
             assert!(matches!(told.recv(), Ok(Event::Ended(Part::Http))));
             assert_eq!(last_words(thread).as_deref(), words);
         }
+    }
+    #[test]
+    fn of_a_thread_whose_work_ends_only_a_panic_is_told() {
+        let (events, told) = channel();
+        attend("reports", Part::Reports, &events, || ()).unwrap().join().unwrap();
+        let panics = || std::panic::resume_unwind(Box::new(()));
+        let panicked = attend("reports", Part::Reports, &events, panics).unwrap().join();
+        assert!(panicked.is_err());
+        drop(events);
+        assert_eq!(told.iter().collect::<Vec<_>>(), [Event::Ended(Part::Reports)]);
     }
 }

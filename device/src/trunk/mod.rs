@@ -36,3 +36,5 @@ pub mod switchboard;
 pub mod thread;
 pub mod tls;
 mod tokens;
+
+pub(crate) use sockets::way_to;

@@ -286,7 +286,7 @@ impl Alarm {
 }
 
 /// The address that packets to `to` would leave from. Sends nothing.
-pub(super) fn way_to(to: SocketAddr) -> Option<IpAddr> {
+pub(crate) fn way_to(to: SocketAddr) -> Option<IpAddr> {
     let any: IpAddr = match to {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),

@@ -188,9 +188,12 @@ fn v4_a_call_from_greeting_to_answer() {
         bed.roles(),
         ["assistant: Hello there.", "user: What time is it?", "assistant: It is five o'clock. Goodbye"]
     );
-    let asked = bed.events.iter().position(|event| *event == SessionEvent::Asked);
-    let token = bed.events.iter().position(|event| *event == SessionEvent::FirstToken);
-    assert!(asked < token && asked.is_some());
+    let stages =
+        [SessionEvent::Asked, SessionEvent::FirstToken, SessionEvent::TextSent, SessionEvent::FirstAudio];
+    let places = stages.map(|stage| bed.events.iter().rposition(|event| *event == stage));
+    assert!(places.is_sorted() && places[0].is_some(), "{places:?}");
+    let turns = bed.events.iter().filter(|event| **event == SessionEvent::FirstAudio).count();
+    assert_eq!(turns, 2, "the greeting's and the answer's, whatever they are made of");
 }
 
 #[test]

@@ -105,6 +105,10 @@ pub enum SpeakingOutput {
 pub enum SpeakingEvent {
     /// Something is at a place in the stream.
     Mark(Mark),
+    /// The turn's first words went to a voice.
+    TextSent,
+    /// The first of their sound is here.
+    FirstAudio,
     /// The turn was heard to its end.
     Heard(Spoken),
     /// Speech goes on in another way.
@@ -420,7 +424,8 @@ impl Speaking {
         let job = JobId(self.last_job);
         let Some(turn) = &mut self.turn else { return };
         let (text, before) = turn.tail(at, skip);
-        let moved = turn.last_source.replace(source).filter(|&from| from != source);
+        let before_it = turn.last_source.replace(source);
+        let moved = before_it.filter(|&from| from != source);
         let sent_to = if source == Source::Socket { at } else { at + 1 };
         turn.stream = Some(Stream::new(job, source, at, skip, sent_to, now));
         match (source, &mut self.cloud) {
@@ -428,6 +433,9 @@ impl Speaking {
             (Source::Device, _) => self.out.push_back(SpeakingOutput::Device(ToDevice::Say(job, text))),
             // `assign` writes to the socket.
             _ => {}
+        }
+        if before_it.is_none() {
+            self.event(SpeakingEvent::TextSent);
         }
         if let Some(from) = moved {
             self.event(SpeakingEvent::Moved { from, to: source });

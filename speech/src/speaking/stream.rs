@@ -110,6 +110,9 @@ impl Speaking {
         stream.last_audio = Some(now);
         stream.came_us += samples.len() as u64 * 1_000_000 / u64::from(rate_hz.max(1));
         stream.aligned |= !chars.is_empty();
+        if !std::mem::replace(&mut turn.has_sounded, true) {
+            self.event(SpeakingEvent::FirstAudio);
+        }
         self.begin_phrase();
         let offset = |ms: u32| (u64::from(ms) * u64::from(rate_hz) / 1000).min(samples.len() as u64) as usize;
         let (mut from, mut ends) = (0, Vec::<Ends>::new());

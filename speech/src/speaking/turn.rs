@@ -29,6 +29,8 @@ pub(super) struct Turn {
     /// The socket failed at this phrase: it does not get it again.
     pub(super) lost_at: Option<usize>,
     pub(super) last_source: Option<Source>,
+    /// Some of its audio came.
+    pub(super) has_sounded: bool,
     /// Where in the stream of samples it starts.
     pub(super) starts: u64,
 }
@@ -48,6 +50,7 @@ impl Turn {
             skip: 0,
             lost_at: None,
             last_source: None,
+            has_sounded: false,
             starts,
         }
     }
