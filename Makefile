@@ -25,9 +25,10 @@ test: setup ## install what is missing, then every gate and every test
 	@scripts/step "boundaries" $(MAKE) --no-print-directory boundaries
 	@scripts/step "tests" $(MAKE) --no-print-directory unit-tests
 
-bench: setup ## benchmarks; not part of test
+bench: setup ## benchmarks, and what calls cost (scripts/load); not part of test
 	@scripts/bench-engine
 	cargo bench --locked --workspace --bench '*' $(ARGS)
+	@scripts/load
 
 score: setup ## delay and quality on thirteen bad networks, as a table; takes minutes (ARGS=--help)
 	@scripts/score $(ARGS)

@@ -45,11 +45,19 @@ class Offhook(Process):
         for section, keys in (settings or {}).items():
             sections.setdefault(section, {}).update(keys)
         sections["route"] = {k: v for k, v in {**ROUTES, **(routes or {})}.items() if v is not None}
-        self.config = folder / "offhook.toml"
-        self.config.write_text(toml(sections))
+        self.config, self.sections = folder / "offhook.toml", sections
+        self.write_config()
         argv = [*under, binary or ground.options.binary, "run", "--config", self.config]
         super().__init__(name, argv, folder, stop_s=8.0)
         self.may_end = False
+
+    def write_config(self, **changes):
+        """Writes its configuration anew, with other values for some sections' keys."""
+        sections = {name: {**keys, **changes.get(name, {})} for name, keys in self.sections.items()}
+        sections.update((name, keys) for name, keys in changes.items() if name not in sections)
+        made = self.config.with_suffix(".new")
+        made.write_text(toml(sections))
+        made.replace(self.config)
 
     def settle(self):
         end = time.monotonic() + 10
@@ -105,11 +113,14 @@ class Offhook(Process):
 
     def keys(self):
         """How many telephone keys it heard, in all calls together."""
+        return int(self.metrics()["offhook_keys_total"])
+
+    def metrics(self):
+        """Each line of /metrics: its name with its labels -> its value."""
         code, text = self.http("/metrics")
         check(code == 200, f"GET /metrics: {code}")
-        lines = [line.split() for line in text.splitlines() if line.startswith("offhook_keys_total ")]
-        check(lines, "no offhook_keys_total in /metrics")
-        return int(float(lines[0][1]))
+        pairs = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, _, value in pairs}
 
     def threads(self):
         """Name of each thread -> its id."""

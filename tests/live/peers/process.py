@@ -105,5 +105,10 @@ class Process:
         pages = int(pathlib.Path(f"/proc/{self.child.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.child.pid}/fd"))
+    def descriptors(self, looks=5):
+        """Open descriptors; the least of a few looks, as one of an HTTP request that was just answered may linger."""
+        least = len(os.listdir(f"/proc/{self.child.pid}/fd"))
+        for _ in range(looks - 1):
+            time.sleep(0.01)
+            least = min(least, len(os.listdir(f"/proc/{self.child.pid}/fd")))
+        return least

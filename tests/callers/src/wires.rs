@@ -1,0 +1,104 @@
+//! The sockets and the clock.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+/// Longest datagram that is read whole; what is longer is none of ours.
+const LONGEST: usize = 4_096;
+/// How often a pair of ports is looked for.
+const MOST_TRIES: usize = 1_000;
+
+/// Time since the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock(Instant);
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn now(self) -> Duration {
+        self.0.elapsed()
+    }
+
+    /// Waits until then; gives how late it woke.
+    pub(crate) fn wait_until(self, then: Duration) -> Duration {
+        let left = then.saturating_sub(self.now());
+        if !left.is_zero() {
+            std::thread::sleep(left);
+        }
+        self.now().saturating_sub(then)
+    }
+}
+
+/// A UDP socket that does not block.
+#[derive(Debug)]
+pub(crate) struct Wire(UdpSocket);
+
+impl Wire {
+    /// On a port that is free.
+    pub(crate) fn open(ip: IpAddr) -> io::Result<Self> {
+        Self::bind(SocketAddr::new(ip, 0))
+    }
+
+    fn bind(addr: SocketAddr) -> io::Result<Self> {
+        let socket = UdpSocket::bind(addr)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self(socket))
+    }
+
+    /// An even port for RTP and the next one for RTCP (RFC 3550 11).
+    pub(crate) fn pair(ip: IpAddr) -> io::Result<(Self, Self)> {
+        for _ in 0..MOST_TRIES {
+            let rtp = Self::open(ip)?;
+            let port = rtp.local()?.port();
+            if port.is_multiple_of(2)
+                && let Ok(rtcp) = Self::bind(SocketAddr::new(ip, port + 1))
+            {
+                return Ok((rtp, rtcp));
+            }
+        }
+        Err(io::ErrorKind::AddrInUse.into())
+    }
+
+    pub(crate) fn local(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Whether the system took it.
+    pub(crate) fn send(&self, bytes: &[u8], to: SocketAddr) -> bool {
+        self.0.send_to(bytes, to).is_ok()
+    }
+
+    /// Hands over everything that waits.
+    pub(crate) fn drain(&self, mut each: impl FnMut(&[u8])) {
+        let mut bytes = [0; LONGEST];
+        loop {
+            match self.0.recv(&mut bytes) {
+                Ok(length) => each(bytes.get(..length).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // An ICMP error of an earlier send: the next receive tells what waits.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn a_pair_is_even_and_next_to_each_other_and_carries_datagrams() {
+        let (rtp, rtcp) = Wire::pair(Ipv4Addr::LOCALHOST.into()).unwrap();
+        let (first, second) = (rtp.local().unwrap(), rtcp.local().unwrap());
+        assert_eq!((first.port() % 2, second.port()), (0, first.port() + 1));
+        assert!(rtp.send(b"a", second) && rtp.send(b"bc", second));
+        let mut got = Vec::new();
+        rtcp.drain(|bytes| got.push(bytes.to_vec()));
+        assert_eq!(got, [b"a".to_vec(), b"bc".to_vec()]);
+    }
+}

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""The load table: what a call costs, at 1 to 200 echo calls with sound on loopback, beside baresip with its echo module.
+
+    scripts/load [--calls 1,10,50,100,200] [--seconds 10] [--settle 10] [--no-peer]
+
+For each number of calls a process of its own is started, looked at while idle, called by offhook-callers (PCMU, 20 ms),
+and looked at again while every caller sends sound in which each 10 ms has a number. A row says what a call adds to the
+idle process: processor time of all threads, memory that is its own share (Pss). "lost" and "twice" are numbers of RTP
+packets that came back; "gone" and "again" are pieces of 10 ms of the sound itself. "sent late" are packets that left the
+callers themselves over 2 ms late, as the machine held them up: a buffer may have given those up.
+"""
+
+import argparse
+import dataclasses
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.dont_write_bytecode = True
+
+import time
+
+import kit
+from measure import ground as grounds
+from measure.usage import usage
+from peers.baresip_echo import BaresipEcho
+from peers.crowd import Crowd
+from peers.offhook import Offhook
+
+IDLE_S = 3.0
+# What a call may cost in offhook, at the greatest number; and how far the cost of a further call may vary.
+MOST_CPU_PERCENT, MOST_KB, FLAT_WITHIN, MOST_RSS_ONE_MB = 0.12, 150, 0.20, 15
+
+
+@dataclasses.dataclass
+class Row:
+    """One number of calls."""
+
+    calls: int
+    cpu_percent: float
+    kb: float
+    rss_mb: float
+    told: dict
+
+    @property
+    def harm(self):
+        told = self.told
+        return [told[key] for key in ("lost", "repeated", "pieces_missing", "pieces_repeated")]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", default="1,10,50,100,200", help="numbers of calls (default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=10, help="counted time of each row (default %(default)s)")
+    parser.add_argument("--settle", type=float, default=10, help="silence before it (default %(default)s)")
+    parser.add_argument("--no-peer", action="store_true", help="leave baresip out")
+    grounds.common(parser)
+    return parser.parse_args()
+
+
+def offhook(ground, calls):
+    settings = {"calls": {"max": max(50, calls)}, "log": {"level": "warn"}}
+    return Offhook(ground, settings, name=f"offhook-{calls}")
+
+
+def baresip(ground, calls):
+    return BaresipEcho(ground, calls + 10, name=f"baresip-{calls}")
+
+
+def row(ground, make, calls, options):
+    with make(ground, calls) as peer:
+        time.sleep(1)
+        before = usage(peer.child.pid)
+        time.sleep(IDLE_S)
+        idle = usage(peer.child.pid)
+        resting = idle.cores_since(before)
+        times = ("--settle", options.settle, "--seconds", options.seconds)
+        with Crowd(ground, peer.sip_port, "--calls", calls, *times, name=f"crowd-{peer.name}") as crowd:
+            crowd.told("begin", 60 + options.settle)
+            begun = usage(peer.child.pid)
+            crowd.told("end", 60 + options.seconds)
+            ended = usage(peer.child.pid)
+            told = crowd.finished()
+    busy = ended.cores_since(begun)
+    return Row(
+        calls,
+        100 * (busy - resting) / calls,
+        (ended.pss_kb - idle.pss_kb) / calls,
+        ended.rss_kb / 1024,
+        told,
+    )
+
+
+HEAD = f"{'calls':>6} {'answered':>9} {'CPU %/call':>11} {'beyond 1':>9} {'kB/call':>9} {'RSS MB':>8} {'lost':>6} {'twice':>6} {'gone':>6} {'again':>6} {'sent late':>12}"
+
+
+def table(name, ground, make, options):
+    print(f"\n{name}\n{HEAD}", flush=True)
+    rows = []
+    for calls in map(int, options.calls.split(",")):
+        rows.append(row(ground, make, calls, options))
+        print(line(rows), flush=True)
+    return rows
+
+
+def line(rows):
+    row, told = rows[-1], rows[-1].told
+    lost, twice, gone, again = row.harm
+    return (
+        f"{row.calls:>6} {told['answered']:>9} {row.cpu_percent:>11.3f} {beyond_first(rows, row):>9.3f} {row.kb:>9.0f} {row.rss_mb:>8.1f}"
+        f" {lost:>6} {twice:>6} {gone:>6} {again:>6} {told['late_packets']:>12}"
+    )
+
+
+def beyond_first(rows, row):
+    """What each call but the first costs, percent of a core: the first one also pays for the beat of two threads."""
+    first = rows[0]
+    if row.calls <= first.calls:
+        return row.cpu_percent
+    return (row.cpu_percent * row.calls - first.cpu_percent * first.calls) / (row.calls - first.calls)
+
+
+def judge(rows):
+    """What is beyond a bound."""
+    faults = []
+    for row in rows:
+        if row.told["answered"] != row.calls:
+            faults.append(f"{row.calls} calls: only {row.told['answered']} were answered")
+        lost, twice, gone, again = row.harm
+        # A packet that was sent late may have cost both its pieces.
+        if lost or twice or again or gone > 2 * row.told["late_packets"]:
+            faults.append(f"{row.calls} calls: lost, twice, gone, again {row.harm}")
+    most = rows[-1]
+    if most.cpu_percent > MOST_CPU_PERCENT:
+        faults.append(f"{most.calls} calls: {most.cpu_percent:.3f} % of a core a call, over {MOST_CPU_PERCENT}")
+    if most.calls >= 50 and most.kb > MOST_KB:
+        faults.append(f"{most.calls} calls: {most.kb:.0f} kB a call, over {MOST_KB}")
+    if rows[0].calls == 1 and rows[0].rss_mb > MOST_RSS_ONE_MB:
+        faults.append(f"one call: {rows[0].rss_mb:.1f} MB resident, over {MOST_RSS_ONE_MB}")
+    for row in rows[1:]:
+        each, last = beyond_first(rows, row), beyond_first(rows, most)
+        if rows[0].calls == 1 and abs(each - last) > FLAT_WITHIN * last:
+            faults.append(f"{row.calls} calls: {each:.3f} % each, not within {FLAT_WITHIN:.0%} of the {last:.3f} at {most.calls}")
+    return faults
+
+
+def body():
+    options = arguments()
+    with grounds.ground(options) as ground:
+        rows = table("offhook, echo", ground, offhook, options)
+        if not options.no_peer:
+            try:
+                table("baresip, module echo", ground, baresip, options)
+            except kit.Skipped as why:
+                print(f"SKIPPED: {why}")
+    faults = judge(rows)
+    print("\n" + ("\n".join(f"BEYOND A BOUND: {fault}" for fault in faults) or "all within their bounds"))
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    grounds.go_apart()
+    sys.exit(grounds.main(body, "load"))

@@ -1,0 +1,60 @@
+"""What the machine does beside the program that is measured: load on purpose, and how well it keeps its own timers."""
+
+import os
+import pathlib
+import shutil
+import sys
+
+from measure.usage import stolen_s
+from peers.process import Process
+
+HERE = pathlib.Path(__file__).resolve().parent
+# Above the audio thread's 70: who is later than this one was not held up by us.
+PROBE_PRIORITY = 80
+# What counts as a late tick. A timer of every millisecond meets the end of such a stall at least 1 ms late.
+LATE_MS = 2.0
+
+
+class Load(Process):
+    """Keeps a processor busy: stress-ng where there is one, else a loop."""
+
+    def __init__(self, ground, number):
+        stress = shutil.which("stress-ng")
+        loop = [sys.executable, "-c", "while True: pass"]
+        argv = [stress, "--cpu", "1", "--vm", "1", "--vm-bytes", "64M"] if stress else loop
+        super().__init__(f"busy-{number}", argv, ground.place("load"))
+
+
+class Probe(Process):
+    """measure/probe.py on one processor."""
+
+    def __init__(self, ground, cpu):
+        argv = [sys.executable, HERE / "probe.py", cpu, PROBE_PRIORITY]
+        super().__init__(f"probe-{cpu}", argv, ground.place("probe"))
+
+    def late(self):
+        """(ms late, when by time.monotonic) for each time that it was over 1 ms late."""
+        lines = (line.split() for line in self.log().splitlines() if line[:1].isdigit())
+        return [(float(ms), float(at)) for ms, at in (line for line in lines if len(line) == 2)]
+
+
+class Machine:
+    """A probe for each processor, and where asked for its load."""
+
+    def __init__(self, ground, loaded):
+        cpus = sorted(os.sched_getaffinity(0))
+        self.probes = [ground.start(Probe(ground, cpu)) for cpu in cpus]
+        self.load = [ground.start(Load(ground, number)) for number in range(len(cpus))] if loaded else []
+        self.stolen_before = stolen_s()
+
+    def told(self):
+        """How well it kept time, in words."""
+        late = [ms for probe in self.probes for ms, _ in probe.late() if ms > LATE_MS]
+        stolen = f"{stolen_s() - self.stolen_before:.1f} s of processor time stolen"
+        if any("not allowed" in probe.log() for probe in self.probes):
+            return f"no real-time timers allowed to watch it; {stolen}"
+        return f"its own timers over 2 ms late: {len(late)}, worst {max(late, default=0):.1f} ms; {stolen}"
+
+    def was_late(self, since, until):
+        """The latest of its timers between these two moments, ms; 0 when none was over 1 ms late."""
+        return max((ms for p in self.probes for ms, at in p.late() if since <= at + ms / 1e3 and at <= until), default=0.0)
