@@ -10,7 +10,7 @@ import traceback
 
 from lab import Lab
 
-ALL = ["elevenlabs", "deepgram", "openai", "wyoming"]
+ALL = ["elevenlabs", "deepgram", "deepgram_flux", "openai", "openai_realtime", "wyoming"]
 
 
 def main():

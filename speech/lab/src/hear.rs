@@ -62,6 +62,11 @@ impl Ear {
         }
     }
 
+    /// From now on `silence_ms` of silence are the end.
+    pub(crate) fn wait(&mut self, silence_ms: u32) {
+        self.silence_us = u64::from(silence_ms) * 1000;
+    }
+
     /// How much was heard.
     pub(crate) const fn at_us(&self) -> u64 {
         self.at_us

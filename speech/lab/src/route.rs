@@ -2,11 +2,11 @@
 
 use crate::answer::Answer;
 use crate::control;
-use crate::deepgram::{Aura, Listen};
+use crate::deepgram::{Aura, Flux, Listen};
 use crate::elevenlabs::{self, Multi, Settings, Setup, Single};
 use crate::faults::Faults;
 use crate::http::Request;
-use crate::openai;
+use crate::openai::{self, Realtime};
 use crate::seen::Page;
 use crate::server::Shared;
 use crate::session::Session;
@@ -35,8 +35,21 @@ pub(crate) fn route(now: Moment, request: &Request, shared: &Shared, faults: &Fa
         (true, _, ["v1", "listen"]) => {
             deepgram(request, shared, Listen::new(request, &shared.script, faults, page))
         }
+        (true, _, ["v2", "listen"]) => {
+            deepgram(request, shared, Flux::new(request, &shared.script, faults, page))
+        }
         (true, _, ["v1", "speak"]) => {
             deepgram(request, shared, Aura::new(request, &shared.speaker, faults, page))
+        }
+        (true, _, ["v1", "realtime"]) if shared.key_fits(request.authorization()) => {
+            let model = request.field("model").unwrap_or_else(|| "lab".to_owned());
+            let session = Realtime::new(model, &shared.speaker, &shared.script, faults, page);
+            Route::Socket(Box::new(session))
+        }
+        (true, _, ["v1", "realtime"]) => {
+            let error =
+                json!({"type": "invalid_request_error", "code": "invalid_api_key", "message": "Wrong key."});
+            Route::Answer(Answer::json(401, &json!({"error": error})))
         }
         (true, _, ["ws", "conversation"])
             if shared.key_fits(request.authorization().or(request.header("x-api-key"))) =>

@@ -128,7 +128,9 @@ impl Visitor {
         let mut wrong = None;
         for (name, value) in request.fields() {
             if let Some(name) = name.strip_prefix("lab.") {
-                wrong = own.set(name, &value).err().or(wrong);
+                // `lab.kill` alone stands for `lab.kill=true`.
+                let value = if value.is_empty() { "true" } else { &value };
+                wrong = own.set(name, value).err().or(wrong);
             }
         }
         if let Some(header) = request.header("x-lab") {
