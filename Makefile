@@ -6,7 +6,7 @@ PKGS ?= --workspace
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench fuzz score setup fmt fmt-check clippy doc boundaries unit-tests test-long test-arm64 build-arm64 check-gates
+.PHONY: help run demo test bench fuzz score setup fmt fmt-check clippy doc boundaries unit-tests test-long test-more test-arm64 build-arm64 check-gates
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ boundaries: ## gate: who may depend on whom, which words may stand where
 
 test-long: setup ## the tests that `make test` leaves out for their length; under a minute where it is quick
 	@scripts/step "long tests" scripts/run-tests $(PKGS) -- --ignored
+
+test-more: ## frameworks that speak with the services, against the lab; large: about 1 GB from PyPI on first use
+	@scripts/step "the lab against livekit and pipecat" scripts/sdk-check --more
 
 unit-tests: ## all tests, counted for each crate
 	@scripts/run-tests $(PKGS)

@@ -2,11 +2,11 @@
 
 use crate::text::Kind;
 use crate::value::Value;
-use crate::{Fault, audio, calls, http, jitter, log, media, sip, speech, speed, trunk};
+use crate::{Fault, audio, calls, chunks, http, jitter, log, media, sip, speech, speed, trunk};
 use std::fmt;
 
 /// Every section's keys, in the order of the sample file.
-static SECTIONS: [&[&Key]; 11] = [
+static SECTIONS: [&[&Key]; 12] = [
     &trunk::KEYS,
     &trunk::FALLBACK_KEYS,
     &sip::KEYS,
@@ -16,6 +16,7 @@ static SECTIONS: [&[&Key]; 11] = [
     &calls::KEYS,
     &audio::KEYS,
     &speech::KEYS,
+    &chunks::KEYS,
     &http::KEYS,
     &log::KEYS,
 ];

@@ -16,6 +16,7 @@
 
 mod audio;
 mod calls;
+mod chunks;
 mod effective;
 mod http;
 mod jitter;
@@ -37,6 +38,7 @@ mod value;
 
 pub use audio::Audio;
 pub use calls::Calls;
+pub use chunks::Chunks;
 pub use effective::{Change, Effective, Resolved};
 pub use http::Http;
 pub use jitter::Jitter;
@@ -46,7 +48,7 @@ pub use media::{Media, Source, Srtp};
 pub use problem::{Fault, Problem, Problems};
 pub use route::{Route, Target};
 pub use sip::Sip;
-pub use speech::{Service, Speech};
+pub use speech::{EarsProtocol, Service, Speech, VoiceProtocol};
 pub use speed::Speed;
 pub use text::{Misfit, Network, Server};
 pub use trunk::{Transport, Trunk};
@@ -73,6 +75,8 @@ pub struct Config {
     pub audio: Audio,
     /// `[speech]`: what calls to an agent hear and are heard by.
     pub speech: Speech,
+    /// `[chunks]`: in which portions speech goes to the play-out.
+    pub chunks: Chunks,
     /// `[http]`: health, metrics, status.
     pub http: Http,
     /// `[log]`: what is told, and how.
@@ -112,6 +116,7 @@ fn resolve(layers: &[Layer]) -> (Resolved, Vec<Problem>) {
         calls,
         audio: audio::read(&reading),
         speech: speech::read(&mut reading),
+        chunks: chunks::read(&mut reading),
         http: http::read(&mut reading),
         log: log::read(&reading),
         routes: routes.iter().map(|(route, ..)| route.clone()).collect(),

@@ -94,6 +94,22 @@ pub enum Fault {
         /// How many it has to hold.
         wanted: usize,
     },
+    /// A lower and an upper bound, each with its key, crossed.
+    Crossed {
+        /// The lower one.
+        low: (&'static str, u16),
+        /// The upper one.
+        high: (&'static str, u16),
+    },
+    /// An address of a kind that its protocol does not run over.
+    WrongAddress {
+        /// The key.
+        key: &'static str,
+        /// How it has to begin.
+        wanted: &'static str,
+        /// Where the protocol is chosen.
+        by: &'static str,
+    },
     /// A key that means nothing without another.
     Alone {
         /// The key.
@@ -191,6 +207,10 @@ impl Fault {
             ),
             Self::BadTarget { .. } => Some(format!("expected {}", route::TARGETS)),
             Self::TooFewPorts { .. } => Some("expected a wider range; each call takes two ports".to_owned()),
+            Self::Crossed { high: (key, high), .. } => {
+                Some(format!("expected {high} or less, which is {key}"))
+            }
+            Self::WrongAddress { wanted, .. } => Some(format!("expected {wanted}")),
             Self::Alone { needs, .. } => Some(format!("expected {needs} too")),
         }
     }
@@ -211,6 +231,12 @@ impl fmt::Display for Fault {
             Self::BadTarget { found, .. } => write!(f, "no call can go to {found}"),
             Self::TooFewPorts { calls, wanted } => {
                 write!(f, "these ports are enough for {calls} calls; calls.max is {wanted}")
+            }
+            Self::Crossed { low: (low, least), high: (high, most) } => {
+                write!(f, "{low} {least} is above {high} {most}")
+            }
+            Self::WrongAddress { key, by, .. } => {
+                write!(f, "{key} is not an address for the protocol that {by} chooses")
             }
             Self::Alone { key, needs, because } => write!(f, "{key} without {needs}: {because}"),
             Self::MaxBelowMin { max_ms, min_ms } => {

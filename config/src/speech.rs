@@ -10,6 +10,10 @@ const fn key(path: &'static str, expects: Expects) -> Key {
     Key { path, variable: None, expects, effect: Effect::Restart }
 }
 
+const fn choice(path: &'static str, of: &'static [&'static str], default: &'static str) -> Key {
+    key(path, Expects::Choice { of, default })
+}
+
 const fn text(path: &'static str, kind: Kind, default: &'static str) -> Key {
     key(path, Expects::Text { kind, default })
 }
@@ -26,26 +30,35 @@ static TASK: Key = text(
     "You answer the telephone. Speak in short, plain sentences, without lists and without markup.",
 );
 static LANGUAGE: Key = text("speech.language", Kind::Name, "");
+static VOICE_PROTOCOL: Key = choice(
+    "speech.voice_protocol",
+    &["elevenlabs", "elevenlabs-single", "deepgram", "wyoming"],
+    "elevenlabs",
+);
 static VOICE_URL: Key = text("speech.voice_url", Kind::Url, "");
 static VOICE_KEY_FILE: Key = text("speech.voice_key_file", Kind::Path, "");
-static VOICE_ID: Key = text("speech.voice_id", Kind::Name, "21m00Tcm4TlvDq8ikWAM");
-static VOICE_MODEL: Key = text("speech.voice_model", Kind::Name, "eleven_flash_v2_5");
+static VOICE_ID: Key = text("speech.voice_id", Kind::Name, "");
+static VOICE_MODEL: Key = text("speech.voice_model", Kind::Name, "");
+static EARS_PROTOCOL: Key =
+    choice("speech.ears_protocol", &["deepgram", "deepgram-flux", "wyoming"], "deepgram");
 static EARS_URL: Key = text("speech.ears_url", Kind::Url, "");
 static EARS_KEY_FILE: Key = text("speech.ears_key_file", Kind::Path, "");
-static EARS_MODEL: Key = text("speech.ears_model", Kind::Name, "nova-3");
+static EARS_MODEL: Key = text("speech.ears_model", Kind::Name, "");
 static MIND_URL: Key = text("speech.mind_url", Kind::Url, "");
 static MIND_KEY_FILE: Key = text("speech.mind_key_file", Kind::Path, "");
 static MIND_MODEL: Key = text("speech.mind_model", Kind::Name, "gpt-4o-mini");
 
-pub(crate) static KEYS: [&Key; 14] = [
+pub(crate) static KEYS: [&Key; 16] = [
     &GREETING,
     &SORRY,
     &TASK,
     &LANGUAGE,
+    &VOICE_PROTOCOL,
     &VOICE_URL,
     &VOICE_KEY_FILE,
     &VOICE_ID,
     &VOICE_MODEL,
+    &EARS_PROTOCOL,
     &EARS_URL,
     &EARS_KEY_FILE,
     &EARS_MODEL,
@@ -61,8 +74,32 @@ pub struct Service {
     pub url: Option<String>,
     /// Where its key is.
     pub key_file: Option<PathBuf>,
-    /// Which of its models.
-    pub model: String,
+    /// Which of its models; `None`: the one that its protocol usually has.
+    pub model: Option<String>,
+}
+
+/// By which protocol a voice is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VoiceProtocol {
+    /// ElevenLabs, `multi-stream-input`: a socket for the whole call.
+    ElevenLabs,
+    /// ElevenLabs, `stream-input`: a socket for each turn.
+    ElevenLabsSingle,
+    /// Deepgram Aura.
+    Deepgram,
+    /// Wyoming, as piper.
+    Wyoming,
+}
+
+/// By which protocol recognition is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarsProtocol {
+    /// Deepgram, `/v1/listen`.
+    Deepgram,
+    /// Deepgram Flux, `/v2/listen`.
+    DeepgramFlux,
+    /// Wyoming, as whisper.
+    Wyoming,
 }
 
 /// What an agent is made of.
@@ -76,10 +113,14 @@ pub struct Speech {
     pub task: String,
     /// The language of both ends, where the services shall not choose.
     pub language: Option<String>,
+    /// How the voice is asked.
+    pub voice_protocol: VoiceProtocol,
     /// From text to speech.
     pub voice: Service,
-    /// Which voice.
-    pub voice_id: String,
+    /// Which voice; `None`: the one that its protocol usually has.
+    pub voice_id: Option<String>,
+    /// How recognition is asked.
+    pub ears_protocol: EarsProtocol,
     /// From speech to text.
     pub ears: Service,
     /// The language model.
@@ -88,13 +129,28 @@ pub struct Speech {
 
 /// The section as it was read. What it returns counts only where no problem was found.
 pub(crate) fn read(reading: &mut Reading) -> Speech {
+    let voice_protocol = match reading.text(&VOICE_PROTOCOL).as_str() {
+        "elevenlabs-single" => VoiceProtocol::ElevenLabsSingle,
+        "deepgram" => VoiceProtocol::Deepgram,
+        "wyoming" => VoiceProtocol::Wyoming,
+        _ => VoiceProtocol::ElevenLabs,
+    };
+    let ears_protocol = match reading.text(&EARS_PROTOCOL).as_str() {
+        "deepgram-flux" => EarsProtocol::DeepgramFlux,
+        "wyoming" => EarsProtocol::Wyoming,
+        _ => EarsProtocol::Deepgram,
+    };
+    address(reading, &VOICE_URL, &VOICE_PROTOCOL);
+    address(reading, &EARS_URL, &EARS_PROTOCOL);
     Speech {
         greeting: reading.text(&GREETING),
         sorry: reading.text(&SORRY),
         task: reading.text(&TASK),
-        language: Some(reading.text(&LANGUAGE)).filter(|language| !language.is_empty()),
+        language: name(reading, &LANGUAGE),
+        voice_protocol,
         voice: service(reading, &VOICE_URL, &VOICE_KEY_FILE, &VOICE_MODEL),
-        voice_id: reading.text(&VOICE_ID),
+        voice_id: name(reading, &VOICE_ID),
+        ears_protocol,
         ears: service(reading, &EARS_URL, &EARS_KEY_FILE, &EARS_MODEL),
         mind: service(reading, &MIND_URL, &MIND_KEY_FILE, &MIND_MODEL),
     }
@@ -108,5 +164,22 @@ fn service(reading: &mut Reading, url: &'static Key, key_file: &'static Key, mod
         reading.contradiction(&this, &other, Fault::Alone { key: key_file.path, needs: url.path, because });
     }
     let url = Some(place).filter(|place| !place.is_empty());
-    Service { url, key_file: secret, model: reading.text(model) }
+    Service { url, key_file: secret, model: name(reading, model) }
+}
+
+/// A name; `None` where there is none.
+fn name(reading: &Reading, key: &'static Key) -> Option<String> {
+    Some(reading.text(key)).filter(|name| !name.is_empty())
+}
+
+/// Whether the address is one that the protocol runs over.
+fn address(reading: &mut Reading, url: &'static Key, protocol: &'static Key) {
+    let (this, other) = (reading.setting(url), reading.setting(protocol));
+    let is_wyoming = reading.text(protocol) == "wyoming";
+    let place = reading.text(url);
+    if place.is_empty() || place.starts_with("tcp://") == is_wyoming || !this.sound || !other.sound {
+        return;
+    }
+    let wanted = if is_wyoming { "tcp:// and a host" } else { "https:// or http:// and a host" };
+    reading.contradiction(&this, &other, Fault::WrongAddress { key: url.path, wanted, by: protocol.path });
 }

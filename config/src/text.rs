@@ -46,7 +46,8 @@ impl Kind {
             Self::Network => Network::from_str(text).is_ok(),
             Self::Codec => text.parse::<offhook_units::Codec>().is_ok(),
             Self::Url => {
-                let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+                let rest =
+                    ["https://", "http://", "tcp://"].iter().find_map(|scheme| text.strip_prefix(scheme));
                 rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
                     && text.bytes().all(|byte| byte.is_ascii_graphic())
             }
@@ -68,7 +69,7 @@ impl fmt::Display for Kind {
             Self::Path => "a file",
             Self::Network => "addresses and networks, as in 192.0.2.7 and 192.0.2.0/24",
             Self::Codec => "codecs of opus, G722, PCMA and PCMU",
-            Self::Url => "an address, as in https://api.example.com",
+            Self::Url => "an address, as in https://api.example.com or tcp://192.0.2.7:10200",
             Self::Name => "a name",
             Self::Words => "text",
         })

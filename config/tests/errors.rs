@@ -158,3 +158,20 @@ fn hexadecimal_and_grouped_numbers_are_numbers() {
     let jitter = Config::from_toml("[jitter]\nmin_ms = 0x20\nmax_ms = 5_00", "t").unwrap().jitter;
     assert_eq!((jitter.min.as_micros(), jitter.max.as_micros()), (32_000, 500_000));
 }
+
+#[test]
+fn chunks_that_cross_are_shown_with_both_keys() {
+    let wrong = error("[chunks]\nmin_ms = 400\nmax_ms = 300\n");
+    assert!(wrong.contains("chunks.min_ms 400 is above chunks.max_ms 300"), "{wrong}");
+    let wrong = error("[chunks]\ndefault_ms = 300\nmax_ms = 200\n");
+    assert!(wrong.contains("chunks.default_ms 300 is above chunks.max_ms 200"), "{wrong}");
+}
+
+#[test]
+fn an_address_that_its_protocol_does_not_run_over_is_shown_with_the_protocol() {
+    let wrong = error("[speech]\nvoice_protocol = \"wyoming\"\nvoice_url = \"https://api.example.com\"\n");
+    assert!(wrong.contains("speech.voice_url is not an address for the protocol"), "{wrong}");
+    assert!(wrong.contains("expected tcp://"), "{wrong}");
+    let wrong = error("[speech]\nears_url = \"tcp://192.0.2.7:10300\"\n");
+    assert!(wrong.contains("expected https:// or http://"), "{wrong}");
+}

@@ -105,3 +105,12 @@ fn a_password_in_the_file_is_refused_and_not_repeated() {
     let told = Sources::new().set("http.token=hunter2").read().unwrap_err().to_string();
     assert!(told.contains("did you mean http.token_file?") && !told.contains("hunter2"), "{told}");
 }
+
+#[test]
+fn the_usual_size_of_chunks_moves_between_bounds_that_were_given() {
+    let chunks = |text: &str| Config::from_toml(text, "t").unwrap().chunks;
+    let usual = chunks("");
+    assert_eq!((usual.min_ms, usual.default_ms, usual.max_ms), (100, 500, 1_000));
+    assert_eq!(chunks("[chunks]\nmax_ms = 300").default_ms, 300);
+    assert_eq!(chunks("[chunks]\nmin_ms = 600\ndefault_ms = 700").default_ms, 700);
+}

@@ -1,6 +1,6 @@
 //! File, environment, command line: the later one wins, and each is checked.
 
-use offhook_config::{Config, Problems, Sources};
+use offhook_config::{Chunks, Config, Problems, Sources};
 use offhook_units::{Ppm, Span};
 
 const FILE: &str = "[jitter]\nmin_ms = 40\ntarget_ms = 120\nmax_ms = 400\n";
@@ -35,8 +35,12 @@ fn every_documented_variable_is_heard() {
         ("JITTER_BUFFER_TARGET_MS", "130"),
         ("JITTER_BUFFER_MAX_MS", "330"),
         ("PLAYBACK_SPEED_ADJUSTMENT_MAX", "3"),
+        ("CHUNK_SIZE_MIN_MS", "150"),
+        ("CHUNK_SIZE_DEFAULT_MS", "250"),
+        ("CHUNK_SIZE_MAX_MS", "350"),
     ];
     let config = read(&variables, &[]).unwrap();
+    assert_eq!(config.chunks, Chunks { min_ms: 150, default_ms: 250, max_ms: 350 });
     let jitter = config.jitter;
     assert_eq!([jitter.min, jitter.target, jitter.max], [30, 130, 330].map(Span::from_millis));
     assert_eq!(config.speed.max, Ppm(30_000.0));

@@ -28,5 +28,6 @@ pub mod transport;
 pub mod tts;
 pub mod voice;
 pub mod wire;
+pub mod wyoming;
 
 pub use random::Random;

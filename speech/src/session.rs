@@ -19,12 +19,13 @@ use crate::conversation::{Act, Conversation, ConversationSettings};
 use crate::failure::{Breaker, Fault};
 use crate::llm::{Chat, ChatEvent, ChatOutput, ChatSettings, Role};
 use crate::speaking::{
-    Cloud, FromDevice, Mark, Source, Speaking, SpeakingEvent, SpeakingOutput, Spoken, ToDevice,
+    Chunk, ChunkSettings, Cloud, FromDevice, Mark, Source, Speaking, SpeakingEvent, SpeakingOutput, Spoken,
+    ToDevice,
 };
-use crate::stt::{Deepgram, DeepgramSettings, SttEvent, SttOutput};
+use crate::stt::{EarsSettings, Recogniser, SttEvent, SttOutput};
 use crate::text::PlanSettings;
 use crate::transport::{ConnId, FromNet, Part, ToNet};
-use crate::tts::{ElevenHttp, ElevenMulti, ElevenSettings, JobId};
+use crate::tts::{JobId, VoiceSettings};
 use offhook_units::{Moment, Pii};
 use std::collections::VecDeque;
 
@@ -38,13 +39,15 @@ pub struct SessionSettings {
     /// What is said.
     pub conversation: ConversationSettings,
     /// The voice in the cloud.
-    pub voice: Option<ElevenSettings>,
+    pub voice: Option<VoiceSettings>,
     /// Whether the device has a voice for when the cloud is gone.
     pub has_device_voice: bool,
     /// Pauses and breaths.
     pub plan: PlanSettings,
+    /// In which portions speech is handed out.
+    pub chunks: ChunkSettings,
     /// Recognition.
-    pub ears: Option<DeepgramSettings>,
+    pub ears: Option<EarsSettings>,
     /// The language model.
     pub mind: Option<ChatSettings>,
     /// What pauses, breaths and waits are drawn from. Different for each call.
@@ -98,6 +101,8 @@ pub enum Output {
 pub enum SessionEvent {
     /// A place in our stream of samples.
     Mark(Mark),
+    /// A portion of our stream was handed out.
+    Chunk(Chunk),
     /// What the caller seems to be saying.
     Interim(Pii<String>),
     /// What the caller said.
@@ -141,7 +146,7 @@ pub enum SessionEvent {
 pub struct Session {
     conversation: Conversation,
     speaking: Speaking,
-    ears: Option<Deepgram>,
+    ears: Option<Box<dyn Recogniser>>,
     mind: Option<Chat>,
     heard: u64,
     waits_for_token: bool,
@@ -151,16 +156,23 @@ pub struct Session {
 impl Session {
     /// The call comes: connects to its services and, when `answered`, greets.
     pub fn open(now: Moment, settings: SessionSettings, breakers: &Breakers) -> Self {
-        let SessionSettings { rate_hz, conversation, voice, has_device_voice, plan, ears, mind, seed } =
-            settings;
-        let cloud = voice.map(|voice| Cloud {
-            http: ElevenHttp::new(voice.clone()),
-            socket: ElevenMulti::new(voice, breakers.voice.clone(), seed),
-        });
+        let SessionSettings {
+            rate_hz,
+            conversation,
+            voice,
+            has_device_voice,
+            plan,
+            chunks,
+            ears,
+            mind,
+            seed,
+        } = settings;
+        let cloud = voice
+            .map(|voice| Cloud { http: voice.http(), socket: voice.socket(breakers.voice.clone(), seed) });
         let mut session = Self {
             conversation: Conversation::new(conversation),
-            speaking: Speaking::new(cloud, has_device_voice, plan, rate_hz, seed),
-            ears: ears.map(|ears| Deepgram::new(ears, breakers.ears.clone(), seed ^ 1)),
+            speaking: Speaking::new(cloud, has_device_voice, plan, chunks, rate_hz, seed),
+            ears: ears.map(|ears| ears.recogniser(breakers.ears.clone(), seed ^ 1)),
             mind: mind.map(Chat::new),
             heard: 0,
             waits_for_token: false,
@@ -190,7 +202,7 @@ impl Session {
             }
             Input::CallerSpeaks(speaks) => {
                 if let Some(ears) = &mut self.ears {
-                    ears.caller_speaks(speaks);
+                    ears.caller_speaks(now, speaks);
                 }
             }
             Input::Played(heard) => {
@@ -230,7 +242,7 @@ impl Session {
 
     /// When [`Session::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Moment> {
-        let ears = self.ears.as_ref().and_then(Deepgram::poll_timeout);
+        let ears = self.ears.as_ref().and_then(|ears| ears.poll_timeout());
         let mind = self.mind.as_ref().and_then(Chat::poll_timeout);
         [self.speaking.poll_timeout(), ears, mind].into_iter().flatten().min()
     }
@@ -302,7 +314,7 @@ impl Session {
     fn run(&mut self, now: Moment) {
         loop {
             let mut quiet = true;
-            while let Some(output) = self.ears.as_mut().and_then(Deepgram::poll_output) {
+            while let Some(output) = self.ears.as_mut().and_then(|ears| ears.poll_output()) {
                 quiet = false;
                 self.listened(now, output);
             }
@@ -366,6 +378,7 @@ impl Session {
             SpeakingEvent::Mark(mark) => SessionEvent::Mark(mark),
             SpeakingEvent::TextSent => SessionEvent::TextSent,
             SpeakingEvent::FirstAudio => SessionEvent::FirstAudio,
+            SpeakingEvent::Chunk(chunk) => SessionEvent::Chunk(chunk),
             SpeakingEvent::Heard(spoken) => {
                 self.conversation.heard(&spoken);
                 SessionEvent::TurnEnds(Pii::new(spoken))

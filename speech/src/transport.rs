@@ -57,6 +57,11 @@ impl Request {
         Self { url, headers: Vec::new(), kind: RequestKind::WebSocket }
     }
 
+    /// A stream of bytes over TCP.
+    pub const fn raw(url: Url) -> Self {
+        Self { url, headers: Vec::new(), kind: RequestKind::Raw }
+    }
+
     /// A POST of JSON.
     pub fn post_json(url: Url, body: String) -> Self {
         Self { url, headers: Vec::new(), kind: RequestKind::Post(body) }
@@ -85,6 +90,8 @@ pub enum RequestKind {
     WebSocket,
     /// As one HTTP POST with this body.
     Post(String),
+    /// As it is: bytes both ways, in pieces that mean nothing.
+    Raw,
 }
 
 /// What a machine asks of the network.
@@ -103,11 +110,11 @@ pub enum ToNet {
 /// What the network tells a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FromNet {
-    /// The WebSocket is open, or the response's head is here.
+    /// The WebSocket or the stream is open, or the response's head is here.
     Opened,
     /// A text message.
     Text(String),
-    /// A binary message, or the next part of a response's body.
+    /// A binary message, or the next part of a response's body or of a stream.
     Binary(Vec<u8>),
     /// It is over; nothing follows.
     Closed(Closed),
@@ -118,7 +125,7 @@ pub enum FromNet {
 pub enum Closed {
     /// A response came to its end, or the WebSocket was closed with this code.
     Done {
-        /// The WebSocket's close code, 1005 when it had none; the HTTP status of a response.
+        /// The WebSocket's close code, 1005 when it had none, as for a stream; the HTTP status of a response.
         code: u16,
         /// The reason in words.
         reason: String,

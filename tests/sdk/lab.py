@@ -15,6 +15,7 @@ class Lab:
     """Runs `offhook lab`; use it in a `with` block."""
 
     def __init__(self, program):
+        self.program = program
         self.scratch = tempfile.TemporaryDirectory(prefix="offhook-lab-")
         certificate = str(pathlib.Path(self.scratch.name, "lab.pem"))
         self.process = subprocess.Popen(

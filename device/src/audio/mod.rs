@@ -19,6 +19,7 @@ mod priority;
 pub mod prompter;
 pub mod route;
 pub mod stage;
+mod tempo;
 pub mod thread;
 pub mod tone;
 

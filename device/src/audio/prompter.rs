@@ -2,9 +2,14 @@
 //!
 //! What the device says in a conversation: samples that the speech thread laid into a ring, played frame by frame,
 //! with marks between them that tell how far it got, and a cut that stops it within one tick.
+//!
+//! Where the service falls behind (C2): below a fifth of the ring the voice is slowed by whole pitch periods; when there
+//! is nothing left it pauses with a fade, and begins again with one when there is a little to go on with. What slowing
+//! cost is caught up as soon as there is plenty.
 
+use super::tempo::Tempo;
 use crate::rings::PrompterEnds;
-use offhook_units::Moment;
+use offhook_units::{Moment, Ppm, SampleRate};
 use ringbuf::traits::{Consumer as _, Observer as _};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -62,16 +67,25 @@ enum State {
     Idle,
     /// In the middle of a turn; it began behind so many samples.
     Saying { turn: Turn, began: u64 },
-    /// The same, but the ring is empty.
-    Dry { turn: Turn, began: u64 },
+    /// The same, but nothing is left: silence, until more comes.
+    Paused { turn: Turn, began: u64 },
+    /// More has come and is not enough to go on with; for so many ticks already.
+    Buffering { turn: Turn, began: u64, ticks: u8 },
 }
+
+/// After a pause so much must be there again, ms,
+const ENOUGH_MS: u32 = 100;
+/// or something for so many ticks: a service that trickles is heard in pieces rather than not at all.
+const PATIENCE: u8 = 20;
 
 /// Says one call's turns.
 #[derive(Debug)]
 pub struct Prompter {
     ends: PrompterEnds,
     state: State,
-    /// Samples taken from the ring since the call began.
+    tempo: Tempo,
+    enough: usize,
+    /// Samples of the ring that were played or thrown away since the call began.
     taken: u64,
     /// Turns up to this one are passed over.
     cut: Option<Turn>,
@@ -84,9 +98,20 @@ pub struct Prompter {
 }
 
 impl Prompter {
-    /// Says what comes by `ends`.
-    pub const fn new(ends: PrompterEnds) -> Self {
-        Self { ends, state: State::Idle, taken: 0, cut: None, is_fresh: false, unpacked: None, untold: 0 }
+    /// Says what comes by `ends` in a call at `rate`, whose speed may leave 1 by `most`.
+    pub fn new(ends: PrompterEnds, rate: SampleRate, most: Ppm) -> Self {
+        let (tempo, enough) = (Tempo::new(rate, most), rate.frames_in_ms(ENOUGH_MS));
+        Self {
+            ends,
+            state: State::Idle,
+            tempo,
+            enough,
+            taken: 0,
+            cut: None,
+            is_fresh: false,
+            unpacked: None,
+            untold: 0,
+        }
     }
 
     /// Whether a turn is being said.
@@ -98,7 +123,11 @@ impl Prompter {
     pub fn render(&mut self, out: &mut [i16]) {
         let hushed = Turn(self.ends.hushed.load(Relaxed));
         match self.state {
-            State::Saying { turn, .. } | State::Dry { turn, .. } if turn <= hushed => self.cut(out),
+            State::Saying { turn, .. } | State::Paused { turn, .. } | State::Buffering { turn, .. }
+                if turn <= hushed =>
+            {
+                self.cut(out);
+            }
             _ => self.play(out),
         }
         self.ends.taken.store(self.taken, Relaxed);
@@ -107,34 +136,61 @@ impl Prompter {
     fn play(&mut self, out: &mut [i16]) {
         let mut filled = 0;
         while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            // What was made of the ring's samples before comes first; it holds no mark.
+            let (got, played) = self.tempo.take(rest);
+            self.taken += played as u64;
+            filled += got;
+            if got > 0 {
+                self.sounded();
+                continue;
+            }
             // Looked at before the marks: what lies there then has its marks there too, as they are laid first.
             let there = self.ends.samples.occupied_len();
             self.pass_marks();
-            let until_mark = self.samples_until_mark().min(rest.len()).min(there);
-            let Some(rest) = rest.get_mut(..until_mark) else { break };
-            if !matches!(self.state, State::Saying { .. } | State::Dry { .. }) {
-                // Between turns there is nothing to hear; what was cut off is thrown away unheard.
-                let thrown = self.ends.samples.skip(until_mark);
-                self.taken += thrown as u64;
-                if thrown == 0 {
+            let until_mark = self.samples_until_mark();
+            match self.state {
+                State::Idle => {
+                    // Between turns there is nothing to hear; what was cut off is thrown away unheard.
+                    let thrown = self.ends.samples.skip(until_mark.min(rest.len()).min(there));
+                    self.taken += thrown as u64;
+                    if thrown == 0 {
+                        break;
+                    }
+                }
+                State::Saying { .. } => {
+                    let ends = self.ends.marks.peek().is_ok();
+                    if self.tempo.change(&mut self.ends.samples, there.min(until_mark), ends) {
+                        continue;
+                    }
+                    let count = until_mark.min(rest.len()).min(there);
+                    let got = self.ends.samples.pop_slice(rest.get_mut(..count).unwrap_or_default());
+                    self.taken += got as u64;
+                    self.tempo.played(got);
+                    filled += got;
+                    if got == 0 {
+                        break;
+                    }
+                    self.sounded();
+                }
+                State::Paused { turn, began } if there > 0 => {
+                    self.state = State::Buffering { turn, began, ticks: 0 };
+                }
+                State::Buffering { turn, began, ticks } if self.may_go_on(there, ticks) => {
+                    self.state = State::Saying { turn, began };
+                    let count = until_mark.min(rest.len()).min(there);
+                    let got = self.ends.samples.pop_slice(rest.get_mut(..count).unwrap_or_default());
+                    self.taken += got as u64;
+                    filled += got;
+                    fade_in(out.get_mut(..filled).unwrap_or_default());
+                    if got == 0 {
+                        break;
+                    }
+                }
+                State::Buffering { turn, began, ticks } => {
+                    self.state = State::Buffering { turn, began, ticks: ticks.saturating_add(1) };
                     break;
                 }
-                continue;
-            }
-            let got = self.ends.samples.pop_slice(rest);
-            self.taken += got as u64;
-            filled += got;
-            if got == 0 {
-                break;
-            }
-            if let State::Saying { turn, .. } = self.state
-                && std::mem::take(&mut self.is_fresh)
-            {
-                self.unpacked = Some(turn);
-            }
-            if let State::Dry { turn, began } = self.state {
-                fade_in(out.get_mut(..filled).unwrap_or_default());
-                self.state = State::Saying { turn, began };
+                State::Paused { .. } => break,
             }
         }
         let (said, silence) = out.split_at_mut(filled);
@@ -146,14 +202,31 @@ impl Prompter {
             && self.taken > began
         {
             fade_out(said);
-            self.state = State::Dry { turn, began };
+            self.state = State::Paused { turn, began };
             self.tell(Said::RanDry(turn));
         }
     }
 
+    /// A sample of the turn was played.
+    const fn sounded(&mut self) {
+        if let State::Saying { turn, .. } = self.state
+            && self.is_fresh
+        {
+            self.is_fresh = false;
+            self.unpacked = Some(turn);
+        }
+    }
+
+    /// Whether there is enough to go on with after a pause: so much, or the end of the turn.
+    fn may_go_on(&self, there: usize, ticks: u8) -> bool {
+        there >= self.enough || ticks >= PATIENCE || self.ends.marks.peek().is_ok()
+    }
+
     /// Stops at once: the next 10 ms fade out, and nothing more of this turn or those before is said.
     pub fn cut(&mut self, out: &mut [i16]) {
-        let (State::Saying { turn, .. } | State::Dry { turn, .. }) = self.state else {
+        let (State::Saying { turn, .. } | State::Paused { turn, .. } | State::Buffering { turn, .. }) =
+            self.state
+        else {
             return out.fill(0);
         };
         self.play(out);
@@ -163,6 +236,8 @@ impl Prompter {
             self.state = State::Idle;
             self.tell(Said::Cut { turn, at: self.taken });
         }
+        // Thrown away unheard.
+        self.taken += self.tempo.clear() as u64;
         self.cut = Some(turn);
         self.ends.taken.store(self.taken, Relaxed);
     }
@@ -185,11 +260,15 @@ impl Prompter {
             match (kind, self.state) {
                 (MarkKind::Begin(turn), _) if self.cut.is_none_or(|cut| turn > cut) => {
                     self.state = State::Saying { turn, began: self.taken };
+                    self.tempo.begin();
                     self.is_fresh = true;
                     self.tell(Said::Began(turn));
                 }
                 (MarkKind::Begin(_), _) => self.state = State::Idle,
-                (MarkKind::End, State::Saying { turn, .. } | State::Dry { turn, .. }) => {
+                (
+                    MarkKind::End,
+                    State::Saying { turn, .. } | State::Paused { turn, .. } | State::Buffering { turn, .. },
+                ) => {
                     self.state = State::Idle;
                     self.tell(Said::Ended(turn));
                 }
@@ -210,7 +289,7 @@ impl Prompter {
 
     /// Samples that wait.
     pub fn waiting(&self) -> usize {
-        self.ends.samples.occupied_len()
+        self.ends.samples.occupied_len() + self.tempo.left()
     }
 
     /// Events that nobody fetched in time.
@@ -242,7 +321,7 @@ mod tests {
 
     fn stage() -> (SpeechEnds, Prompter, rings::AgentEnds) {
         let (speech, agent, ends) = rings::conversation(SampleRate::HZ_8000);
-        (speech, Prompter::new(ends), agent)
+        (speech, Prompter::new(ends, SampleRate::HZ_8000, Ppm(50_000.0)), agent)
     }
 
     /// Lays a turn down as the speech thread does; gives back where the next one begins.
@@ -330,10 +409,60 @@ mod tests {
         assert!(dry[38] <= 50 && dry[39..] == [0; 41], "{dry:?}");
         assert_eq!(tick(&mut prompter), [0; 80]);
         speech.samples.push_slice(&[1_000; 400]);
+        assert_eq!(tick(&mut prompter), [0; 80], "half of what it takes to go on");
+        speech.samples.push_slice(&[1_000; 480]);
         let back = tick(&mut prompter);
         assert!(back[0] == 0 && back[79] > 900 && back.windows(2).all(|w| w[1] >= w[0]));
         assert_eq!(tick(&mut prompter), [1_000; 80]);
         assert_eq!(events(&mut speech), [Said::Began(Turn(1)), Said::RanDry(Turn(1))]);
+    }
+
+    #[test]
+    fn c2_after_a_pause_the_end_of_a_turn_and_a_service_that_trickles_are_not_waited_for() {
+        let (mut speech, mut prompter, _agent) = stage();
+        speech.marks.push(Mark { at: 0, kind: MarkKind::Begin(Turn(1)) }).unwrap();
+        speech.samples.push_slice(&[1_000; 80]);
+        tick(&mut prompter);
+        tick(&mut prompter);
+        speech.samples.push_slice(&[1_000; 80]);
+        let silent = (0..40).take_while(|_| tick(&mut prompter) == [0; 80]).count();
+        assert_eq!(silent, 20, "200 ms of patience");
+        tick(&mut prompter);
+        speech.samples.push_slice(&[1_000; 80]);
+        speech.marks.push(Mark { at: 240, kind: MarkKind::End }).unwrap();
+        assert!(tick(&mut prompter)[79] > 900);
+        assert_eq!(events(&mut speech).last(), Some(&Said::Ended(Turn(1))));
+    }
+
+    #[test]
+    fn c2_the_voice_is_slowed_where_the_service_falls_behind_and_catches_up_afterwards() {
+        let (mut speech, mut prompter, _agent) = stage();
+        // A voice of 100 Hz, 90 ms of it for each 100 ms.
+        let mut wave = (0u32..).map(|n| if n % 80 < 40 { 3_000i16 } else { -3_000 });
+        speech.marks.push(Mark { at: 0, kind: MarkKind::Begin(Turn(1)) }).unwrap();
+        let (mut laid, mut rendered) = (1_200, 0);
+        speech.samples.push_slice(&wave.by_ref().take(1_200).collect::<Vec<_>>());
+        for n in 0..50 {
+            let part: Vec<i16> = wave.by_ref().take(if n % 10 == 0 { 0 } else { 80 }).collect();
+            laid += speech.samples.push_slice(&part);
+            let played = tick(&mut prompter);
+            assert!(played.iter().all(|sample| sample.unsigned_abs() > 2_900), "no edge and no pause: {n}");
+            rendered += 80;
+        }
+        let taken = speech.taken.load(Relaxed) as usize;
+        let slower = rendered - taken;
+        assert!((80..=rendered / 20).contains(&slower), "{slower} of {rendered}");
+        assert_eq!(laid - taken, prompter.waiting());
+        // Then it comes faster than it is played.
+        for _ in 0..200 {
+            let part: Vec<i16> =
+                wave.by_ref().take(160.min(8_000usize.saturating_sub(prompter.waiting()))).collect();
+            speech.samples.push_slice(&part);
+            tick(&mut prompter);
+            rendered += 80;
+        }
+        let taken = speech.taken.load(Relaxed) as usize;
+        assert!(rendered.abs_diff(taken) < 240, "caught up: {rendered} {taken}");
     }
 
     #[test]

@@ -21,11 +21,11 @@ use offhook_speech::conversation::ConversationSettings;
 use offhook_speech::llm::ChatSettings;
 use offhook_speech::service::{Call, Speech};
 use offhook_speech::session::SessionSettings;
-use offhook_speech::stt::DeepgramSettings;
+use offhook_speech::speaking::ChunkSettings;
+use offhook_speech::stt::EarsSettings;
 use offhook_speech::text::PlanSettings;
-use offhook_speech::tts::ElevenSettings;
-use offhook_speech::wire::audio::AudioFormat;
-use offhook_units::{Codec, SampleRate};
+use offhook_speech::tts::VoiceSettings;
+use offhook_units::{Codec, Ppm, SampleRate};
 use std::sync::mpsc::SyncSender;
 
 /// What every conversation is made of; the call's rate is filled in when it stands.
@@ -35,10 +35,14 @@ pub struct Parts {
     pub conversation: ConversationSettings,
     /// Pauses and breaths.
     pub plan: PlanSettings,
+    /// In which portions speech comes.
+    pub chunks: ChunkSettings,
+    /// How far the speed of the device's voice may leave 1 where a service falls behind.
+    pub speed: Ppm,
     /// The voice in the cloud.
-    pub voice: Option<ElevenSettings>,
+    pub voice: Option<VoiceSettings>,
     /// Recognition.
-    pub ears: Option<DeepgramSettings>,
+    pub ears: Option<EarsSettings>,
     /// The language model.
     pub mind: Option<ChatSettings>,
     /// Where randomness begins; each call goes on from it by its number.
@@ -50,15 +54,11 @@ impl Parts {
     fn session(&self, call: u64, rate: SampleRate) -> SessionSettings {
         let mut voice = self.voice.clone();
         if let Some(voice) = &mut voice {
-            // What the wire carries needs no conversion on the way.
-            voice.format = match rate {
-                SampleRate::HZ_8000 => AudioFormat::Mulaw8k,
-                _ => AudioFormat::Pcm16 { rate_hz: SampleRate::HZ_16000.hz() },
-            };
+            voice.set_rate(rate.hz());
         }
         let mut ears = self.ears.clone();
         if let Some(ears) = &mut ears {
-            ears.rate_hz = rate.hz();
+            ears.set_rate(rate.hz());
         }
         SessionSettings {
             rate_hz: rate.hz(),
@@ -67,6 +67,7 @@ impl Parts {
             // The speech thread knows better.
             has_device_voice: false,
             plan: self.plan,
+            chunks: self.chunks,
             ears,
             mind: self.mind.clone(),
             seed: self.seed ^ call.wrapping_mul(0x9E37_79B9_7F4A_7C15),
@@ -91,7 +92,8 @@ impl Conversations {
 
     fn converse(&mut self, line: LineId, rate: SampleRate) -> Option<Route> {
         let (speech_ends, agent_ends, prompter_ends) = rings::conversation(rate);
-        let agent = Agent::new(rate, agent_ends, Prompter::new(prompter_ends)).ok()?;
+        let prompter = Prompter::new(prompter_ends, rate, self.parts.speed);
+        let agent = Agent::new(rate, agent_ends, prompter).ok()?;
         let port = CallPort::new(line.0, self.clock, speech_ends, self.told.clone());
         let call = Call(line.0);
         self.speech.open(call, self.parts.session(line.0, rate), Box::new(port)).ok()?;

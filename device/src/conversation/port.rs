@@ -181,13 +181,14 @@ mod tests {
     use super::*;
     use crate::audio::prompter::Prompter;
     use crate::rings::{self, AgentEnds};
-    use offhook_units::SampleRate;
+    use offhook_units::{Ppm, SampleRate};
     use std::sync::mpsc::{Receiver, sync_channel};
 
     fn call() -> (CallPort, Prompter, AgentEnds, Receiver<Told>) {
         let (speech, agent, prompter) = rings::conversation(SampleRate::HZ_8000);
         let (told, heard_of) = sync_channel(8);
-        (CallPort::new(5, Clock::start(), speech, told), Prompter::new(prompter), agent, heard_of)
+        let prompter = Prompter::new(prompter, SampleRate::HZ_8000, Ppm(50_000.0));
+        (CallPort::new(5, Clock::start(), speech, told), prompter, agent, heard_of)
     }
 
     fn render(prompter: &mut Prompter, ticks: usize) -> Vec<i16> {

@@ -15,6 +15,7 @@ mod pages;
 mod reload;
 pub mod secrets;
 mod service;
+mod services;
 mod sessions;
 pub mod settings;
 mod signals;

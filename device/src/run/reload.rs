@@ -12,7 +12,7 @@ use offhook_config::{Config, Effect, Resolved};
 /// Reads the sources again and does what their difference asks for. `asked` is whether somebody waits for a word.
 pub(super) fn reload(live: &mut Live, arguments: &ConfigArguments, asked: bool) {
     let places = Places::of(arguments.file());
-    let next = arguments.resolve().and_then(|next| check(live, &next.config, &places).map(|()| next));
+    let next = arguments.resolve().and_then(|next| check(live, &next.config).map(|()| next));
     let next = match next {
         Ok(next) => next,
         Err(failure) => {
@@ -40,9 +40,9 @@ pub(super) fn reload(live: &mut Live, arguments: &ConfigArguments, asked: bool) 
 }
 
 /// Whether what the calls are told can be made of it.
-fn check(live: &Live, config: &Config, places: &Places) -> Result<(), Failure> {
+fn check(live: &Live, config: &Config) -> Result<(), Failure> {
     settings::live(config)?;
-    live.starter.check(config, places)?;
+    live.starter.check(config)?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use super::appliance::Event;
 use super::book::Agents;
 use super::pages::Shared;
 use super::secrets::Places;
+use super::services::{self, Key};
 use super::settings::SettingsError;
 use super::supervisor;
 use super::{talk, threads};
@@ -16,18 +17,15 @@ use crate::clock::Clock;
 use crate::conversation::{Conversations, Parts, Told};
 use crate::trunk::routes::Target as To;
 use crate::trunk::switchboard::{Plain, Switchboard};
-use offhook_config::{Config, Service, Speech as Wanted, Target};
+use offhook_config::{Chunks, Config, Speech as Wanted, Speed, Target};
 use offhook_lab::{Lab, LabVoice, Options};
 use offhook_speech::conversation::ConversationSettings;
-use offhook_speech::llm::ChatSettings;
 use offhook_speech::service::{ServiceSettings, Speech};
-use offhook_speech::stt::DeepgramSettings;
+use offhook_speech::speaking::ChunkSettings;
 use offhook_speech::text::{PlanSettings, SplitterSettings};
-use offhook_speech::tts::{ElevenSettings, VoiceTuning};
 use offhook_speech::voice::VoiceChoice;
-use offhook_speech::wire::audio::AudioFormat;
-use offhook_speech::wire::url::Url;
-use offhook_units::{Codec, Pii};
+use offhook_speech::wire::url::{BadUrl, Url};
+use offhook_units::Codec;
 use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -35,10 +33,6 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 
 /// What conversations tell, waiting to be read: some seconds of fifty of them.
 const MOST_TOLD: usize = 4_096;
-/// The longest that the language model may take to begin, ms: a local one may have to load first.
-const FIRST_WORD_MS: u32 = 10_000;
-/// Silence that ends what a caller says, ms.
-const ENDPOINTING_MS: u32 = 300;
 
 /// What answers calls, and what begins the agents among it.
 pub(super) fn answering(clock: Clock, events: Sender<Event>) -> (Box<dyn Switchboard>, Starter) {
@@ -61,9 +55,9 @@ impl Starter {
     ///
     /// # Errors
     /// What would keep it from that.
-    pub(super) fn check(&self, config: &Config, places: &Places) -> Result<(), SettingsError> {
+    pub(super) fn check(&self, config: &Config) -> Result<(), SettingsError> {
         if self.is_wanted(config) {
-            Keys::read(&config.speech, places)?;
+            check_addresses(&config.speech)?;
         }
         Ok(())
     }
@@ -89,19 +83,24 @@ impl Starter {
             }
             return Ok(());
         }
-        let wanted = config.speech.clone();
-        let keys = Keys::read(&wanted, places)?;
+        let (wanted, pace) = (config.speech.clone(), (config.chunks, config.speed));
+        check_addresses(&wanted)?;
+        let keys = Keys::read(&wanted, places);
+        for complaint in keys.complaints() {
+            tracing::warn!("{complaint}");
+        }
         let Some(ready) = self.ready.take() else { return Ok(()) };
         let (sender, told) = sync_channel(MOST_TOLD);
         shared.book().agents = Agents { is_ready: false, why: "it is starting".to_owned() };
         let no_thread = |error: std::io::Error| SettingsError::Speech(error.to_string());
         let (clock, events, told_to) = (self.clock, self.events.clone(), shared.clone());
         let body = move || {
-            let state = match begin(&wanted, &keys, clock, sender, events) {
+            let state = match begin(&wanted, pace, &keys, clock, sender, events) {
                 Ok((agent, voice)) => {
                     // Where the trunk is gone already, so is the process.
                     let _ = ready.send(agent);
-                    Agents { is_ready: true, why: voice }
+                    let why: Vec<String> = keys.complaints().chain([voice]).collect();
+                    Agents { is_ready: !keys.is_deaf_or_dumb(), why: why.join("; ") }
                 }
                 Err(why) => {
                     tracing::error!("calls cannot be talked to: {why}");
@@ -182,46 +181,67 @@ impl Switchboard for Late {
     }
 }
 
+/// Whether every address can be one.
+fn check_addresses(wanted: &Wanted) -> Result<(), SettingsError> {
+    let services = [&wanted.voice, &wanted.ears, &wanted.mind];
+    for url in services.into_iter().filter_map(|service| service.url.as_ref()) {
+        Url::parse(url).map_err(|error| SettingsError::Speech(error.to_string()))?;
+    }
+    Ok(())
+}
+
 /// The services' keys.
 #[derive(Debug)]
 struct Keys {
-    voice: Option<Pii<String>>,
-    ears: Option<Pii<String>>,
-    mind: Option<Pii<String>>,
+    voice: Key,
+    ears: Key,
+    mind: Key,
 }
 
 impl Keys {
-    fn read(wanted: &Wanted, places: &Places) -> Result<Self, SettingsError> {
-        let key = |service: &Service| {
-            if let Some(url) = &service.url {
-                Url::parse(url).map_err(|error| SettingsError::Speech(error.to_string()))?;
-            }
-            Ok::<_, SettingsError>(service.key_file.as_deref().map(|file| places.read(file)).transpose()?)
-        };
-        Ok(Self { voice: key(&wanted.voice)?, ears: key(&wanted.ears)?, mind: key(&wanted.mind)? })
+    fn read(wanted: &Wanted, places: &Places) -> Self {
+        let key = |service| Key::read(service, places);
+        Self { voice: key(&wanted.voice), ears: key(&wanted.ears), mind: key(&wanted.mind) }
+    }
+
+    /// What is off, and what callers have instead.
+    fn complaints(&self) -> impl Iterator<Item = String> {
+        [
+            self.voice.complaint("the voice", "the voice on the device speaks"),
+            self.ears.complaint("recognition", "nobody hears the caller"),
+            self.mind.complaint("the language model", "callers are told that there is no answer"),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// Whether no conversation can be had at all.
+    const fn is_deaf_or_dumb(&self) -> bool {
+        self.ears.is_missing() || self.mind.is_missing()
     }
 }
 
 /// Starts the lab where it is needed, and the speech thread; says which voice the device has.
 fn begin(
     wanted: &Wanted,
+    pace: (Chunks, Speed),
     keys: &Keys,
     clock: Clock,
     told: SyncSender<Told>,
     events: Sender<Event>,
 ) -> Result<(Agent, String), String> {
-    let services = [&wanted.voice, &wanted.ears, &wanted.mind];
-    let lab = match services.iter().any(|service| service.url.is_none()) {
-        true => Some(Lab::start(lab_options()).map_err(|error| error.to_string())?),
+    let (needs_lab, by_wyoming) = services::needs_lab(wanted);
+    let lab = match needs_lab {
+        true => Some(Lab::start(lab_options(by_wyoming)).map_err(|error| error.to_string())?),
         false => None,
     };
-    let parts = parts(wanted, keys, lab.as_ref())?;
+    let parts = parts(wanted, pace, keys, lab.as_ref()).map_err(|error| error.to_string())?;
     // Until the thread runs there is no end of it to be told.
     let is_leaving = Arc::new(AtomicBool::new(true));
     let notice = threads::Notice::of(supervisor::Part::Speech, events, is_leaving.clone());
     let settings = ServiceSettings {
         extra_roots_pem: None,
-        device_voice: VoiceChoice::Any,
+        device_voice: VoiceChoice::AnyOrPrompts,
         // The thread owns its clock: when the thread is over, however that comes, the clock goes, and that is told.
         clock: Box::new(move || {
             let _held = &notice;
@@ -238,20 +258,21 @@ fn begin(
     Ok((Agent { conversations, _lab: lab, is_leaving }, voice))
 }
 
-fn lab_options() -> Options {
-    Options { https_port: None, wyoming_port: None, voice: LabVoice::Best, ..Options::default() }
+fn lab_options(by_wyoming: bool) -> Options {
+    let wyoming_port = by_wyoming.then_some(0);
+    Options { https_port: None, wyoming_port, voice: LabVoice::Best, ..Options::default() }
 }
 
-fn parts(wanted: &Wanted, keys: &Keys, lab: Option<&Lab>) -> Result<Parts, String> {
-    let base = |service: &Service, version: &str| {
-        let text = match (&service.url, lab) {
-            (Some(url), _) => url.clone(),
-            (None, Some(lab)) => format!("http://{}{version}", lab.addresses().http),
-            (None, None) => String::new(),
-        };
-        Url::parse(&text).map_err(|error| error.to_string())
-    };
-    let or_none = |key: &Option<Pii<String>>| key.clone().unwrap_or_else(|| Pii::new(String::new()));
+fn parts(
+    wanted: &Wanted,
+    (chunks, speed): (Chunks, Speed),
+    keys: &Keys,
+    lab: Option<&Lab>,
+) -> Result<Parts, BadUrl> {
+    let Chunks { min_ms, default_ms, max_ms } = chunks;
+    let voice = (!keys.voice.is_missing()).then(|| services::voice(wanted, &keys.voice, lab));
+    let ears = (!keys.ears.is_missing()).then(|| services::ears(wanted, &keys.ears, lab));
+    let mind = (!keys.mind.is_missing()).then(|| services::mind(wanted, &keys.mind, lab));
     Ok(Parts {
         conversation: ConversationSettings {
             system: wanted.task.clone(),
@@ -260,32 +281,11 @@ fn parts(wanted: &Wanted, keys: &Keys, lab: Option<&Lab>) -> Result<Parts, Strin
             splitter: SplitterSettings::default(),
         },
         plan: PlanSettings::default(),
-        voice: Some(ElevenSettings {
-            base: base(&wanted.voice, "")?,
-            key: or_none(&keys.voice),
-            voice_id: wanted.voice_id.clone(),
-            model_id: wanted.voice.model.clone(),
-            language: wanted.language.clone(),
-            tuning: VoiceTuning::default(),
-            // Each call has its own.
-            format: AudioFormat::Mulaw8k,
-        }),
-        ears: Some(DeepgramSettings {
-            base: base(&wanted.ears, "")?,
-            key: or_none(&keys.ears),
-            model: wanted.ears.model.clone(),
-            language: wanted.language.clone(),
-            endpointing_ms: ENDPOINTING_MS,
-            // Each call has its own.
-            rate_hz: 8_000,
-        }),
-        mind: Some(ChatSettings {
-            base: base(&wanted.mind, "/v1")?,
-            key: keys.mind.clone(),
-            model: wanted.mind.model.clone(),
-            max_tokens: None,
-            first_word_ms: FIRST_WORD_MS,
-        }),
+        chunks: ChunkSettings { min_ms, default_ms, max_ms },
+        speed: speed.max,
+        voice: voice.transpose()?,
+        ears: ears.transpose()?,
+        mind: mind.transpose()?,
         seed: Clock::wall().as_nanos() as u64,
     })
 }

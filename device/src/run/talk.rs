@@ -3,7 +3,7 @@
 use super::exposition::{by, counter};
 use super::stages::{Answer, Stages, Step};
 use crate::conversation::{News, Told};
-use crate::http::metrics::Exposition;
+use crate::http::metrics::{Exposition, Histogram};
 use offhook_speech::session::SessionEvent;
 use offhook_speech::transport::Part;
 use offhook_units::Span;
@@ -13,8 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 const PARTS: [(Part, &str); 4] =
     [(Part::Voice, "voice"), (Part::VoiceHttp, "voice_http"), (Part::Ears, "ears"), (Part::Mind, "mind")];
 
+/// Upper edges of the histogram of chunks, seconds: the bounds of `chunks.*` and steps between.
+const CHUNK_EDGES: [f64; 7] = [0.02, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0];
+
 /// Turns, faults, and how long answers took.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Talk {
     turns: u64,
     utterances: u64,
@@ -25,8 +28,31 @@ pub struct Talk {
     stages: Stages,
     /// Each call's present answer.
     answers: BTreeMap<u64, Answer>,
+    /// How long the chunks of speech are that go to the play-out.
+    chunks: Histogram<{ CHUNK_EDGES.len() }>,
+    /// Chunks in which another voice took over, and those with samples at the limit.
+    retransmits: u64,
+    clipped: u64,
     /// Calls in which the device is speaking.
     speaking: BTreeSet<u64>,
+}
+
+impl Default for Talk {
+    fn default() -> Self {
+        Self {
+            turns: 0,
+            utterances: 0,
+            unspoken: 0,
+            moves: 0,
+            faults: [0; PARTS.len()],
+            stages: Stages::default(),
+            answers: BTreeMap::new(),
+            chunks: Histogram::new(CHUNK_EDGES),
+            retransmits: 0,
+            clipped: 0,
+            speaking: BTreeSet::new(),
+        }
+    }
 }
 
 impl Talk {
@@ -48,6 +74,11 @@ impl Talk {
                 self.speaking.insert(told.call);
             }
             SessionEvent::TurnEnds(_) => drop(self.speaking.remove(&told.call)),
+            SessionEvent::Chunk(chunk) => {
+                self.chunks.add(chunk.duration.as_micros() as f64 / 1e6);
+                self.retransmits += u64::from(chunk.flags.retransmit);
+                self.clipped += u64::from(chunk.clipped > 0);
+            }
             SessionEvent::Moved { .. } => self.moves += 1,
             SessionEvent::Unspoken(_) => self.unspoken += 1,
             SessionEvent::Fault(part, _) => {
@@ -84,6 +115,12 @@ impl Talk {
         counter(to, "offhook_agent_moves_total", "Times that speech went on in another way.", self.moves);
         let faults: Vec<(&str, u64)> = PARTS.iter().map(|(_, name)| *name).zip(self.faults).collect();
         by(to, "offhook_agent_faults_total", "Faults of speech services.", "part", &faults);
+        let help = "Chunks in which another voice took over from one that broke off.";
+        counter(to, "offhook_agent_chunks_retransmitted_total", help, self.retransmits);
+        let help = "Chunks with samples at the limit of 16 bits.";
+        counter(to, "offhook_agent_chunks_clipped_total", help, self.clipped);
+        let help = "How long the chunks of speech are that go to the play-out.";
+        self.chunks.write(to, "offhook_agent_chunk_seconds", help);
         self.stages.write(to);
     }
 }
@@ -122,7 +159,7 @@ pub(super) fn log(told: &Told, talk: &Talk) {
         SessionEvent::Moved { from, to } => {
             tracing::info!(call, "speech goes on by {to:?} instead of {from:?}")
         }
-        SessionEvent::Mark(_) | SessionEvent::Interim(_) => {}
+        SessionEvent::Mark(_) | SessionEvent::Interim(_) | SessionEvent::Chunk(_) => {}
         event => tracing::debug!(call, "speech: {event:?}"),
     }
 }
@@ -130,8 +167,8 @@ pub(super) fn log(told: &Told, talk: &Talk) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use offhook_speech::speaking::Spoken;
-    use offhook_units::{Moment, Pii};
+    use offhook_speech::speaking::{Chunk, ChunkFlags, Spoken};
+    use offhook_units::{Moment, Pii, Span};
 
     #[test]
     fn a_call_is_spoken_in_from_the_turns_begin_to_its_end_or_the_calls() {
@@ -143,6 +180,28 @@ mod tests {
         note(7, SessionEvent::TurnEnds(Pii::new(Spoken { text: String::new(), whole: true })));
         talk.over(9);
         assert_eq!(talk.speaking().collect::<Vec<_>>(), [8]);
+    }
+
+    #[test]
+    fn chunks_are_counted_by_their_length() {
+        let mut talk = Talk::default();
+        let flags = ChunkFlags { retransmit: true, ..ChunkFlags::default() };
+        let duration = Span::from_millis(250);
+        let chunk =
+            Chunk { sequence: 0, at: 0, duration, flags, level_db: -20.0, clipped: 2, latency: Span::ZERO };
+        let news = News::Session(SessionEvent::Chunk(chunk));
+        talk.note(&Told { call: 7, at: Moment::ZERO, news });
+        let mut text = Exposition::default();
+        talk.write(&mut text);
+        let text = text.finish();
+        for line in [
+            "offhook_agent_chunks_retransmitted_total 1",
+            "offhook_agent_chunks_clipped_total 1",
+            "offhook_agent_chunk_seconds_bucket{le=\"0.2\"} 0",
+            "offhook_agent_chunk_seconds_bucket{le=\"0.3\"} 1",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+        }
     }
 
     #[test]

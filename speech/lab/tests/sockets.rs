@@ -9,7 +9,7 @@ const VOICE: &str = "/v1/text-to-speech/v/multi-stream-input?output_format=ulaw_
 const SENTENCE: &str = "Twenty-five letters here.";
 
 fn lab() -> Lab {
-    Lab::start(Options { voice: LabVoice::Tones, ..Options::default() }).unwrap()
+    Lab::start(Options { voice: LabVoice::Tones, ..Options::default() }).expect("the lab starts")
 }
 
 /// How a client's visit went.
@@ -41,7 +41,8 @@ fn speak(lab: &Lab, query: &str) -> Result<Heard, Box<Error>> {
                 Ok(message) if message["isFinal"] == true => heard.finals += 1,
                 // Base64 has four letters for three bytes.
                 Ok(message) if message["audio"].is_string() => {
-                    heard.bytes += message["audio"].as_str().unwrap().trim_end_matches('=').len() * 3 / 4;
+                    heard.bytes +=
+                        message["audio"].as_str().unwrap_or_default().trim_end_matches('=').len() * 3 / 4;
                 }
                 _ => heard.others += 1,
             },

@@ -30,6 +30,11 @@ impl Backoff {
         Span::from_millis(i64::from(self.random.whole_between(full / 2, full))).max(at_least)
     }
 
+    /// Whether it failed since it last worked.
+    pub const fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
     /// It worked, which is: something useful came. A handshake alone proves nothing.
     pub const fn worked(&mut self) {
         self.failures = 0;

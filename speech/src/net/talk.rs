@@ -1,5 +1,5 @@
-//! One connection once it is there, whatever it runs over: a WebSocket or one HTTP exchange. Never blocks: it goes as
-//! far as the stream lets it.
+//! One connection once it is there, whatever it runs over: a WebSocket, one HTTP exchange, or bytes as they are. Never
+//! blocks: it goes as far as the stream lets it.
 
 use crate::transport::{Closed, FromNet, Lost, Request, RequestKind};
 use crate::wire::http::{Head, HttpEvent, HttpParser, encode_request};
@@ -41,7 +41,13 @@ pub(super) enum Talk {
     Upgrading(Option<Box<Handshake>>),
     Web(Box<WebSocket<Stream>>),
     Http(Box<Exchange>),
+    Raw(Box<RawStream>),
     Over,
+}
+
+pub(super) struct RawStream {
+    stream: Stream,
+    waiting: Vec<u8>,
 }
 
 pub(super) struct Exchange {
@@ -67,6 +73,10 @@ impl Talk {
                 head: None,
                 refusal: Vec::new(),
             }));
+        }
+        if request.kind == RequestKind::Raw {
+            out.push(FromNet::Opened);
+            return Self::Raw(Box::new(RawStream { stream, waiting: Vec::new() }));
         }
         let Some(upgrade) = upgrade(request) else {
             out.push(lost(Lost::Protocol));
@@ -101,16 +111,33 @@ impl Talk {
                 }
                 went
             }
+            Self::Raw(raw) => {
+                let went = raw.drive(out);
+                if went == Went::Over {
+                    *self = Self::Over;
+                }
+                went
+            }
         }
     }
 
     /// Sends a message; before the upgrade there is nobody to take it.
     pub(super) fn send(&mut self, message: Message, out: &mut Vec<FromNet>) {
-        if let Self::Web(socket) = self
-            && let Err(error) = socket.send(message)
-            && !would_block(&error)
-        {
-            self.end(closed_by(&error), out);
+        match self {
+            Self::Web(socket) => {
+                if let Err(error) = socket.send(message)
+                    && !would_block(&error)
+                {
+                    self.end(closed_by(&error), out);
+                }
+            }
+            Self::Raw(raw) => {
+                raw.waiting.extend_from_slice(&message.into_data());
+                if let Some(closed) = raw.write() {
+                    self.end(closed, out);
+                }
+            }
+            Self::Upgrading(_) | Self::Http(_) | Self::Over => {}
         }
     }
 
@@ -171,6 +198,44 @@ impl Talk {
     fn end(&mut self, closed: Closed, out: &mut Vec<FromNet>) {
         *self = Self::Over;
         out.push(FromNet::Closed(closed));
+    }
+}
+
+impl RawStream {
+    /// Gives how it ended, if it did.
+    fn write(&mut self) -> Option<Closed> {
+        let mut sent = 0;
+        while let Some(rest) = self.waiting.get(sent..).filter(|rest| !rest.is_empty()) {
+            match self.stream.write(rest) {
+                Ok(0) => return Some(Closed::Lost(Lost::Broken)),
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Some(Closed::Lost(why(&error))),
+            }
+        }
+        self.waiting.drain(..sent);
+        (self.waiting.len() > WRITE_MAX).then_some(Closed::Lost(Lost::Flooded))
+    }
+
+    fn drive(&mut self, out: &mut Vec<FromNet>) -> Went {
+        if let Some(closed) = self.write() {
+            return over(out, closed);
+        }
+        let (mut buffer, mut read) = ([0; 8 * 1024], 0);
+        while read < BYTES_AT_ONCE {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return over(out, Closed::Done { code: 1005, reason: String::new() }),
+                Ok(count) => {
+                    read += count;
+                    out.push(FromNet::Binary(buffer.get(..count).unwrap_or_default().to_vec()));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Went::Idle,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return over(out, Closed::Lost(why(&error))),
+            }
+        }
+        Went::More
     }
 }
 

@@ -1,9 +1,10 @@
 //! The session against services that are played by hand: what it asks of each, and what each sees of the others.
 
 use super::*;
+use crate::stt::{DeepgramSettings, Dialect};
 use crate::text::SplitterSettings;
 use crate::transport::{Closed, RequestKind};
-use crate::tts::VoiceTuning;
+use crate::tts::{ElevenSettings, VoiceTuning};
 use crate::wire::audio::AudioFormat;
 use crate::wire::url::Url;
 use base64::Engine as _;
@@ -25,7 +26,7 @@ fn settings() -> SessionSettings {
             sorry: "Sorry about that.".to_owned(),
             splitter: SplitterSettings::default(),
         },
-        voice: Some(ElevenSettings {
+        voice: Some(VoiceSettings::ElevenMulti(ElevenSettings {
             base: base.clone(),
             key: Pii::new("k".to_owned()),
             voice_id: "v".to_owned(),
@@ -33,17 +34,19 @@ fn settings() -> SessionSettings {
             language: None,
             tuning: VoiceTuning::default(),
             format: AudioFormat::Mulaw8k,
-        }),
+        })),
         has_device_voice: false,
         plan: PlanSettings::default(),
-        ears: Some(DeepgramSettings {
+        chunks: ChunkSettings::default(),
+        ears: Some(EarsSettings::Deepgram(DeepgramSettings {
             base: base.clone(),
             key: Pii::new(key.reveal().clone()),
+            dialect: Dialect::V1,
             model: "nova-3".to_owned(),
             language: None,
             endpointing_ms: 300,
             rate_hz: 8_000,
-        }),
+        })),
         mind: Some(ChatSettings {
             base,
             key: Some(key),

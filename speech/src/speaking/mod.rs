@@ -10,6 +10,7 @@
 //! A stream that is lost goes on in the next way down from the first word of which not all audio came; at the start of
 //! a sentence the socket is taken again as soon as it is open. What was heard is known from the play-out alone.
 
+mod chunk;
 mod mixdown;
 mod script;
 mod stream;
@@ -24,7 +25,9 @@ use crate::breath::BreathKind;
 use crate::failure::Fault;
 use crate::text::{PauseKind, PlanSettings, Sentence};
 use crate::transport::{ConnId, FromNet, Part, ToNet};
-use crate::tts::{ElevenHttp, ElevenMulti, JobId, TtsEvent, TtsOutput};
+use crate::tts::{HttpVoice, JobId, TtsEvent, TtsOutput, VoiceSocket};
+use chunk::Chunker;
+pub use chunk::{Chunk, ChunkFlags, ChunkSettings};
 use mixdown::Mixdown;
 use offhook_units::{Moment, Span};
 use std::collections::VecDeque;
@@ -109,6 +112,8 @@ pub enum SpeakingEvent {
     TextSent,
     /// The first of their sound is here.
     FirstAudio,
+    /// A portion of the stream was handed out.
+    Chunk(Chunk),
     /// The turn was heard to its end.
     Heard(Spoken),
     /// Speech goes on in another way.
@@ -137,9 +142,9 @@ pub struct Spoken {
 #[derive(Debug)]
 pub struct Cloud {
     /// The socket.
-    pub socket: ElevenMulti,
-    /// What speaks when it is gone.
-    pub http: ElevenHttp,
+    pub socket: Box<dyn VoiceSocket>,
+    /// What speaks when it is gone, if the service has it.
+    pub http: Option<HttpVoice>,
 }
 
 /// The machine. Calling order: [`Speaking::open`] when the call comes; a turn is [`Speaking::begin`],
@@ -152,6 +157,7 @@ pub struct Speaking {
     plan: PlanSettings,
     seed: u64,
     mix: Mixdown,
+    chunks: Chunker,
     last_job: u32,
     turn: Option<Turn>,
     /// What the caller has heard, and when that was told.
@@ -166,13 +172,21 @@ const HTTP_REST: Span = Span::from_millis(10_000);
 
 impl Speaking {
     /// For a call at `rate_hz`. Without a cloud, and whenever it fails, the device speaks if it can.
-    pub fn new(cloud: Option<Cloud>, has_device: bool, plan: PlanSettings, rate_hz: u32, seed: u64) -> Self {
+    pub fn new(
+        cloud: Option<Cloud>,
+        has_device: bool,
+        plan: PlanSettings,
+        chunks: ChunkSettings,
+        rate_hz: u32,
+        seed: u64,
+    ) -> Self {
         Self {
             cloud,
             has_device,
             plan,
             seed,
             mix: Mixdown::new(rate_hz),
+            chunks: Chunker::new(chunks, rate_hz),
             last_job: 0,
             turn: None,
             played: (0, Moment::ZERO),
@@ -195,6 +209,7 @@ impl Speaking {
         self.stop(now, heard);
         self.seed = self.seed.wrapping_add(1);
         self.turn = Some(Turn::new(self.plan, self.seed, self.mix.made()));
+        self.chunks.turn();
     }
 
     /// The next sentence of the turn.
@@ -224,6 +239,7 @@ impl Speaking {
             self.cancel(now, stream.job, stream.source);
         }
         self.mix.clear();
+        self.chunks.turn();
         self.pump(now);
         Some(turn.spoken(heard))
     }
@@ -243,10 +259,27 @@ impl Speaking {
         spoken
     }
 
-    /// Hands out the next samples; fewer when there are not as many.
+    /// Hands out the next samples, chunk by chunk; fewer when there are not as many.
     pub fn read(&mut self, into: &mut [i16]) -> usize {
         let up_to = self.handed_out_to().unwrap_or(u64::MAX);
-        self.mix.read(into, up_to)
+        let complete = self.turn.as_ref().is_none_or(|turn| turn.is_made);
+        let mut filled = 0;
+        while let Some(rest) = into.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let given = self.mix.given();
+            let ready = self.mix.made().min(up_to).saturating_sub(given);
+            let ready = usize::try_from(ready).unwrap_or(usize::MAX);
+            let window = self.chunks.window(given, ready, given.saturating_sub(self.played.0), complete);
+            let count = window.min(rest.len());
+            let count = self.mix.read(rest.get_mut(..count).unwrap_or_default(), up_to);
+            if count == 0 {
+                break;
+            }
+            if let Some(chunk) = self.chunks.handed_out(rest.get(..count).unwrap_or_default()) {
+                self.out.push_back(SpeakingOutput::Event(SpeakingEvent::Chunk(chunk)));
+            }
+            filled += count;
+        }
+        filled
     }
 
     /// Samples that were handed out so far.
@@ -272,7 +305,11 @@ impl Speaking {
     pub fn handle_net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
         if let Some(cloud) = &mut self.cloud {
             match conn.part {
-                Part::VoiceHttp => cloud.http.handle_net(conn, message),
+                Part::VoiceHttp => {
+                    if let Some(http) = &mut cloud.http {
+                        http.handle_net(conn, message);
+                    }
+                }
                 _ => cloud.socket.handle_net(now, conn, message),
             }
         }
@@ -323,7 +360,7 @@ impl Speaking {
     fn cancel(&mut self, now: Moment, job: JobId, source: Source) {
         match (source, &mut self.cloud) {
             (Source::Socket, Some(cloud)) => cloud.socket.cancel(now, job),
-            (Source::Http, Some(cloud)) => cloud.http.cancel(job),
+            (Source::Http, Some(Cloud { http: Some(http), .. })) => http.cancel(job),
             (Source::Device, _) => self.out.push_back(SpeakingOutput::Device(ToDevice::Stop(job))),
             _ => {}
         }
@@ -333,13 +370,12 @@ impl Speaking {
     fn pump(&mut self, now: Moment) {
         loop {
             let Some(cloud) = &mut self.cloud else { return };
-            let (output, rate_hz) = match cloud.socket.poll_output() {
-                Some(output) => (output, cloud.socket.rate_hz()),
-                None => match cloud.http.poll_output() {
-                    Some(output) => (output, cloud.http.rate_hz()),
-                    None => return,
-                },
+            let socket = cloud.socket.poll_output().map(|output| (output, cloud.socket.rate_hz()));
+            let http = || {
+                let http = cloud.http.as_mut()?;
+                Some((http.poll_output()?, http.rate_hz()))
             };
+            let Some((output, rate_hz)) = socket.or_else(http) else { return };
             match output {
                 TtsOutput::Net(net) => self.out.push_back(SpeakingOutput::Net(net)),
                 TtsOutput::Event(TtsEvent::Audio { job, samples, chars }) => {
@@ -358,7 +394,7 @@ impl Speaking {
             if may_use_socket && (cloud.socket.is_ready() || cloud.socket.is_starting()) {
                 return Some(Source::Socket);
             }
-            if now >= self.no_http_before {
+            if cloud.http.is_some() && now >= self.no_http_before {
                 return Some(Source::Http);
             }
         }
@@ -374,6 +410,7 @@ impl Speaking {
                     stream.asked = now;
                 }
                 if stream.source == Source::Socket
+                    && !stream.by_phrase
                     && let Some(cloud) = &mut self.cloud
                 {
                     let job = stream.job;
@@ -399,7 +436,11 @@ impl Speaking {
                 }
                 return;
             };
-            let may_use_socket = phrase.starts_sentence && turn.skip == 0 && turn.lost_at != Some(turn.next);
+            // A socket that speaks phrase by phrase goes on within a sentence; another one begins with a sentence.
+            let goes_on = turn.last_source == Some(Source::Socket)
+                && self.cloud.as_ref().is_some_and(|cloud| !cloud.socket.takes_turns());
+            let may_use_socket =
+                (phrase.starts_sentence || goes_on) && turn.skip == 0 && turn.lost_at != Some(turn.next);
             let (at, skip) = (turn.next, turn.skip);
             let Some(source) = self.choose(now, may_use_socket) else {
                 self.pass_over();
@@ -426,10 +467,19 @@ impl Speaking {
         let (text, before) = turn.tail(at, skip);
         let before_it = turn.last_source.replace(source);
         let moved = before_it.filter(|&from| from != source);
-        let sent_to = if source == Source::Socket { at } else { at + 1 };
-        turn.stream = Some(Stream::new(job, source, at, skip, sent_to, now));
+        let by_phrase =
+            source != Source::Socket || self.cloud.as_ref().is_some_and(|cloud| !cloud.socket.takes_turns());
+        let sent_to = if by_phrase { at + 1 } else { at };
+        turn.stream = Some(Stream::new(job, source, (at, skip), sent_to, by_phrase, now));
+        if turn.lost_at == Some(at) {
+            self.chunks.again(self.mix.position());
+        }
         match (source, &mut self.cloud) {
-            (Source::Http, Some(cloud)) => cloud.http.say(job, &text, &before),
+            (Source::Http, Some(Cloud { http: Some(http), .. })) => http.say(job, &text, &before),
+            (Source::Socket, Some(cloud)) if by_phrase => {
+                cloud.socket.say(now, job, &text);
+                cloud.socket.end(now, job);
+            }
             (Source::Device, _) => self.out.push_back(SpeakingOutput::Device(ToDevice::Say(job, text))),
             // `assign` writes to the socket.
             _ => {}

@@ -21,6 +21,8 @@ pub(super) struct Stream {
     pub(super) chars: u32,
     /// The first phrase that it was not given.
     pub(super) sent_to: usize,
+    /// It says that phrase and nothing else.
+    pub(super) by_phrase: bool,
     /// It was told that no text follows.
     pub(super) ended: bool,
     /// When it was last given something while it owed nothing.
@@ -55,9 +57,9 @@ impl Stream {
     pub(super) const fn new(
         job: JobId,
         source: Source,
-        phrase: usize,
-        chars: u32,
+        (phrase, chars): (usize, u32),
         sent_to: usize,
+        by_phrase: bool,
         asked: Moment,
     ) -> Self {
         Self {
@@ -66,6 +68,7 @@ impl Stream {
             phrase,
             chars,
             sent_to,
+            by_phrase,
             ended: false,
             asked,
             last_audio: None,
@@ -85,7 +88,7 @@ impl Stream {
     /// Whether words were given to it whose audio has not come.
     pub(super) fn owes(&self, turn: &Turn) -> bool {
         // Where nothing tells whose audio comes, a pause of the model cannot be told from one of the service.
-        if self.source == Source::Socket && !self.aligned && self.last_audio.is_some() {
+        if !self.by_phrase && !self.aligned && self.last_audio.is_some() {
             return false;
         }
         let all_came = self.aligned
@@ -107,11 +110,15 @@ impl Speaking {
     ) {
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = turn.stream.as_mut().filter(|stream| stream.job == job) else { return };
-        stream.last_audio = Some(now);
+        let first = stream.last_audio.replace(now).is_none().then_some(stream.asked);
         stream.came_us += samples.len() as u64 * 1_000_000 / u64::from(rate_hz.max(1));
         stream.aligned |= !chars.is_empty();
         if !std::mem::replace(&mut turn.has_sounded, true) {
             self.event(SpeakingEvent::FirstAudio);
+        }
+        // Before more is there: how long there was nothing.
+        if let Some(since) = first.or_else(|| Some(self.dry_at()).filter(|dry| *dry < now)) {
+            self.chunks.waited(now.since(since));
         }
         self.begin_phrase();
         let offset = |ms: u32| (u64::from(ms) * u64::from(rate_hz) / 1000).min(samples.len() as u64) as usize;

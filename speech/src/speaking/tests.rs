@@ -5,7 +5,7 @@ use super::*;
 use crate::failure::Breaker;
 use crate::text::{Splitter, SplitterSettings};
 use crate::transport::{Closed, Lost, RequestKind};
-use crate::tts::{ElevenSettings, VoiceTuning};
+use crate::tts::{ElevenMulti, ElevenSettings, VoiceTuning};
 use crate::wire::audio::{AudioFormat, to_bytes};
 use crate::wire::url::Url;
 use base64::Engine as _;
@@ -125,13 +125,13 @@ impl World {
             format: AudioFormat::Pcm16 { rate_hz: RATE },
         };
         let cloud = Cloud {
-            http: ElevenHttp::new(settings.clone()),
-            socket: ElevenMulti::new(settings, Breaker::new(), 1),
+            http: Some(HttpVoice::new(Box::new(settings.clone()))),
+            socket: Box::new(ElevenMulti::new(settings, Breaker::new(), 1)),
         };
         let mut plan = PlanSettings::default();
         plan.breath_level.level_db = -90.0;
         let mut world = Self {
-            speaking: Speaking::new(Some(cloud), has_device, plan, RATE, 1),
+            speaking: Speaking::new(Some(cloud), has_device, plan, ChunkSettings::default(), RATE, 1),
             now_ms: 0,
             queue: BTreeMap::new(),
             order: 0,

@@ -33,7 +33,8 @@ impl Speaking {
         let stream = turn.stream.as_ref().filter(|stream| stream.owes(turn))?;
         let Patience { first, quiet, left_ms } = patience(stream.source)?;
         // With nothing below, waiting is all that can be done.
-        if stream.source == Source::Http && !self.has_device {
+        let has_http = self.cloud.as_ref().is_some_and(|cloud| cloud.http.is_some());
+        if !self.has_device && (stream.source == Source::Http || !has_http) {
             return None;
         }
         if self.mix.made() == turn.starts {
@@ -44,7 +45,7 @@ impl Speaking {
     }
 
     /// When everything that may be played is played.
-    fn dry_at(&self) -> Moment {
+    pub(super) fn dry_at(&self) -> Moment {
         let (played, at) = self.played;
         let end = self.handed_out_to().map_or(self.mix.made(), |to| to.min(self.mix.made()));
         let left = end.saturating_sub(played);

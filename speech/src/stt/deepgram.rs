@@ -1,17 +1,45 @@
-//! Deepgram's live recognition, v1: one socket for the whole call, audio up as it comes, words down.
+//! Deepgram's live recognition: one socket for the whole call, audio up as it comes, words down. In two dialects: v1
+//! tells words and silences, Flux (v2) tells turns.
 //!
 //! An utterance is what the final results say until the first of: the service hears its end (`speech_final`), it has
 //! heard no word for a while (`UtteranceEnd`, not believed while the caller is heard to speak), our own clock says
 //! that nothing new has come for too long, or it is longer than anybody talks.
 
 use super::read::{Heard, message};
-use super::{SttEvent, SttOutput};
+use super::{Recogniser, SttEvent, SttOutput};
 use crate::failure::{Backoff, Breaker, Fault, Passing};
 use crate::transport::{Closed, ConnId, FromNet, Part, Request, ToNet};
 use crate::wire::audio::to_bytes;
 use crate::wire::url::{Scheme, Url};
 use offhook_units::{Moment, Pii, Span};
 use std::collections::VecDeque;
+
+/// What the service speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `/v1/listen`.
+    V1,
+    /// `/v2/listen`: the service decides where a turn ends.
+    Flux,
+}
+
+impl Dialect {
+    /// Audio is sent in pieces of this, to keep frames few and delay low; Flux wants 80 ms.
+    const fn piece_ms(self) -> u32 {
+        match self {
+            Self::V1 => 40,
+            Self::Flux => 80,
+        }
+    }
+
+    /// The message that ends an utterance.
+    const fn finalize(self) -> &'static str {
+        match self {
+            Self::V1 => "{\"type\":\"Finalize\"}",
+            Self::Flux => "{\"type\":\"ForceEndTurn\"}",
+        }
+    }
+}
 
 /// Where and how Deepgram listens.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,18 +48,51 @@ pub struct DeepgramSettings {
     pub base: Url,
     /// The key.
     pub key: Pii<String>,
-    /// Which model, `nova-3`.
+    /// What it speaks; the model must fit it.
+    pub dialect: Dialect,
+    /// Which model, `nova-3` or `flux-general-en`.
     pub model: String,
     /// A language code; the service's own default without one.
     pub language: Option<String>,
-    /// Silence that ends an utterance, in milliseconds.
+    /// Silence that ends an utterance, in milliseconds; Flux has a mind of its own.
     pub endpointing_ms: u32,
     /// Samples a second of the caller's audio.
     pub rate_hz: u32,
 }
 
-/// Audio is sent in pieces of this, to keep frames few and delay low.
-const PIECE_MS: u32 = 40;
+impl DeepgramSettings {
+    fn url(&self) -> Url {
+        let base = self.base.with_scheme(Scheme::Ws, Scheme::Wss);
+        let path = match self.dialect {
+            Dialect::V1 => "v1/listen",
+            Dialect::Flux => "v2/listen",
+        };
+        let url = base
+            .join(path)
+            .with("model", &self.model)
+            .with("encoding", "linear16")
+            .with("sample_rate", &self.rate_hz.to_string());
+        let (url, language) = match self.dialect {
+            Dialect::V1 => (
+                url.with("channels", "1")
+                    .with("interim_results", "true")
+                    .with("endpointing", &self.endpointing_ms.to_string())
+                    .with("utterance_end_ms", "1000")
+                    .with("vad_events", "true")
+                    .with("punctuate", "true")
+                    .with("smart_format", "true")
+                    .with("no_delay", "true"),
+                "language",
+            ),
+            Dialect::Flux => (url, "language_hint"),
+        };
+        match &self.language {
+            Some(code) => url.with(language, code),
+            None => url,
+        }
+    }
+}
+
 /// Without audio for so long a keep-alive goes out; the service closes after 10 s.
 const KEEP_ALIVE: Span = Span::from_millis(4_000);
 /// The socket must be open after this.
@@ -84,8 +145,7 @@ fn append(text: &mut String, more: &str) {
     text.push_str(more);
 }
 
-/// The machine. Calling order: [`Deepgram::open`] when the call comes, [`Deepgram::hear`] for all of the caller's
-/// audio, [`Deepgram::shut`] at hang-up.
+/// The machine. See [`Recogniser`] for the calling order.
 #[derive(Debug)]
 pub struct Deepgram {
     settings: DeepgramSettings,
@@ -119,18 +179,18 @@ impl Deepgram {
             out: VecDeque::new(),
         }
     }
+}
 
-    /// Connects. It is ready as soon as the upgrade is done: the first message of the service may come much later.
-    pub fn open(&mut self, now: Moment) {
+impl Recogniser for Deepgram {
+    fn open(&mut self, now: Moment) {
         if self.socket == Socket::Shut {
             self.connect(now);
         }
     }
 
-    /// The next audio of the caller.
-    pub fn hear(&mut self, now: Moment, samples: &[i16]) {
+    fn hear(&mut self, now: Moment, samples: &[i16]) {
         self.waiting.extend_from_slice(samples);
-        let piece = self.frames(PIECE_MS);
+        let piece = self.frames(self.settings.dialect.piece_ms());
         let Socket::Open { conn, last_sent } = &mut self.socket else {
             // Nobody to send it to: the end of it is kept for the next connection.
             let excess =
@@ -151,13 +211,11 @@ impl Deepgram {
         self.sent.drain(..excess);
     }
 
-    /// Whether the caller speaks now, as the appliance hears it.
-    pub const fn caller_speaks(&mut self, speaks: bool) {
+    fn caller_speaks(&mut self, _now: Moment, speaks: bool) {
         self.speaking = speaks;
     }
 
-    /// The call is over.
-    pub fn shut(&mut self) {
+    fn shut(&mut self) {
         match self.socket {
             Socket::Open { conn, .. } => {
                 let close = "{\"type\":\"CloseStream\"}".to_owned();
@@ -173,8 +231,7 @@ impl Deepgram {
         self.sent.clear();
     }
 
-    /// Takes what came for a connection.
-    pub fn handle_net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
+    fn handle_net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
         match self.socket {
             Socket::Opening { conn: current, .. } | Socket::Open { conn: current, .. } if current == conn => {
             }
@@ -198,15 +255,14 @@ impl Deepgram {
         }
     }
 
-    /// The time has come that [`Deepgram::poll_timeout`] gave.
-    pub fn handle_timeout(&mut self, now: Moment) {
+    fn handle_timeout(&mut self, now: Moment) {
         match self.socket {
             Socket::Waiting(until) if now >= until => self.connect(now),
             Socket::Opening { since, .. } if now >= since + CONNECT => {
                 self.failed(now, Fault::Passing(Passing::Silent));
             }
             Socket::Open { last_sent, .. } if now >= last_sent + KEEP_ALIVE => {
-                self.control(now, "{\"type\":\"KeepAlive\"}");
+                self.keep_alive(now);
             }
             _ => {}
         }
@@ -216,13 +272,12 @@ impl Deepgram {
             } else {
                 self.utterance.asked = true;
                 self.utterance.last = now;
-                self.control(now, "{\"type\":\"Finalize\"}");
+                self.control(now, self.settings.dialect.finalize());
             }
         }
     }
 
-    /// When [`Deepgram::handle_timeout`] is due.
-    pub fn poll_timeout(&self) -> Option<Moment> {
+    fn poll_timeout(&self) -> Option<Moment> {
         let socket = match self.socket {
             Socket::Shut => None,
             Socket::Waiting(until) => Some(until),
@@ -232,11 +287,12 @@ impl Deepgram {
         [socket, self.stale_at()].into_iter().flatten().min()
     }
 
-    /// What to do next.
-    pub fn poll_output(&mut self) -> Option<SttOutput> {
+    fn poll_output(&mut self) -> Option<SttOutput> {
         self.out.pop_front()
     }
+}
 
+impl Deepgram {
     const fn frames(&self, ms: u32) -> usize {
         let frames = self.settings.rate_hz as usize * ms as usize / 1000;
         if frames == 0 { 1 } else { frames }
@@ -261,30 +317,25 @@ impl Deepgram {
             self.socket = Socket::Waiting(self.breaker.opens_at(now));
             return;
         }
-        let settings = &self.settings;
-        let mut url = settings
-            .base
-            .with_scheme(Scheme::Ws, Scheme::Wss)
-            .join("v1/listen")
-            .with("model", &settings.model)
-            .with("encoding", "linear16")
-            .with("sample_rate", &settings.rate_hz.to_string())
-            .with("channels", "1")
-            .with("interim_results", "true")
-            .with("endpointing", &settings.endpointing_ms.to_string())
-            .with("utterance_end_ms", "1000")
-            .with("vad_events", "true")
-            .with("punctuate", "true")
-            .with("smart_format", "true")
-            .with("no_delay", "true");
-        if let Some(language) = &settings.language {
-            url = url.with("language", language);
-        }
-        let token = Pii::new(format!("Token {}", settings.key.reveal()));
+        let token = Pii::new(format!("Token {}", self.settings.key.reveal()));
         self.last = self.last.next();
         self.socket = Socket::Opening { conn: self.last, since: now };
-        let request = Request::web_socket(url).header("Authorization", &token);
+        let request = Request::web_socket(self.settings.url()).header("Authorization", &token);
         self.out.push_back(SttOutput::Net(ToNet::Open(self.last, request)));
+    }
+
+    fn keep_alive(&mut self, now: Moment) {
+        match self.settings.dialect {
+            Dialect::V1 => self.control(now, "{\"type\":\"KeepAlive\"}"),
+            // It has no such message: silence is one.
+            Dialect::Flux => {
+                let silence = vec![0; 2 * self.frames(Dialect::Flux.piece_ms())];
+                if let Socket::Open { conn, last_sent } = &mut self.socket {
+                    *last_sent = now;
+                    self.out.push_back(SttOutput::Net(ToNet::Binary(*conn, silence)));
+                }
+            }
+        }
     }
 
     fn control(&mut self, now: Moment, text: &str) {

@@ -1,4 +1,4 @@
-//! Messages of Deepgram's live recognition (v1).
+//! Messages of Deepgram's live recognition, of both dialects.
 
 use serde_json::Value;
 
@@ -36,6 +36,13 @@ pub(super) fn message(text: &str) -> Heard {
                 from_finalize: flag("from_finalize"),
             }
         }
+        // Flux: each message holds the whole turn so far, so the last one holds all of it.
+        Some("TurnInfo") => {
+            let ended = value.get("event").and_then(Value::as_str) == Some("EndOfTurn");
+            let transcript = value.get("transcript").and_then(Value::as_str).unwrap_or_default();
+            let text = transcript.trim().to_owned();
+            Heard::Results { text, is_final: ended, speech_final: ended, from_finalize: false }
+        }
         Some("UtteranceEnd") => Heard::UtteranceEnd,
         Some("Error") => Heard::Error(text.to_owned()),
         _ => Heard::Other,
@@ -64,6 +71,25 @@ mod tests {
         }
         let empty = message(r#"{"type":"Results","channel":{"alternatives":[]}}"#);
         assert!(matches!(empty, Heard::Results { text, .. } if text.is_empty()));
+    }
+
+    #[test]
+    fn a_turn_is_replaced_until_it_ends() {
+        let turn = |event: &str| {
+            let text =
+                format!(r#"{{"type":"TurnInfo","event":"{event}","turn_index":0,"transcript":"two "}}"#);
+            message(&text)
+        };
+        let results = |ended| Heard::Results {
+            text: "two".to_owned(),
+            is_final: ended,
+            speech_final: ended,
+            from_finalize: false,
+        };
+        for event in ["StartOfTurn", "Update", "EagerEndOfTurn", "TurnResumed", "a new one"] {
+            assert_eq!(turn(event), results(false));
+        }
+        assert_eq!(turn("EndOfTurn"), results(true));
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! ElevenLabs: what its three ways to speak have in common. Lenient in what it reads: the service, its documents and
 //! its own libraries differ in how they spell their keys.
 
-use super::CharTime;
+use super::{CharTime, SpeaksOverHttp};
 use crate::transport::Request;
 use crate::wire::audio::AudioFormat;
 use crate::wire::url::{Scheme, Url};
@@ -71,8 +71,19 @@ impl ElevenSettings {
         Request::web_socket(url).header("xi-api-key", &self.key)
     }
 
-    /// The request for one piece of text over HTTP. `before` is what was said just before it, for its melody.
-    pub(super) fn request(&self, text: &str, before: &str) -> Request {
+    /// Written in the first message of each context, and never changed after.
+    pub(super) fn voice_settings(&self) -> Value {
+        let VoiceTuning { stability, similarity_boost, speed } = self.tuning;
+        // Through text, so that 0.7 is not written as 0.699999988.
+        let number = |x: f32| json!((f64::from(x) * 1000.0).round() / 1000.0);
+        json!({
+            "stability": number(stability), "similarity_boost": number(similarity_boost), "speed": number(speed),
+        })
+    }
+}
+
+impl SpeaksOverHttp for ElevenSettings {
+    fn request(&self, text: &str, before: &str) -> Request {
         let url = self.endpoint(&self.base.with_scheme(Scheme::Http, Scheme::Https), "stream");
         let mut body =
             json!({"text": text, "model_id": self.model_id, "voice_settings": self.voice_settings()});
@@ -87,14 +98,8 @@ impl ElevenSettings {
         Request::post_json(url, body.to_string()).header("xi-api-key", &self.key)
     }
 
-    /// Written in the first message of each context, and never changed after.
-    pub(super) fn voice_settings(&self) -> Value {
-        let VoiceTuning { stability, similarity_boost, speed } = self.tuning;
-        // Through text, so that 0.7 is not written as 0.699999988.
-        let number = |x: f32| json!((f64::from(x) * 1000.0).round() / 1000.0);
-        json!({
-            "stability": number(stability), "similarity_boost": number(similarity_boost), "speed": number(speed),
-        })
+    fn format(&self) -> AudioFormat {
+        self.format
     }
 }
 

@@ -1,17 +1,26 @@
-//! ElevenLabs over HTTP: one request a job, the audio as it is made. What speaks on when the socket is gone.
+//! A voice over HTTP: one request a job, the audio as it is made. What speaks on when the socket is gone.
 
-use super::eleven::ElevenSettings;
 use super::{JobId, TtsEvent, TtsOutput};
 use crate::failure::{Fault, Passing};
-use crate::transport::{Closed, ConnId, FromNet, Part, ToNet};
-use crate::wire::audio::AudioDecoder;
+use crate::transport::{Closed, ConnId, FromNet, Part, Request, ToNet};
+use crate::wire::audio::{AudioDecoder, AudioFormat};
 use std::collections::VecDeque;
+use std::fmt::Debug;
 
-/// The machine. Calling order: [`ElevenHttp::say`], [`ElevenHttp::handle_net`] with all that comes for its
-/// connections; [`ElevenHttp::cancel`] at any time.
+/// What a service wants to be asked, and how it answers.
+pub trait SpeaksOverHttp: Debug + Send {
+    /// The request for one piece of text; `before` is what was said just before it, for its melody.
+    fn request(&self, text: &str, before: &str) -> Request;
+
+    /// What comes back, without a header.
+    fn format(&self) -> AudioFormat;
+}
+
+/// The machine. Calling order: [`HttpVoice::say`], [`HttpVoice::handle_net`] with all that comes for its
+/// connections; [`HttpVoice::cancel`] at any time.
 #[derive(Debug)]
-pub struct ElevenHttp {
-    settings: ElevenSettings,
+pub struct HttpVoice {
+    service: Box<dyn SpeaksOverHttp>,
     last: ConnId,
     running: Vec<Running>,
     out: VecDeque<TtsOutput>,
@@ -25,24 +34,24 @@ struct Running {
     any: bool,
 }
 
-impl ElevenHttp {
+impl HttpVoice {
     /// With nothing to say yet.
-    pub const fn new(settings: ElevenSettings) -> Self {
+    pub fn new(service: Box<dyn SpeaksOverHttp>) -> Self {
         let out = VecDeque::new();
-        Self { settings, last: ConnId::none(Part::VoiceHttp), running: Vec::new(), out }
+        Self { service, last: ConnId::none(Part::VoiceHttp), running: Vec::new(), out }
     }
 
     /// Samples a second of what comes out.
-    pub const fn rate_hz(&self) -> u32 {
-        self.settings.format.rate_hz()
+    pub fn rate_hz(&self) -> u32 {
+        self.service.format().rate_hz()
     }
 
     /// Asks for `text`; `before` is what was said just before it.
     pub fn say(&mut self, job: JobId, text: &str, before: &str) {
         self.last = self.last.next();
-        let decoder = AudioDecoder::new(self.settings.format);
+        let decoder = AudioDecoder::new(self.service.format());
         self.running.push(Running { conn: self.last, job, decoder, any: false });
-        let open = ToNet::Open(self.last, self.settings.request(text, before));
+        let open = ToNet::Open(self.last, self.service.request(text, before));
         self.out.push_back(TtsOutput::Net(open));
     }
 
@@ -94,13 +103,13 @@ mod tests {
     use super::*;
     use crate::transport::{Lost, RequestKind};
 
-    fn events(http: &mut ElevenHttp) -> Vec<TtsOutput> {
+    fn events(http: &mut HttpVoice) -> Vec<TtsOutput> {
         std::iter::from_fn(|| http.poll_output()).collect()
     }
 
     #[test]
     fn a_sentence_is_asked_for_with_what_was_said_before_it() {
-        let mut http = ElevenHttp::new(test_settings());
+        let mut http = HttpVoice::new(Box::new(test_settings()));
         http.say(JobId(1), "It is \"late\".", "Hello.");
         let out = events(&mut http);
         let [TtsOutput::Net(ToNet::Open(conn, request))] = &out[..] else { panic!("{out:?}") };
@@ -122,7 +131,7 @@ mod tests {
 
     #[test]
     fn failures_are_told_and_a_cancelled_job_is_silent() {
-        let mut http = ElevenHttp::new(test_settings());
+        let mut http = HttpVoice::new(Box::new(test_settings()));
         let first = ConnId { part: Part::VoiceHttp, number: 1 };
         http.say(JobId(1), "One.", "");
         http.say(JobId(2), "Two.", "");

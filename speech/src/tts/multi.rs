@@ -11,7 +11,7 @@
 mod context;
 
 use super::eleven::{self, ElevenSettings};
-use super::{JobId, TtsEvent, TtsOutput};
+use super::{JobId, TtsEvent, TtsOutput, VoiceSocket};
 use crate::failure::{Backoff, Breaker, Fault, Passing};
 use crate::transport::{Closed, ConnId, FromNet, Part, ToNet};
 use context::{Context, Stage};
@@ -54,8 +54,7 @@ enum Socket {
     Waiting(Moment),
 }
 
-/// The machine. Calling order: [`ElevenMulti::open`] when the call comes, then [`ElevenMulti::say`] and
-/// [`ElevenMulti::end`] for each job, [`ElevenMulti::cancel`] at any time, [`ElevenMulti::shut`] at hang-up.
+/// The machine. See [`VoiceSocket`] for the calling order.
 #[derive(Debug)]
 pub struct ElevenMulti {
     settings: ElevenSettings,
@@ -84,37 +83,37 @@ impl ElevenMulti {
         }
     }
 
-    /// Samples a second of what comes out.
-    pub const fn rate_hz(&self) -> u32 {
-        self.settings.format.rate_hz()
-    }
-
-    /// Whether a job that starts now has a chance.
-    pub const fn is_ready(&self) -> bool {
-        matches!(self.socket, Socket::Open { .. })
-    }
-
-    /// Whether it connects for the first time: a job that starts now waits for it.
-    pub const fn is_starting(&self) -> bool {
-        matches!(self.socket, Socket::Opening { .. }) && self.last.number == 1
-    }
-
     /// Messages that were about no running context.
     pub const fn strays(&self) -> u64 {
         self.strays
     }
+}
 
-    /// Connects, so that the socket is there before the first word.
-    pub fn open(&mut self, now: Moment) {
+impl VoiceSocket for ElevenMulti {
+    fn rate_hz(&self) -> u32 {
+        self.settings.format.rate_hz()
+    }
+
+    fn is_ready(&self) -> bool {
+        matches!(self.socket, Socket::Open { .. })
+    }
+
+    fn is_starting(&self) -> bool {
+        matches!(self.socket, Socket::Opening { .. }) && self.last.number == 1
+    }
+
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
+    fn open(&mut self, now: Moment) {
         if self.socket != Socket::Shut {
             return;
         }
         self.connect(now);
     }
 
-    /// Says `text`, a sentence or a part of one, as the next of `job`. A job begins with its first text. Text with
-    /// nothing to say in it is left out.
-    pub fn say(&mut self, now: Moment, job: JobId, text: &str) {
+    fn say(&mut self, now: Moment, job: JobId, text: &str) {
         let text = text.trim();
         if !text.chars().any(char::is_alphanumeric) {
             return;
@@ -135,16 +134,14 @@ impl ElevenMulti {
         self.write(now);
     }
 
-    /// All of the job's text has been said: after its audio comes [`TtsEvent::Finished`].
-    pub fn end(&mut self, now: Moment, job: JobId) {
+    fn end(&mut self, now: Moment, job: JobId) {
         if let Some(context) = self.contexts.iter_mut().find(|context| context.job == job) {
             context.ends = true;
         }
         self.write(now);
     }
 
-    /// Stops a job; nothing of it comes out any more.
-    pub fn cancel(&mut self, now: Moment, job: JobId) {
+    fn cancel(&mut self, now: Moment, job: JobId) {
         let Some(at) = self.contexts.iter().position(|context| context.job == job) else { return };
         match self.contexts.get_mut(at) {
             Some(context) if context.stage != Stage::Waiting => {
@@ -158,8 +155,7 @@ impl ElevenMulti {
         self.write(now);
     }
 
-    /// The call is over.
-    pub fn shut(&mut self, now: Moment) {
+    fn shut(&mut self, now: Moment) {
         if let Socket::Open { conn, .. } = self.socket {
             self.send(now, &json!({"close_socket": true}));
             self.out.push_back(TtsOutput::Net(ToNet::Close(conn)));
@@ -170,8 +166,7 @@ impl ElevenMulti {
         self.contexts.clear();
     }
 
-    /// Takes what came for a connection.
-    pub fn handle_net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
+    fn handle_net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
         match self.socket {
             Socket::Opening { conn: current, .. } | Socket::Open { conn: current, .. } if current == conn => {
             }
@@ -188,8 +183,7 @@ impl ElevenMulti {
         }
     }
 
-    /// The time has come that [`ElevenMulti::poll_timeout`] gave.
-    pub fn handle_timeout(&mut self, now: Moment) {
+    fn handle_timeout(&mut self, now: Moment) {
         match self.socket {
             Socket::Waiting(until) if now >= until => self.connect(now),
             Socket::Opening { since, .. } if now >= since + CONNECT => self.drop_socket(now, Passing::Silent),
@@ -203,8 +197,7 @@ impl ElevenMulti {
         }
     }
 
-    /// When [`ElevenMulti::handle_timeout`] is due.
-    pub fn poll_timeout(&self) -> Option<Moment> {
+    fn poll_timeout(&self) -> Option<Moment> {
         match self.socket {
             Socket::Shut => None,
             Socket::Waiting(until) => Some(until),
@@ -216,11 +209,12 @@ impl ElevenMulti {
         }
     }
 
-    /// What to do next.
-    pub fn poll_output(&mut self) -> Option<TtsOutput> {
+    fn poll_output(&mut self) -> Option<TtsOutput> {
         self.out.pop_front()
     }
+}
 
+impl ElevenMulti {
     fn connect(&mut self, now: Moment) {
         if !self.breaker.allows(now) {
             self.socket = Socket::Waiting(self.breaker.opens_at(now));

@@ -3,7 +3,10 @@
 mod ascii;
 pub mod command;
 pub mod flite;
+mod prompts;
 pub mod wav;
+
+pub use prompts::Prompts;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -46,6 +49,8 @@ pub enum VoiceChoice {
     /// flite's `slt` when it is installed, or else espeak-ng.
     #[default]
     Any,
+    /// The same, or else the prompts that are built in, which say some sentences and no others.
+    AnyOrPrompts,
     /// flite.
     Flite(flite::FliteSettings),
     /// A command.
@@ -60,6 +65,7 @@ pub fn open(choice: &VoiceChoice) -> Result<Box<dyn Voice>, VoiceError> {
     match choice {
         VoiceChoice::Flite(settings) => Ok(Box::new(flite::Flite::open(*settings)?)),
         VoiceChoice::Command(settings) => Ok(Box::new(command::Command::open(settings.clone())?)),
+        VoiceChoice::AnyOrPrompts => Ok(open(&VoiceChoice::Any).unwrap_or_else(|_| Box::new(Prompts))),
         VoiceChoice::Any => {
             let flite = match flite::Flite::open(flite::FliteSettings::default()) {
                 Ok(voice) => return Ok(Box::new(voice)),

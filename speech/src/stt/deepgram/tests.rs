@@ -19,10 +19,15 @@ struct Bed {
 
 impl Bed {
     fn open() -> Self {
+        Self::with(Dialect::V1, "nova-3")
+    }
+
+    fn with(dialect: Dialect, model: &str) -> Self {
         let settings = DeepgramSettings {
             base: Url::parse("http://127.0.0.1:1").unwrap(),
             key: Pii::new("k".to_owned()),
-            model: "nova-3".to_owned(),
+            dialect,
+            model: model.to_owned(),
             language: None,
             endpointing_ms: 300,
             rate_hz: 8_000,
@@ -173,7 +178,7 @@ fn pitfall_14_the_end_that_never_comes_is_made_by_our_own_clock() {
 #[test]
 fn pitfall_14_word_gaps_do_not_end_an_utterance_while_the_caller_is_heard() {
     let mut bed = Bed::open();
-    bed.ears.caller_speaks(true);
+    bed.ears.caller_speaks(at(0), true);
     bed.words(1_000, "my number is", true, false);
     bed.message(2_100, &json!({"type": "UtteranceEnd"}));
     bed.until(20_000);
@@ -221,4 +226,43 @@ fn hang_up_says_goodbye_and_leaves_nothing() {
     assert_eq!(bed.ears.poll_timeout(), None);
     bed.words(10, "late", true, true);
     assert!(bed.utterances.is_empty());
+}
+
+#[test]
+fn flux_tells_turns_and_a_turn_is_an_utterance_told_once() {
+    let mut bed = Bed::with(Dialect::Flux, "flux-general-en");
+    let address = &bed.opened[0].1;
+    assert_eq!(
+        address,
+        "ws://127.0.0.1:1/v2/listen?model=flux-general-en&encoding=linear16&sample_rate=8000"
+    );
+    bed.hear(10, &[1; 1_000]);
+    assert_eq!(bed.frames, [1_280], "pieces of 80 ms");
+    bed.message(0, &json!({"type": "Connected", "sequence_id": 0}));
+    let turn = |event: &str, text: &str| json!({"type": "TurnInfo", "event": event, "turn_index": 0, "transcript": text});
+    bed.message(100, &turn("StartOfTurn", "I"));
+    bed.message(200, &turn("Update", "I need"));
+    bed.message(300, &turn("EagerEndOfTurn", "I need a room"));
+    bed.message(400, &turn("TurnResumed", "I need a room"));
+    bed.message(900, &turn("EndOfTurn", "I need a room, please."));
+    assert_eq!(bed.interims, ["I", "I need", "I need a room", "I need a room, please."]);
+    assert_eq!(bed.utterances, ["I need a room, please."]);
+}
+
+#[test]
+fn flux_is_kept_alive_by_silence_and_asked_to_end_a_turn_that_does_not() {
+    let mut bed = Bed::with(Dialect::Flux, "flux-general-en");
+    bed.until(8_500);
+    assert_eq!((bed.frames.as_slice(), bed.texts.len()), (&[1_280, 1_280][..], 0));
+    assert!(bed.audio.iter().all(|&byte| byte == 0));
+    bed.message(9_000, &json!({"type": "TurnInfo", "event": "Update", "transcript": "four seven"}));
+    bed.until(11_000);
+    assert_eq!(bed.texts, [json!({"type": "ForceEndTurn"})]);
+    bed.message(
+        11_100,
+        &json!({"type": "TurnInfo", "event": "EndOfTurn", "transcript": "four seven", "trigger": "manual"}),
+    );
+    assert_eq!(bed.utterances, ["four seven"]);
+    bed.message(11_200, &json!({"type": "Error", "code": "NET-0000", "description": "x"}));
+    assert_eq!(bed.faults, 1);
 }

@@ -1,0 +1,216 @@
+//! Which services a conversation asks: by the configuration, the keys that were found, and the lab for those without an
+//! address. A part whose key is missing is left alone, and that is said.
+
+use super::secrets::Places;
+use offhook_config::{EarsProtocol, Service, Speech as Wanted, VoiceProtocol};
+use offhook_lab::Lab;
+use offhook_speech::llm::ChatSettings;
+use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
+use offhook_speech::tts::{AuraSettings, ElevenSettings, VoiceSettings, VoiceTuning};
+use offhook_speech::wire::audio::AudioFormat;
+use offhook_speech::wire::url::{BadUrl, Url};
+use offhook_speech::wyoming::{WyomingEarsSettings, WyomingVoiceSettings};
+use offhook_units::Pii;
+
+/// The longest that the language model may take to begin, ms: a local one may have to load first.
+const FIRST_WORD_MS: u32 = 10_000;
+/// Silence that ends what a caller says, ms.
+const ENDPOINTING_MS: u32 = 300;
+/// Silence of the caller that ends an utterance where the appliance's own ears decide, ms. They hear it late already.
+const WYOMING_ENDPOINTING_MS: u32 = 200;
+/// Each call has its own rate and format; these are never asked for.
+const RATE_HZ: u32 = 8_000;
+
+/// A service's key.
+#[derive(Debug)]
+pub(super) enum Key {
+    /// Here it is.
+    Here(Pii<String>),
+    /// The service asks for none.
+    NotAsked,
+    /// The service asks for one, and this is why there is none.
+    Missing(String),
+}
+
+impl Key {
+    /// The key of a service. One in the open internet asks for one; one without TLS is on this machine or beside it.
+    pub(super) fn read(service: &Service, places: &Places) -> Self {
+        let is_far = service.url.as_ref().is_some_and(|url| url.starts_with("https://"));
+        match &service.key_file {
+            Some(file) => match places.read(file) {
+                Ok(key) => Self::Here(key),
+                Err((path, error)) => Self::Missing(format!("the key file {} {error}", path.display())),
+            },
+            None if is_far => Self::Missing("no key file is given".to_owned()),
+            None => Self::NotAsked,
+        }
+    }
+
+    /// The key, or an empty one.
+    fn or_empty(&self) -> Pii<String> {
+        if let Self::Here(key) = self { key.clone() } else { Pii::new(String::new()) }
+    }
+
+    /// What is to be said when the part called `name` is left alone, and what callers have instead.
+    pub(super) fn complaint(&self, name: &str, instead: &str) -> Option<String> {
+        match self {
+            Self::Missing(why) => Some(format!("{name} is off, since {why}: {instead}")),
+            Self::Here(_) | Self::NotAsked => None,
+        }
+    }
+
+    pub(super) const fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing(_))
+    }
+}
+
+/// Whether one of the three parts is to be found in the lab, and whether it is asked by Wyoming there.
+pub(super) fn needs_lab(wanted: &Wanted) -> (bool, bool) {
+    let wyoming = [
+        wanted.voice.url.is_none() && wanted.voice_protocol == VoiceProtocol::Wyoming,
+        wanted.ears.url.is_none() && wanted.ears_protocol == EarsProtocol::Wyoming,
+    ];
+    let any = [&wanted.voice, &wanted.ears, &wanted.mind].iter().any(|service| service.url.is_none());
+    (any, wyoming.contains(&true))
+}
+
+/// Where a service is; without an address it is in the lab, at `path` below it.
+fn place(service: &Service, lab: Option<&Lab>, path: &str) -> Result<Url, BadUrl> {
+    match (&service.url, lab) {
+        (Some(url), _) => Url::parse(url),
+        (None, Some(lab)) => Url::parse(&format!("http://{}{path}", lab.addresses().http)),
+        (None, None) => Url::parse(""),
+    }
+}
+
+fn wyoming_place(service: &Service, lab: Option<&Lab>) -> Result<Url, BadUrl> {
+    match (&service.url, lab.and_then(|lab| lab.addresses().wyoming)) {
+        (Some(url), _) => Url::parse(url),
+        (None, Some(address)) => Url::parse(&format!("tcp://{address}")),
+        (None, None) => Url::parse(""),
+    }
+}
+
+/// The voice.
+pub(super) fn voice(wanted: &Wanted, key: &Key, lab: Option<&Lab>) -> Result<VoiceSettings, BadUrl> {
+    let service = &wanted.voice;
+    let named = |usual: &str| wanted.voice_id.clone().unwrap_or_else(|| usual.to_owned());
+    let eleven = || {
+        Ok::<_, BadUrl>(ElevenSettings {
+            base: place(service, lab, "")?,
+            key: key.or_empty(),
+            voice_id: named("21m00Tcm4TlvDq8ikWAM"),
+            model_id: service.model.clone().unwrap_or_else(|| "eleven_flash_v2_5".to_owned()),
+            language: wanted.language.clone(),
+            tuning: VoiceTuning::default(),
+            format: AudioFormat::Mulaw8k,
+        })
+    };
+    Ok(match wanted.voice_protocol {
+        VoiceProtocol::ElevenLabs => VoiceSettings::ElevenMulti(eleven()?),
+        VoiceProtocol::ElevenLabsSingle => VoiceSettings::ElevenSingle(eleven()?),
+        VoiceProtocol::Deepgram => VoiceSettings::Aura(AuraSettings {
+            base: place(service, lab, "")?,
+            key: key.or_empty(),
+            model: named("aura-2-thalia-en"),
+            format: AudioFormat::Mulaw8k,
+        }),
+        VoiceProtocol::Wyoming => VoiceSettings::Wyoming(WyomingVoiceSettings {
+            url: wyoming_place(service, lab)?,
+            voice: wanted.voice_id.clone(),
+            language: wanted.language.clone(),
+        }),
+    })
+}
+
+/// Recognition.
+pub(super) fn ears(wanted: &Wanted, key: &Key, lab: Option<&Lab>) -> Result<EarsSettings, BadUrl> {
+    let service = &wanted.ears;
+    let deepgram = |dialect, usual: &str| {
+        Ok::<_, BadUrl>(EarsSettings::Deepgram(DeepgramSettings {
+            base: place(service, lab, "")?,
+            key: key.or_empty(),
+            dialect,
+            model: service.model.clone().unwrap_or_else(|| usual.to_owned()),
+            language: wanted.language.clone(),
+            endpointing_ms: ENDPOINTING_MS,
+            rate_hz: RATE_HZ,
+        }))
+    };
+    match wanted.ears_protocol {
+        EarsProtocol::Deepgram => deepgram(Dialect::V1, "nova-3"),
+        EarsProtocol::DeepgramFlux => deepgram(Dialect::Flux, "flux-general-en"),
+        EarsProtocol::Wyoming => Ok(EarsSettings::Wyoming(WyomingEarsSettings {
+            url: wyoming_place(service, lab)?,
+            model: service.model.clone(),
+            language: wanted.language.clone(),
+            endpointing_ms: WYOMING_ENDPOINTING_MS,
+            rate_hz: RATE_HZ,
+        })),
+    }
+}
+
+/// The language model.
+pub(super) fn mind(wanted: &Wanted, key: &Key, lab: Option<&Lab>) -> Result<ChatSettings, BadUrl> {
+    let service = &wanted.mind;
+    Ok(ChatSettings {
+        base: place(service, lab, "/v1")?,
+        key: if let Key::Here(key) = key { Some(key.clone()) } else { None },
+        model: service.model.clone().unwrap_or_else(|| "gpt-4o-mini".to_owned()),
+        max_tokens: None,
+        first_word_ms: FIRST_WORD_MS,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use offhook_config::Config;
+
+    fn wanted(text: &str) -> Wanted {
+        Config::from_toml(&format!("[speech]\n{text}"), "test").unwrap().speech
+    }
+
+    #[test]
+    fn each_protocol_of_the_configuration_has_its_client_and_its_usual_names() {
+        let key = Key::Here(Pii::new("k".to_owned()));
+        let voice = |text: &str| voice(&wanted(text), &key, None).unwrap();
+        let far = "voice_url = \"https://api.example.com\"\nvoice_key_file = \"k\"\n";
+        let model = |settings: VoiceSettings| match settings {
+            VoiceSettings::ElevenMulti(eleven) => ("multi", eleven.voice_id, eleven.model_id),
+            VoiceSettings::ElevenSingle(eleven) => ("single", eleven.voice_id, eleven.model_id),
+            VoiceSettings::Aura(aura) => ("aura", aura.model, String::new()),
+            VoiceSettings::Wyoming(wyoming) => ("wyoming", wyoming.url.to_string(), String::new()),
+        };
+        let eleven = ("21m00Tcm4TlvDq8ikWAM".to_owned(), "eleven_flash_v2_5".to_owned());
+        assert_eq!(model(voice(far)), ("multi", eleven.0.clone(), eleven.1.clone()));
+        let single = format!("{far}voice_protocol = \"elevenlabs-single\"\nvoice_id = \"x\"");
+        assert_eq!(model(voice(&single)), ("single", "x".to_owned(), eleven.1));
+        let aura = format!("{far}voice_protocol = \"deepgram\"");
+        assert_eq!(model(voice(&aura)), ("aura", "aura-2-thalia-en".to_owned(), String::new()));
+        let piper = "voice_url = \"tcp://192.0.2.7\"\nvoice_protocol = \"wyoming\"";
+        assert_eq!(model(voice(piper)).1, "tcp://192.0.2.7/");
+        let ears = |text: &str| match ears(&wanted(text), &key, None).unwrap() {
+            EarsSettings::Deepgram(deepgram) => deepgram.model,
+            EarsSettings::Wyoming(wyoming) => wyoming.url.to_string(),
+        };
+        let far = "ears_url = \"https://api.example.com\"\n";
+        assert_eq!(ears(far), "nova-3");
+        assert_eq!(ears(&format!("{far}ears_protocol = \"deepgram-flux\"")), "flux-general-en");
+        let whisper = "ears_url = \"tcp://192.0.2.7:10300\"\nears_protocol = \"wyoming\"";
+        assert_eq!(ears(whisper), "tcp://192.0.2.7:10300/");
+    }
+
+    #[test]
+    fn a_far_service_without_its_key_is_off_and_says_why() {
+        let places = Places::default();
+        let key = |text: &str| Key::read(&wanted(text).voice, &places);
+        assert!(matches!(key("voice_url = \"http://127.0.0.1:1\""), Key::NotAsked));
+        assert!(matches!(key(""), Key::NotAsked));
+        let complaint = |text: &str| key(text).complaint("the voice", "the device speaks").unwrap();
+        let far = "voice_url = \"https://api.example.com\"\n";
+        assert_eq!(complaint(far), "the voice is off, since no key file is given: the device speaks");
+        let lost = complaint(&format!("{far}voice_key_file = \"/nowhere/at/all\""));
+        assert!(lost.contains("/nowhere/at/all cannot be read"), "{lost}");
+    }
+}
