@@ -2,9 +2,13 @@
 
 import asyncio
 
+from loguru import logger
 from pipecat.frames.frames import TTSAudioRawFrame, TTSSpeakFrame
 from pipecat.services.elevenlabs.tts import ElevenLabsTTSService
 from pipecat.tests.utils import SleepFrame, run_test
+
+# It tells every step otherwise.
+logger.remove()
 
 TEXTS = ["Good morning to you.", "This is the second thing that is said."]
 
@@ -21,7 +25,7 @@ def two_contexts_on_one_socket(lab):
     audio = sum(len(frame.audio) for frame in down if isinstance(frame, TTSAudioRawFrame))
     visit = lab.last("multi-stream-input")
     assert len(lab.seen("multi-stream-input")) == 1 and len(visit["contexts"]) == 2, visit
-    said = "".join(text["text"] for text in visit["texts"])
+    said = " ".join(text["text"] for text in visit["texts"])
     assert " ".join(said.split()) == " ".join(TEXTS), said
     assert audio > 32000 and abs(audio - visit["audio_out"]) < 32000, (audio, visit)
 
