@@ -15,7 +15,7 @@ pub(super) fn list(calls: &[CallState]) -> String {
 pub(super) fn detail(call: &CallState, stages: impl Iterator<Item = (&'static str, Span)>) -> String {
     let mut line = one(call);
     for (stage, took) in stages {
-        line.decimal(&format!("{stage}_ms"), millis(took));
+        line.decimal(&format!("answer_{stage}_ms"), millis(took));
     }
     if let Some(figures) = &call.figures {
         counters(&mut line, figures);
@@ -95,4 +95,40 @@ fn counters(line: &mut JsonLine, figures: &CallFigures) {
 
 fn millis(span: Span) -> f64 {
     f64::from(span.as_millis_f32())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use offhook_engine::Stats;
+    use offhook_sip_rtp::sip::agent::CallId;
+    use offhook_units::Codec;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_figure_of_a_call_has_a_name_of_its_own() {
+        let figures = CallFigures {
+            codec: Codec::Pcmu,
+            encrypted: false,
+            held: false,
+            reception: None,
+            drops: Default::default(),
+            media: Default::default(),
+            playout: Stats { voice_frames: 8_000, ..Stats::default() },
+        };
+        let (call, age) = (CallId(7), Span::from_millis(1_500));
+        let call = CallState { call, route: "agent", ours: false, age, figures: Some(Box::new(figures)) };
+        let stages = [("hearing", Span::from_millis(300)), ("voice", Span::from_millis(90))];
+        let text = detail(&call, stages.into_iter());
+        let names: Vec<&str> = text
+            .split(',')
+            .filter_map(|part| part.trim_start_matches('{').split_once(':'))
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{text}");
+        assert!(
+            text.contains("\"answer_voice_ms\":90.000") && text.contains("\"voice_ms\":1000.000"),
+            "{text}"
+        );
+    }
 }

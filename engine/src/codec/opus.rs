@@ -28,7 +28,10 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
+    // Apart, as is `reset`: the codec's state is made on the stack, 350 KiB at a time, and a function into which that is
+    // inlined takes as much of it for every other codec and in every call.
     // start-up: a call's codecs are made before the call.
+    #[inline(never)]
     pub(super) fn new() -> Result<Self, Unavailable> {
         let inner = OpusDecoder::new(RATE_HZ, 1).map_err(|_| Unavailable(Codec::Opus))?;
         Ok(Self { inner: Box::new(inner), pcm: Box::new([0.0; MAX_FRAMES]), has_heard: false })
@@ -66,6 +69,7 @@ impl Decoder {
         self.run(out, |inner, pcm| inner.decode_fec(next_payload, frames, pcm)).ok()
     }
 
+    #[inline(never)]
     pub(super) fn reset(&mut self) {
         // In place: without its `heap` feature the codec's state is one plain struct.
         if let Ok(fresh) = OpusDecoder::new(RATE_HZ, 1) {
@@ -109,6 +113,7 @@ pub(super) struct Encoder {
 
 impl Encoder {
     // start-up: a call's codecs are made before the call.
+    #[inline(never)]
     pub(super) fn new() -> Result<Self, Unavailable> {
         let mut inner =
             OpusEncoder::new(RATE_HZ, 1, Application::Voip).map_err(|_| Unavailable(Codec::Opus))?;
