@@ -1,20 +1,12 @@
 //! `[audio]`: how the audio thread runs.
 
-use crate::key::{Effect, Expects, Key};
+use crate::key::{Expects, Key};
 use crate::reading::Reading;
 
-static PRIORITY: Key = Key {
-    path: "audio.priority",
-    variable: None,
-    expects: Expects::Whole { unit: "a priority", from: 0, to: 90, default: 70 },
-    effect: Effect::Restart,
-};
-static CPU: Key = Key {
-    path: "audio.cpu",
-    variable: None,
-    expects: Expects::Whole { unit: "a processor", from: -1, to: 1023, default: -1 },
-    effect: Effect::Restart,
-};
+static PRIORITY: Key =
+    Key::at_restart("audio.priority", Expects::Whole { unit: "a priority", from: 0, to: 90, default: 70 });
+static CPU: Key =
+    Key::at_restart("audio.cpu", Expects::Whole { unit: "a processor", from: -1, to: 1023, default: -1 });
 pub(crate) static KEYS: [&Key; 2] = [&PRIORITY, &CPU];
 
 /// The audio thread.

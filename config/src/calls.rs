@@ -1,21 +1,14 @@
 //! `[calls]`: how many, and how they end when the service stops.
 
 use crate::key::{Effect, Expects, Key};
-use crate::reading::{Reading, Setting};
+use crate::reading::Reading;
 use offhook_units::Span;
 
-static MAX: Key = Key {
-    path: "calls.max",
-    variable: None,
-    expects: Expects::Whole { unit: "calls", from: 1, to: 500, default: 50 },
-    effect: Effect::Restart,
-};
-static RING_S: Key = Key {
-    path: "calls.ring_s",
-    variable: None,
-    expects: Expects::Whole { unit: "whole seconds", from: 5, to: 600, default: 180 },
-    effect: Effect::Restart,
-};
+/// The default media ports are enough for the most of them.
+static MAX: Key =
+    Key::at_restart("calls.max", Expects::Whole { unit: "calls", from: 1, to: 500, default: 50 });
+static RING_S: Key =
+    Key::at_restart("calls.ring_s", Expects::Whole { unit: "whole seconds", from: 5, to: 600, default: 180 });
 static DRAIN_S: Key = Key {
     path: "calls.drain_s",
     variable: None,
@@ -38,9 +31,4 @@ pub struct Calls {
 pub(crate) fn read(reading: &Reading) -> Calls {
     let seconds = |key| Span::from_millis(reading.whole::<i64>(key) * 1000);
     Calls { max: reading.whole(&MAX), ring: seconds(&RING_S), drain: seconds(&DRAIN_S) }
-}
-
-/// For contradictions with [`Calls::max`].
-pub(crate) fn blame(reading: &Reading) -> (Setting, Setting) {
-    (reading.setting(&MAX), reading.setting(&MAX))
 }

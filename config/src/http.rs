@@ -1,24 +1,15 @@
 //! `[http]`: health, metrics and the status page.
 
 use crate::Fault;
-use crate::key::{Effect, Expects, Key};
+use crate::key::{Expects, Key};
 use crate::reading::Reading;
 use crate::text::Kind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-static LISTEN: Key = Key {
-    path: "http.listen",
-    variable: None,
-    expects: Expects::Text { kind: Kind::Listen, default: "127.0.0.1:8080" },
-    effect: Effect::Restart,
-};
-static TOKEN_FILE: Key = Key {
-    path: "http.token_file",
-    variable: None,
-    expects: Expects::Text { kind: Kind::Path, default: "" },
-    effect: Effect::Restart,
-};
+static LISTEN: Key =
+    Key::at_restart("http.listen", Expects::Text { kind: Kind::Listen, default: "127.0.0.1:8080" });
+static TOKEN_FILE: Key = Key::at_restart("http.token_file", Expects::Text { kind: Kind::Path, default: "" });
 pub(crate) static KEYS: [&Key; 2] = [&LISTEN, &TOKEN_FILE];
 
 /// The HTTP server.

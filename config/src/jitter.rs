@@ -30,13 +30,6 @@ pub struct Jitter {
     pub max: Span,
 }
 
-impl Default for Jitter {
-    fn default() -> Self {
-        let of = |key: &Key| millis(key.default().as_number());
-        Self { min: of(&MIN_MS), target: of(&TARGET_MS), max: of(&MAX_MS) }
-    }
-}
-
 /// The section as it was read. What it returns counts only where no problem was found.
 pub(crate) fn read(reading: &mut Reading) -> Jitter {
     let (min, max) = (reading.setting(&MIN_MS), reading.setting(&MAX_MS));

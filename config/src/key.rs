@@ -80,6 +80,11 @@ pub(crate) enum Expects {
 pub(crate) const MILLIS: &str = "whole milliseconds";
 
 impl Key {
+    /// A key that no variable stands for, and whose change waits for a restart.
+    pub(crate) const fn at_restart(path: &'static str, expects: Expects) -> Self {
+        Self { path, variable: None, expects, effect: Effect::Restart }
+    }
+
     pub(crate) fn find(path: &str) -> Option<&'static Self> {
         keys().find(|key| key.path == path)
     }
@@ -128,6 +133,10 @@ impl Key {
             (Expects::Text { kind, default }, Value::Text(text)) => {
                 let none = default.is_empty() && text.is_empty();
                 if none || kind.takes(text) { Ok(()) } else { self.bad_text(value) }
+            }
+            // A call without any codec cannot be.
+            (Expects::List { kind: Kind::Codec, .. }, Value::List(items)) if items.is_empty() => {
+                self.bad_text(value)
             }
             (Expects::List { kind, .. }, Value::List(items)) => {
                 match items.iter().find(|item| !matches!(item, Value::Text(text) if kind.takes(text))) {

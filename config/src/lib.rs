@@ -95,13 +95,6 @@ impl Config {
     }
 }
 
-impl Default for Config {
-    /// What holds when nobody says anything.
-    fn default() -> Self {
-        resolve(&[]).0.config
-    }
-}
-
 /// All layers together, and what is wrong with them.
 fn resolve(layers: &[Layer]) -> (Resolved, Vec<Problem>) {
     let mut reading = Reading::of(layers);

@@ -9,12 +9,10 @@ static LEVEL: Key = Key {
     expects: Expects::Choice { of: &["error", "warn", "info", "debug", "trace"], default: "info" },
     effect: Effect::Live,
 };
-static FORMAT: Key = Key {
-    path: "log.format",
-    variable: None,
-    expects: Expects::Choice { of: &["auto", "text", "json", "journal"], default: "auto" },
-    effect: Effect::Restart,
-};
+static FORMAT: Key = Key::at_restart(
+    "log.format",
+    Expects::Choice { of: &["auto", "text", "json", "journal"], default: "auto" },
+);
 pub(crate) static KEYS: [&Key; 2] = [&LEVEL, &FORMAT];
 
 /// How much is told.

@@ -1,42 +1,43 @@
 //! `[media]`: RTP.
 
 use crate::Fault;
-use crate::key::{Effect, Expects, Key};
+use crate::key::{Expects, Key};
 use crate::reading::Reading;
 use crate::text::Kind;
 use offhook_units::{Codec, Span};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-const fn key(path: &'static str, expects: Expects) -> Key {
-    Key { path, variable: None, expects, effect: Effect::Restart }
-}
-
 const fn port(path: &'static str, default: i64) -> Key {
-    key(path, Expects::Whole { unit: "a port", from: 1024, to: 65_535, default })
+    Key::at_restart(path, Expects::Whole { unit: "a port", from: 1024, to: 65_535, default })
 }
 
 const fn seconds(path: &'static str, from: i64, default: i64) -> Key {
-    key(path, Expects::Whole { unit: "whole seconds", from, to: 86_400, default })
+    Key::at_restart(path, Expects::Whole { unit: "whole seconds", from, to: 86_400, default })
 }
 
-static ADDRESS: Key = key("media.address", Expects::Text { kind: Kind::Address, default: "" });
+static ADDRESS: Key = Key::at_restart("media.address", Expects::Text { kind: Kind::Address, default: "" });
 pub(crate) static PORT_FIRST: Key = port("media.port_first", 40_000);
 pub(crate) static PORT_LAST: Key = port("media.port_last", 40_999);
-static CODECS: Key =
-    key("media.codecs", Expects::List { kind: Kind::Codec, default: &["PCMA", "PCMU", "G722", "opus"] });
-static COMFORT_NOISE: Key = key("media.comfort_noise", Expects::Flag { default: true });
+static CODECS: Key = Key::at_restart(
+    "media.codecs",
+    Expects::List { kind: Kind::Codec, default: &["PCMA", "PCMU", "G722", "opus"] },
+);
+static COMFORT_NOISE: Key = Key::at_restart("media.comfort_noise", Expects::Flag { default: true });
 static SRTP: Key =
-    key("media.srtp", Expects::Choice { of: &["off", "accept", "require"], default: "accept" });
-static DSCP: Key = key("media.dscp", Expects::Whole { unit: "a code point", from: 0, to: 63, default: 46 });
-static SOURCE: Key =
-    key("media.source", Expects::Choice { of: &["anywhere", "host", "exact"], default: "anywhere" });
-static SYMMETRIC: Key = key("media.symmetric", Expects::Flag { default: true });
+    Key::at_restart("media.srtp", Expects::Choice { of: &["off", "accept", "require"], default: "accept" });
+static DSCP: Key =
+    Key::at_restart("media.dscp", Expects::Whole { unit: "a code point", from: 0, to: 63, default: 46 });
+static SOURCE: Key = Key::at_restart(
+    "media.source",
+    Expects::Choice { of: &["anywhere", "host", "exact"], default: "anywhere" },
+);
+static SYMMETRIC: Key = Key::at_restart("media.symmetric", Expects::Flag { default: true });
 static RTP_TIMEOUT_S: Key = seconds("media.rtp_timeout_s", 5, 30);
 static NOISE_TIMEOUT_S: Key = seconds("media.noise_timeout_s", 5, 120);
 static HOLD_TIMEOUT_S: Key = seconds("media.hold_timeout_s", 0, 0);
-static EXTENDED_REPORTS: Key = key("media.extended_reports", Expects::Flag { default: true });
-static INBAND_KEYS: Key = key("media.inband_keys", Expects::Flag { default: true });
+static EXTENDED_REPORTS: Key = Key::at_restart("media.extended_reports", Expects::Flag { default: true });
+static INBAND_KEYS: Key = Key::at_restart("media.inband_keys", Expects::Flag { default: true });
 
 pub(crate) static KEYS: [&Key; 14] = [
     &ADDRESS,
@@ -113,14 +114,10 @@ pub(crate) fn read(reading: &mut Reading, calls: usize) -> Media {
     let (first, last): (u16, u16) = (reading.whole(&PORT_FIRST), reading.whole(&PORT_LAST));
     let room = pairs(first, last);
     if usize::from(room) < calls {
+        // One of them was given: the defaults hold the most calls that there may be.
         let (this, other) = (reading.setting(&PORT_FIRST), reading.setting(&PORT_LAST));
-        let blamed = if this.place.is_some() || other.place.is_some() {
-            (this, other)
-        } else {
-            crate::calls::blame(reading)
-        };
-        if blamed.0.sound && blamed.1.sound {
-            reading.contradiction(&blamed.0, &blamed.1, Fault::TooFewPorts { calls: room, wanted: calls });
+        if this.sound && other.sound {
+            reading.contradiction(&this, &other, Fault::TooFewPorts { calls: room, wanted: calls });
         }
     }
     let seconds = |reading: &Reading, key| Span::from_millis(reading.whole::<i64>(key) * 1000);

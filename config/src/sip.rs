@@ -1,37 +1,37 @@
 //! `[sip]`: our own end: where we listen, who may call, what we show.
 
 use crate::Fault;
-use crate::key::{Effect, Expects, Key};
+use crate::key::{Expects, Key};
 use crate::reading::Reading;
 use crate::text::{Kind, Network};
 use offhook_units::{Pii, Span};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-const fn key(path: &'static str, expects: Expects) -> Key {
-    Key { path, variable: None, expects, effect: Effect::Restart }
-}
-
 const fn text(path: &'static str, kind: Kind) -> Key {
-    key(path, Expects::Text { kind, default: "" })
+    Key::at_restart(path, Expects::Text { kind, default: "" })
 }
 
-static LISTEN: Key = key("sip.listen", Expects::Text { kind: Kind::Listen, default: "0.0.0.0:5060" });
-static TCP: Key = key("sip.tcp", Expects::Flag { default: true });
+static LISTEN: Key =
+    Key::at_restart("sip.listen", Expects::Text { kind: Kind::Listen, default: "0.0.0.0:5060" });
+static TCP: Key = Key::at_restart("sip.tcp", Expects::Flag { default: true });
 static TLS_LISTEN: Key = text("sip.tls_listen", Kind::Listen);
 static CERTIFICATE_FILE: Key = text("sip.certificate_file", Kind::Path);
 static KEY_FILE: Key = text("sip.key_file", Kind::Path);
 static ROOTS_FILE: Key = text("sip.roots_file", Kind::Path);
 static PUBLIC_ADDRESS: Key = text("sip.public_address", Kind::Address);
 static NETWORKS: Key =
-    key("sip.networks", Expects::List { kind: Kind::Network, default: &["127.0.0.0/8", "::1"] });
+    Key::at_restart("sip.networks", Expects::List { kind: Kind::Network, default: &["127.0.0.0/8", "::1"] });
 static CALLER_USER: Key = text("sip.caller_user", Kind::User);
 static CALLER_PASSWORD_FILE: Key = text("sip.caller_password_file", Kind::Path);
 static CALLER_DIGEST: Key =
-    key("sip.caller_digest", Expects::Choice { of: &["SHA-256", "MD5"], default: "SHA-256" });
-static SESSION_S: Key =
-    key("sip.session_s", Expects::Whole { unit: "whole seconds", from: 90, to: 86_400, default: 1800 });
-static DSCP: Key = key("sip.dscp", Expects::Whole { unit: "a code point", from: 0, to: 63, default: 24 });
+    Key::at_restart("sip.caller_digest", Expects::Choice { of: &["SHA-256", "MD5"], default: "SHA-256" });
+static SESSION_S: Key = Key::at_restart(
+    "sip.session_s",
+    Expects::Whole { unit: "whole seconds", from: 90, to: 86_400, default: 1800 },
+);
+static DSCP: Key =
+    Key::at_restart("sip.dscp", Expects::Whole { unit: "a code point", from: 0, to: 63, default: 24 });
 
 pub(crate) static KEYS: [&Key; 13] = [
     &LISTEN,

@@ -1,21 +1,17 @@
 //! `[speech]`: what calls to `agent` hear and are heard by.
 
 use crate::Fault;
-use crate::key::{Effect, Expects, Key};
+use crate::key::{Expects, Key};
 use crate::reading::Reading;
 use crate::text::Kind;
 use std::path::PathBuf;
 
-const fn key(path: &'static str, expects: Expects) -> Key {
-    Key { path, variable: None, expects, effect: Effect::Restart }
-}
-
 const fn choice(path: &'static str, of: &'static [&'static str], default: &'static str) -> Key {
-    key(path, Expects::Choice { of, default })
+    Key::at_restart(path, Expects::Choice { of, default })
 }
 
 const fn text(path: &'static str, kind: Kind, default: &'static str) -> Key {
-    key(path, Expects::Text { kind, default })
+    Key::at_restart(path, Expects::Text { kind, default })
 }
 
 static GREETING: Key = text("speech.greeting", Kind::Words, "Hello. How can I help you?");

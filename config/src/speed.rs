@@ -19,12 +19,6 @@ pub struct Speed {
     pub max: Ppm,
 }
 
-impl Default for Speed {
-    fn default() -> Self {
-        Self { max: percent(MAX_PERCENT.default().as_number()) }
-    }
-}
-
 /// The section as it was read. What it returns counts only where no problem was found.
 pub(crate) fn read(reading: &Reading) -> Speed {
     Speed { max: percent(reading.number(&MAX_PERCENT)) }

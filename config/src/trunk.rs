@@ -1,7 +1,7 @@
 //! `[trunk]` and `[trunk.fallback]`: the provider's servers, the preferred one and the one to go to without it.
 
 use crate::Fault;
-use crate::key::{Effect, Expects, Key};
+use crate::key::{Expects, Key};
 use crate::reading::Reading;
 use crate::text::{Kind, Server};
 use offhook_units::{Pii, Span};
@@ -19,12 +19,8 @@ struct Keys {
     password_file: Key,
 }
 
-const fn key(path: &'static str, expects: Expects) -> Key {
-    Key { path, variable: None, expects, effect: Effect::Restart }
-}
-
 const fn text(path: &'static str, kind: Kind) -> Key {
-    key(path, Expects::Text { kind, default: "" })
+    Key::at_restart(path, Expects::Text { kind, default: "" })
 }
 
 const TRANSPORTS: Expects = Expects::Choice { of: &["auto", "udp", "tcp", "tls"], default: "auto" };
@@ -33,9 +29,9 @@ const REGISTER_S: Expects = Expects::Whole { unit: "whole seconds", from: 60, to
 
 static FIRST: Keys = Keys {
     server: text("trunk.server", Kind::Server),
-    transport: key("trunk.transport", TRANSPORTS),
-    register: key("trunk.register", REGISTER),
-    register_s: key("trunk.register_s", REGISTER_S),
+    transport: Key::at_restart("trunk.transport", TRANSPORTS),
+    register: Key::at_restart("trunk.register", REGISTER),
+    register_s: Key::at_restart("trunk.register_s", REGISTER_S),
     user: text("trunk.user", Kind::User),
     domain: text("trunk.domain", Kind::Server),
     auth_user: text("trunk.auth_user", Kind::User),
@@ -44,9 +40,9 @@ static FIRST: Keys = Keys {
 
 static FALLBACK: Keys = Keys {
     server: text("trunk.fallback.server", Kind::Server),
-    transport: key("trunk.fallback.transport", TRANSPORTS),
-    register: key("trunk.fallback.register", REGISTER),
-    register_s: key("trunk.fallback.register_s", REGISTER_S),
+    transport: Key::at_restart("trunk.fallback.transport", TRANSPORTS),
+    register: Key::at_restart("trunk.fallback.register", REGISTER),
+    register_s: Key::at_restart("trunk.fallback.register_s", REGISTER_S),
     user: text("trunk.fallback.user", Kind::User),
     domain: text("trunk.fallback.domain", Kind::Server),
     auth_user: text("trunk.fallback.auth_user", Kind::User),

@@ -5,22 +5,23 @@ use offhook_units::{Ppm, Span};
 
 const SAMPLE: &str = include_str!("../offhook.toml");
 
-#[test]
-fn the_sample_file_holds_the_defaults() {
-    assert_eq!(Config::from_toml(SAMPLE, "offhook.toml").unwrap(), Config::default());
+/// What holds when nobody says anything.
+fn defaults() -> Config {
+    Sources::new().read().expect("they are sound")
 }
 
 #[test]
-fn an_empty_file_and_no_source_at_all_give_the_defaults() {
-    assert_eq!(Config::from_toml("", "offhook.toml").unwrap(), Config::default());
-    assert_eq!(Sources::new().read().unwrap(), Config::default());
+fn the_sample_file_and_an_empty_one_hold_the_defaults() {
+    for text in [SAMPLE, ""] {
+        assert_eq!(Config::from_toml(text, "offhook.toml").unwrap(), defaults());
+    }
 }
 
 #[test]
 fn the_defaults_are_the_promised_ones() {
     let ms = Span::from_millis;
     let jitter = Jitter { min: ms(20), target: ms(100), max: ms(500) };
-    let config = Config::default();
+    let config = defaults();
     assert_eq!((config.jitter, config.speed), (jitter, Speed { max: Ppm(50_000.0) }));
     assert!(config.http.listen.ip().is_loopback(), "nobody else sees it unless told otherwise");
     assert!(config.sip.networks.iter().all(|network| network.address.is_loopback()), "nobody else may call");
