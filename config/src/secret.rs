@@ -5,12 +5,35 @@ use crate::key::keys;
 use std::borrow::Cow;
 
 /// What the name of a key with a secret contains, in lower case.
-const WORDS: [&str; 5] = ["password", "passwd", "secret", "token", "api_key"];
+const WORDS: [&str; 5] = ["password", "passwd", "secret", "token", "apikey"];
+/// And how it ends, as `voice_key` does.
+const LAST_WORD: &str = "key";
 
 /// The same text, as long, with the values of such keys covered.
 pub(crate) fn cover(text: &str) -> String {
-    let lines: Vec<Cow<'_, str>> = text.split_inclusive('\n').map(line).collect();
-    lines.concat()
+    let mut until = None;
+    let lines = text.split_inclusive('\n').map(|line| match until {
+        Some(end) => {
+            until = until.filter(|_| !line.contains(end));
+            Cow::Owned(hidden(line))
+        }
+        None => {
+            let shown = self::line(line);
+            until = if let Cow::Owned(_) = shown { open_end(line) } else { None };
+            shown
+        }
+    });
+    lines.collect::<Vec<_>>().concat()
+}
+
+/// What ends a value that goes on behind this line: of a text or a list of several lines.
+fn open_end(line: &str) -> Option<&'static str> {
+    let (_, value) = line.split_once('=')?;
+    let is_open = |end: &str| value.matches(end).count() % 2 == 1;
+    ["\"\"\"", "'''"].into_iter().find(|end| is_open(end)).or_else(|| {
+        let is_list = value.trim_start().starts_with('[') && !value.contains(']');
+        is_list.then_some("]")
+    })
 }
 
 /// A key of ours that names a file for what `path` wants to hold.
@@ -19,9 +42,11 @@ pub(crate) fn replacement(path: &str) -> Option<&'static str> {
     if !is_secret(name) {
         return None;
     }
-    keys()
-        .find(|key| key.section() == section && key.name().ends_with("_file") && is_like(name, key.name()))
-        .map(|key| key.path)
+    let own = format!("{name}_file");
+    let files = || keys().filter(|key| key.section() == section && key.name().ends_with("_file"));
+    let found =
+        files().find(|key| key.name() == own).or_else(|| files().find(|key| is_like(name, key.name())));
+    found.map(|key| key.path)
 }
 
 fn is_like(name: &str, key: &str) -> bool {
@@ -32,7 +57,7 @@ fn is_like(name: &str, key: &str) -> bool {
 fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     let name = name.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
-    WORDS.iter().any(|word| name.contains(word)) && !name.ends_with("_file")
+    (WORDS.iter().any(|word| name.contains(word)) || name.ends_with(LAST_WORD)) && !name.ends_with("_file")
 }
 
 fn line(line: &str) -> Cow<'_, str> {
@@ -47,11 +72,16 @@ fn line(line: &str) -> Cow<'_, str> {
     {
         return Cow::Borrowed(line);
     }
-    let hidden = value.chars().flat_map(|c| {
+    Cow::Owned(format!("{name}={}", hidden(value)))
+}
+
+/// As long in bytes, with its white space, and nothing of the rest.
+fn hidden(text: &str) -> String {
+    let hide = |c: char| {
         let (shown, times) = if c.is_whitespace() { (c, 1) } else { ('*', c.len_utf8()) };
         std::iter::repeat_n(shown, times)
-    });
-    Cow::Owned(format!("{name}={}", hidden.collect::<String>()))
+    };
+    text.chars().flat_map(hide).collect()
 }
 
 #[cfg(test)]
@@ -68,6 +98,22 @@ mod tests {
         assert_eq!(cover(text), covered);
         assert_eq!(cover("http = { Token = \"abc\" }"), "http = * ***** * ***** *");
         assert_eq!(cover("trunk.password=abc"), "trunk.password=***");
+        assert_eq!(
+            cover("speech.mind_key = sk-1\nmind_key_file = k"),
+            "speech.mind_key = ****\nmind_key_file = k"
+        );
+        assert_eq!(cover("inband_keys = true"), "inband_keys = true");
+    }
+
+    #[test]
+    fn values_of_several_lines_are_covered_to_their_end() {
+        for (open, end) in [("\"\"\"", "\"\"\""), ("'''", "'''"), ("[", "]")] {
+            let covered = cover(&format!("token = {open}\nabc\nde{end}\nuser = \"601\""));
+            assert!(
+                covered.ends_with("\nuser = \"601\"") && !covered.contains("abc") && !covered.contains("de"),
+                "{covered}"
+            );
+        }
     }
 
     #[test]
@@ -75,6 +121,8 @@ mod tests {
         assert_eq!(replacement("trunk.password"), Some("trunk.password_file"));
         assert_eq!(replacement("trunk.fallback.passwd"), None);
         assert_eq!(replacement("http.token"), Some("http.token_file"));
+        assert_eq!(replacement("speech.mind_key"), Some("speech.mind_key_file"));
+        assert_eq!(replacement("speech.mind_url"), None);
         assert_eq!(replacement("jitter.min_ms"), None);
     }
 

@@ -78,6 +78,8 @@ fn an_item_of_a_list_is_told_by_itself() {
     );
     assert!(error("media.codecs = [\"PCMU\", 3]").contains("media.codecs cannot be 3"));
     assert!(error("media.codecs = 3").contains("media.codecs is a number"));
+    assert!(error("media.codecs = []").contains("media.codecs cannot be []"));
+    assert!(Config::from_toml("sip.networks = []", "t").is_ok(), "nobody but the trunk may call");
 }
 
 #[test]
@@ -104,6 +106,10 @@ fn a_password_in_the_file_is_refused_and_not_repeated() {
     assert!(!told.contains("hunter2") && !format!("{problems:?}").contains("hunter2"), "{told}");
     let told = Sources::new().set("http.token=hunter2").read().unwrap_err().to_string();
     assert!(told.contains("did you mean http.token_file?") && !told.contains("hunter2"), "{told}");
+    let told = error("[speech]\nmind_url = \"https://api.example.com\"\nmind_key = \"sk-hunter2\"\n");
+    assert!(told.contains("did you mean speech.mind_key_file?") && !told.contains("hunter2"), "{told}");
+    let told = error("[http]\ntoken = \"\"\"\nhunter2\n");
+    assert!(told.contains("this is not TOML") && !told.contains("hunter2"), "{told}");
 }
 
 #[test]
