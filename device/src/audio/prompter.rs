@@ -7,9 +7,10 @@
 //! is nothing left it pauses with a fade, and begins again with one when there is a little to go on with. What slowing
 //! cost is caught up as soon as there is plenty.
 
+use super::TICK_MS;
 use super::tempo::Tempo;
 use crate::rings::PrompterEnds;
-use offhook_units::{Moment, Ppm, SampleRate};
+use offhook_units::{Moment, Ppm, SampleRate, Span};
 use ringbuf::traits::{Consumer as _, Observer as _};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -52,6 +53,13 @@ pub enum Said {
     },
     /// Within the turn there was nothing to play.
     RanDry(Turn),
+    /// After that it goes on.
+    Resumed {
+        /// Which.
+        turn: Turn,
+        /// The silence that nobody planned.
+        gap: Span,
+    },
     /// The packet with the turn's first sample was made.
     Packed {
         /// Which.
@@ -93,6 +101,8 @@ pub struct Prompter {
     is_fresh: bool,
     /// The turn whose first sample waits for its packet to be full.
     unpacked: Option<Turn>,
+    /// How much silence stands where the turn ran dry, in frames.
+    gap: usize,
     /// Events that found their ring full.
     untold: u64,
 }
@@ -110,6 +120,7 @@ impl Prompter {
             cut: None,
             is_fresh: false,
             unpacked: None,
+            gap: 0,
             untold: 0,
         }
     }
@@ -182,6 +193,7 @@ impl Prompter {
                     self.taken += got as u64;
                     filled += got;
                     fade_in(out.get_mut(..filled).unwrap_or_default());
+                    self.tell(Said::Resumed { turn, gap: span(self.gap, out.len()) });
                     if got == 0 {
                         break;
                     }
@@ -203,7 +215,10 @@ impl Prompter {
         {
             fade_out(said);
             self.state = State::Paused { turn, began };
+            self.gap = silence.len();
             self.tell(Said::RanDry(turn));
+        } else if let State::Paused { .. } | State::Buffering { .. } = self.state {
+            self.gap += silence.len();
         }
     }
 
@@ -296,6 +311,15 @@ impl Prompter {
     pub const fn untold(&self) -> u64 {
         self.untold
     }
+}
+
+/// So many frames, where a tick has `tick` of them.
+const fn span(frames: usize, tick: usize) -> Span {
+    let micros = (frames * TICK_MS as usize * 1_000).checked_div(tick);
+    Span::from_micros(match micros {
+        Some(micros) => micros as i64,
+        None => 0,
+    })
 }
 
 fn fade_out(samples: &mut [i16]) {
@@ -414,7 +438,9 @@ mod tests {
         let back = tick(&mut prompter);
         assert!(back[0] == 0 && back[79] > 900 && back.windows(2).all(|w| w[1] >= w[0]));
         assert_eq!(tick(&mut prompter), [1_000; 80]);
-        assert_eq!(events(&mut speech), [Said::Began(Turn(1)), Said::RanDry(Turn(1))]);
+        // Half a tick and two.
+        let resumed = Said::Resumed { turn: Turn(1), gap: Span::from_millis(25) };
+        assert_eq!(events(&mut speech), [Said::Began(Turn(1)), Said::RanDry(Turn(1)), resumed]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::rings::SpeechEnds;
 use offhook_speech::service::{Port, PortNews};
 use offhook_speech::session::SessionEvent;
-use offhook_units::Moment;
+use offhook_units::{Moment, Span};
 use ringbuf::traits::{Consumer as _, Observer as _, Producer as _};
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
@@ -40,6 +40,8 @@ pub enum News {
     Laid,
     /// The packet with the first sample of a turn was made.
     Packed,
+    /// The turn went on after a silence that nobody planned, as its voice did not keep pace.
+    Gap(Span),
     /// The conversation is over; this is the last of it.
     Over,
 }
@@ -133,6 +135,7 @@ impl Port for CallPort {
             match said {
                 Said::Cut { turn, at } if turn > self.hushed => barge_in = Some(at),
                 Said::Packed { at, .. } => self.tell(at, News::Packed),
+                Said::Resumed { gap, .. } => self.tell(self.clock.now(), News::Gap(gap)),
                 Said::Cut { .. } | Said::Began(_) | Said::Ended(_) | Said::RanDry(_) => {}
             }
         }

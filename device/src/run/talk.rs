@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const PARTS: [(Part, &str); 4] =
     [(Part::Voice, "voice"), (Part::VoiceHttp, "voice_http"), (Part::Ears, "ears"), (Part::Mind, "mind")];
 
+/// Upper edges of the histogram of unplanned silences, seconds: from what nobody hears to what everybody does.
+const GAP_EDGES: [f64; 8] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0];
+
 /// Upper edges of the histogram of chunks, seconds: the bounds of `chunks.*` and steps between.
 const CHUNK_EDGES: [f64; 7] = [0.02, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0];
 
@@ -26,6 +29,8 @@ pub struct Talk {
     /// In the order of [`PARTS`].
     faults: [u64; PARTS.len()],
     stages: Stages,
+    /// Silences within turns that nobody planned.
+    gaps: Histogram<{ GAP_EDGES.len() }>,
     /// Each call's present answer.
     answers: BTreeMap<u64, Answer>,
     /// How long the chunks of speech are that go to the play-out.
@@ -46,6 +51,7 @@ impl Default for Talk {
             moves: 0,
             faults: [0; PARTS.len()],
             stages: Stages::default(),
+            gaps: Histogram::new(GAP_EDGES),
             answers: BTreeMap::new(),
             chunks: Histogram::new(CHUNK_EDGES),
             retransmits: 0,
@@ -60,6 +66,9 @@ impl Talk {
     pub fn note(&mut self, told: &Told) {
         if told.news == News::Over {
             return self.over(told.call);
+        }
+        if let News::Gap(gap) = told.news {
+            return self.gaps.add(f64::from(gap.as_millis_f32()) / 1e3);
         }
         let before = self.answers.entry(told.call).or_default();
         let mut answer = before.clone();
@@ -122,6 +131,8 @@ impl Talk {
         let help = "How long the chunks of speech are that go to the play-out.";
         self.chunks.write(to, "offhook_agent_chunk_seconds", help);
         self.stages.write(to);
+        let help = "Silences within a turn that nobody planned, as its voice did not keep pace.";
+        self.gaps.write(to, "offhook_agent_gap_seconds", help);
     }
 }
 
@@ -136,7 +147,7 @@ fn step(answer: &mut Answer, told: &Told) {
         News::Session(SessionEvent::FirstAudio) => Step::FirstAudio,
         News::Laid => Step::Laid,
         News::Packed => Step::Packed,
-        News::Session(_) | News::Over => return,
+        News::Session(_) | News::Gap(_) | News::Over => return,
     };
     answer.reach(step, told.at);
 }
@@ -151,6 +162,7 @@ pub(super) fn log(told: &Told, talk: &Talk) {
             let stages: Vec<String> = talk.stages(call).map(stage).collect();
             return tracing::info!(call, "speech: a turn begins: {}", stages.join(", "));
         }
+        News::Gap(gap) => return tracing::debug!(call, "speech: a gap of {:.0} ms", gap.as_millis_f32()),
         News::Speaks | News::Silent | News::Laid | News::Over => return,
     };
     match event {
@@ -217,12 +229,19 @@ mod tests {
         note(1_600, News::Session(SessionEvent::FirstAudio));
         note(1_601, News::Laid);
         note(1_620, News::Packed);
+        note(3_000, News::Gap(Span::from_millis(30)));
         let took: Vec<i64> = talk.stages(7).map(|(_, took)| took.as_micros() / 1000).collect();
         assert_eq!(took, [300, 120, 10, 170, 1, 19]);
         let mut text = Exposition::default();
         talk.write(&mut text);
         let text = text.finish();
-        assert!(text.contains("offhook_agent_answer_seconds_sum 0.62\n"), "{text}");
+        for line in [
+            "offhook_agent_answer_seconds_sum 0.62",
+            "offhook_agent_gap_seconds_bucket{le=\"0.02\"} 0",
+            "offhook_agent_gap_seconds_bucket{le=\"0.05\"} 1",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+        }
         talk.over(7);
         // What comes behind the end of a call leaves nothing behind either.
         for news in [News::Session(SessionEvent::TurnBegins), News::Over] {

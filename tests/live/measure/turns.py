@@ -4,10 +4,10 @@
     scripts/turns [--alone 5] [--at-once 20]
 
 Every packet is stamped by the kernel as it passes loopback: RTP both ways, and what the lab's voice sends. Medians and
-percentiles of: the first byte of speech on the socket to the first packet that carries it; the gaps between sentences,
-and how far they lie outside of the planned 400 to 600 ms; the caller's first sound in an interruption to the last sound
-of ours; the end of a question to the first sound of the answer, of which the lab's own waiting is the most. Exit code 1
-when a bound is broken.
+percentiles of: the first byte of speech on the socket, and the first that is no silence of the voice's own, to the first
+packet that carries it; the caller's first sound in an interruption to the last sound of ours; the end of a question to the
+first sound of the answer, of which the lab's own waiting is the most. What the rests between sentences have beyond their
+plan is counted by the product itself, at the play-out. Exit code 1 when a bound is broken.
 """
 
 import argparse

@@ -9,8 +9,6 @@ SOUND, VOICED, SPEECH = 4, 20, 48
 TURN_GAP_S = 0.9
 # Silence by which somebody who was interrupted has stopped.
 STOPPED_S = 0.25
-# The planned rest after a full stop, ms (C3); and what lies so far outside of it is no rest between sentences.
-PLANNED_MS, OTHER_MS = (400.0, 600.0), 250.0
 # A rest in samples: below this, for longer than this.
 QUIET, REST_FRAMES = 64, 8 * 250
 
@@ -82,14 +80,9 @@ class Times:
             if last is not None:
                 self.barge_in_ms.append(1e3 * (last - first))
 
-    def beyond_ms(self):
-        """How far each gap lies outside of its plan."""
-        low, high = PLANNED_MS
-        return [max(low - gap, gap - high, 0.0) for gap in self.gaps_ms]
-
 
 def rests_ms(samples):
-    """The rests between sentences in a recording: silences that are neither pauses in one nor those between turns."""
+    """The rests between sentences in a recording: silences too long for a comma and too short to part two turns."""
     rests, quiet, heard = [], 0, False
     for sample in samples:
         if abs(sample) <= QUIET:
