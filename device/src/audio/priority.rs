@@ -53,15 +53,7 @@ pub struct Wishes {
 /// Asks for everything, for the calling thread.
 pub(super) fn ask(wishes: Wishes) -> [Option<Refused>; 3] {
     touch_stack();
-    let fifo = wishes.fifo.map(|priority| {
-        let priority = ThreadPriorityValue::try_from(priority).map_err(|_out_of_range| Refused::Priority)?;
-        set_thread_priority_and_policy(
-            thread_native_id(),
-            ThreadPriority::Crossplatform(priority),
-            ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
-        )
-        .map_err(|_refused| Refused::Priority)
-    });
+    let fifo = wishes.fifo.map(real_time);
     let memory = wishes.fifo.map(|_priority| {
         let flags = rustix::mm::MlockAllFlags::CURRENT | rustix::mm::MlockAllFlags::ONFAULT;
         rustix::mm::mlockall(flags | rustix::mm::MlockAllFlags::FUTURE).map_err(|_refused| Refused::Memory)
@@ -75,6 +67,24 @@ pub(super) fn ask(wishes: Wishes) -> [Option<Refused>; 3] {
         rustix::thread::sched_setaffinity(None, &set).map_err(|_refused| Refused::Processor)
     });
     [fifo, memory, cpu].map(|wish| wish.and_then(Result::err))
+}
+
+/// Gives the calling thread, which hands the audio thread its packets and takes them away, real-time priority just below
+/// that of the audio thread: a tick in time is of no use to a packet that was not read in time. Where the system refuses,
+/// it refused the audio thread too, which tells.
+pub fn follow(wishes: Wishes) {
+    let below = wishes.fifo.map(|priority| priority.saturating_sub(1)).filter(|priority| *priority > 0);
+    let _told_already = below.map(real_time);
+}
+
+fn real_time(priority: u8) -> Result<(), Refused> {
+    let priority = ThreadPriorityValue::try_from(priority).map_err(|_out_of_range| Refused::Priority)?;
+    set_thread_priority_and_policy(
+        thread_native_id(),
+        ThreadPriority::Crossplatform(priority),
+        ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
+    )
+    .map_err(|_refused| Refused::Priority)
 }
 
 #[inline(never)]

@@ -2,7 +2,7 @@
 //!
 //! Deadlines are absolute, every 10 ms from the start: what was late once does not drift.
 
-pub use super::priority::{Refused, Wishes};
+pub use super::priority::{Refused, Wishes, follow};
 
 use super::TICK_MS;
 use super::gauges::TickGauges;

@@ -107,9 +107,10 @@ impl Appliance {
         starter.begin(config, &places, &shared)?;
         signals::watch(&sender).map_err(Failure::Thread)?;
         let stop_audio = Arc::new(AtomicBool::new(false));
+        let wishes = settings::wishes(config);
         let audio = {
             let stage = Stage::new(config.calls.max, audio_desk, gauges.clone());
-            let (wishes, stop, told) = (settings::wishes(config), stop_audio.clone(), sender.clone());
+            let (stop, told) = (stop_audio.clone(), sender.clone());
             move || {
                 let tell = |refused: [Option<Refused>; 3]| {
                     for refused in refused.into_iter().flatten() {
@@ -129,7 +130,13 @@ impl Appliance {
         };
         let threads = vec![
             begin(Part::Audio, Box::new(audio))?,
-            begin(Part::Trunk, Box::new(move || trunk.run().map_err(|error| error.to_string())))?,
+            begin(
+                Part::Trunk,
+                Box::new(move || {
+                    thread::follow(wishes);
+                    trunk.run().map_err(|error| error.to_string())
+                }),
+            )?,
             begin(
                 Part::Http,
                 Box::new(move || serve(server, desk, token.map(|token| token.reveal().clone()))),
