@@ -143,16 +143,11 @@ fn the_first_route_to_an_agent_begins_it_without_a_restart() {
     let service = Service::start(&folder, routes);
     assert!(service.get("/ready").contains("speech: ready: no route leads to an agent"));
     let agent = format!("{BASE}{routes}\"602\" = \"agent\"\n");
-    // Without its key it would never begin: then nothing changes.
-    let keyless = "[speech]\nvoice_url = \"https://127.0.0.1:9\"\nvoice_key_file = \"none\"\n";
-    folder.write("c.toml", format!("{agent}{keyless}"));
-    service.wait_for("/metrics", "offhook_reloads_total{outcome=\"refused\"} 1\n");
-    assert!(service.get("/ready").contains("speech: ready: no route leads to an agent"));
     folder.write("c.toml", agent);
     service.wait_for("/ready", "on the device");
     let done = service.end("-TERM");
     assert_eq!(done.code, 0, "{done:?}");
-    assert!(done.err.contains("(next call)") && done.err.contains("none cannot be read"), "{done:?}");
+    assert!(done.err.contains("(next call)"), "{done:?}");
 }
 
 #[test]

@@ -50,6 +50,12 @@ impl Folder {
             "JITTER_BUFFER_MAX_MS",
             "JITTER_BUFFER_TARGET_MS",
             "PLAYBACK_SPEED_ADJUSTMENT_MAX",
+            "CHUNK_SIZE_MIN_MS",
+            "CHUNK_SIZE_MAX_MS",
+            "CHUNK_SIZE_DEFAULT_MS",
+            "TRUEVOICE_API_URL",
+            "TRUEVOICE_API_KEY",
+            "TRUEVOICE_WS_URL",
         ] {
             command.env_remove(variable);
         }
