@@ -48,7 +48,7 @@ pub use media::{Media, Source, Srtp};
 pub use problem::{Fault, Problem, Problems};
 pub use route::{Route, Target};
 pub use sip::Sip;
-pub use speech::{EarsProtocol, Service, Speech, VoiceProtocol};
+pub use speech::{EarsProtocol, Service, Speech, TrueVoice, VoiceProtocol};
 pub use speed::Speed;
 pub use text::{Misfit, Network, Server};
 pub use trunk::{Transport, Trunk};

@@ -4,6 +4,7 @@ use crate::Fault;
 use crate::key::{Expects, Key};
 use crate::reading::Reading;
 use crate::text::Kind;
+use offhook_units::Span;
 use std::path::PathBuf;
 
 const fn choice(path: &'static str, of: &'static [&'static str], default: &'static str) -> Key {
@@ -44,7 +45,26 @@ static MIND_URL: Key = text("speech.mind_url", Kind::Url, "");
 static MIND_KEY_FILE: Key = text("speech.mind_key_file", Kind::Path, "");
 static MIND_MODEL: Key = text("speech.mind_model", Kind::Name, "gpt-4o-mini");
 
-pub(crate) static KEYS: [&Key; 16] = [
+static ALL_IN_ONE: Key = choice("speech.all_in_one", &["auto", "truevoice", "none"], "auto");
+static TRUEVOICE_URL: Key =
+    Key { variable: Some("TRUEVOICE_API_URL"), ..text("speech.truevoice_url", Kind::Url, "") };
+static TRUEVOICE_WS_URL: Key =
+    Key { variable: Some("TRUEVOICE_WS_URL"), ..text("speech.truevoice_ws_url", Kind::SocketUrl, "") };
+static TRUEVOICE_KEY_FILE: Key = text("speech.truevoice_key_file", Kind::Path, "");
+static TRUEVOICE_MIN_IDLE: Key = Key::at_restart(
+    "speech.truevoice_min_idle",
+    Expects::Whole { unit: "connections", from: 0, to: 64, default: 2 },
+);
+static TRUEVOICE_MAX_IDLE: Key = Key::at_restart(
+    "speech.truevoice_max_idle",
+    Expects::Whole { unit: "connections", from: 0, to: 64, default: 8 },
+);
+static TRUEVOICE_MAX_AGE: Key = Key::at_restart(
+    "speech.truevoice_max_age_s",
+    Expects::Whole { unit: "whole seconds", from: 5, to: 3_600, default: 60 },
+);
+
+pub(crate) static KEYS: [&Key; 23] = [
     &GREETING,
     &SORRY,
     &TASK,
@@ -61,6 +81,13 @@ pub(crate) static KEYS: [&Key; 16] = [
     &MIND_URL,
     &MIND_KEY_FILE,
     &MIND_MODEL,
+    &ALL_IN_ONE,
+    &TRUEVOICE_URL,
+    &TRUEVOICE_WS_URL,
+    &TRUEVOICE_KEY_FILE,
+    &TRUEVOICE_MIN_IDLE,
+    &TRUEVOICE_MAX_IDLE,
+    &TRUEVOICE_MAX_AGE,
 ];
 
 /// A service and how to ask it.
@@ -98,6 +125,23 @@ pub enum EarsProtocol {
     Wyoming,
 }
 
+/// TrueVoice, which listens, thinks and speaks by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrueVoice {
+    /// Its WebSocket, or else
+    pub ws_url: Option<String>,
+    /// the service whose WebSocket is at its usual place; with neither: in the lab that is built in.
+    pub url: Option<String>,
+    /// Where its key is.
+    pub key_file: Option<PathBuf>,
+    /// Connections that wait for calls: at least,
+    pub min_idle: u16,
+    /// and at most.
+    pub max_idle: u16,
+    /// An idle one is replaced at this age.
+    pub max_age: Span,
+}
+
 /// What an agent is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Speech {
@@ -121,6 +165,8 @@ pub struct Speech {
     pub ears: Service,
     /// The language model.
     pub mind: Service,
+    /// What is asked instead of all three.
+    pub all_in_one: Option<TrueVoice>,
 }
 
 /// The section as it was read. What it returns counts only where no problem was found.
@@ -149,7 +195,33 @@ pub(crate) fn read(reading: &mut Reading) -> Speech {
         ears_protocol,
         ears: service(reading, &EARS_URL, &EARS_KEY_FILE, &EARS_MODEL),
         mind: service(reading, &MIND_URL, &MIND_KEY_FILE, &MIND_MODEL),
+        all_in_one: all_in_one(reading),
     }
+}
+
+fn all_in_one(reading: &mut Reading) -> Option<TrueVoice> {
+    let given = |key| Some(reading.text(key)).filter(|url| !url.is_empty());
+    let (ws_url, url) = (given(&TRUEVOICE_WS_URL), given(&TRUEVOICE_URL));
+    let key_file = reading.path(&TRUEVOICE_KEY_FILE);
+    let has_address = ws_url.is_some() || url.is_some();
+    if key_file.is_some() && !has_address && reading.setting(&TRUEVOICE_URL).sound {
+        let (this, other) = (reading.setting(&TRUEVOICE_KEY_FILE), reading.setting(&TRUEVOICE_URL));
+        let because = "the lab that is built in asks for no key";
+        let (key, needs) = (TRUEVOICE_KEY_FILE.path, TRUEVOICE_URL.path);
+        reading.contradiction(&this, &other, Fault::Alone { key, needs, because });
+    }
+    let (min_idle, max_idle) = (reading.whole(&TRUEVOICE_MIN_IDLE), reading.whole(&TRUEVOICE_MAX_IDLE));
+    if min_idle > max_idle {
+        let (this, other) = (reading.setting(&TRUEVOICE_MIN_IDLE), reading.setting(&TRUEVOICE_MAX_IDLE));
+        let (low, high) = ((TRUEVOICE_MIN_IDLE.path, min_idle), (TRUEVOICE_MAX_IDLE.path, max_idle));
+        reading.contradiction(&this, &other, Fault::Crossed { low, high });
+    }
+    let is_wanted = match &*reading.text(&ALL_IN_ONE) {
+        "auto" => has_address,
+        wanted => wanted == "truevoice",
+    };
+    let max_age = Span::from_millis(1_000 * reading.whole::<i64>(&TRUEVOICE_MAX_AGE));
+    is_wanted.then_some(TrueVoice { ws_url, url, key_file, min_idle, max_idle, max_age })
 }
 
 fn service(reading: &mut Reading, url: &'static Key, key_file: &'static Key, model: &'static Key) -> Service {

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Codec,
     /// Where a service is.
     Url,
+    /// Where a service's WebSocket is.
+    SocketUrl,
     /// A word that a service knows.
     Name,
     /// Something to be said.
@@ -45,12 +47,8 @@ impl Kind {
             Self::Path => !text.is_empty() && !text.contains('\0'),
             Self::Network => Network::from_str(text).is_ok(),
             Self::Codec => text.parse::<offhook_units::Codec>().is_ok(),
-            Self::Url => {
-                let rest =
-                    ["https://", "http://", "tcp://"].iter().find_map(|scheme| text.strip_prefix(scheme));
-                rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
-                    && text.bytes().all(|byte| byte.is_ascii_graphic())
-            }
+            Self::Url => is_url(text, &["https://", "http://", "tcp://"]),
+            Self::SocketUrl => is_url(text, &["wss://", "ws://"]),
             Self::Name => {
                 !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
             }
@@ -70,10 +68,17 @@ impl fmt::Display for Kind {
             Self::Network => "addresses and networks, as in 192.0.2.7 and 192.0.2.0/24",
             Self::Codec => "codecs of opus, G722, PCMA and PCMU",
             Self::Url => "an address, as in https://api.example.com or tcp://192.0.2.7:10200",
+            Self::SocketUrl => "an address, as in wss://api.example.com/ws/conversation",
             Self::Name => "a name",
             Self::Words => "text",
         })
     }
+}
+
+fn is_url(text: &str, schemes: &[&str]) -> bool {
+    let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Text that is none of its kind.

@@ -41,6 +41,7 @@ fn every_documented_variable_is_heard() {
     ];
     let config = read(&variables, &[]).unwrap();
     assert_eq!(config.chunks, Chunks { min_ms: 150, default_ms: 250, max_ms: 350 });
+    assert_eq!(config.speech.all_in_one, None, "nobody asked for it");
     let jitter = config.jitter;
     assert_eq!([jitter.min, jitter.target, jitter.max], [30, 130, 330].map(Span::from_millis));
     assert_eq!(config.speed.max, Ppm(30_000.0));
@@ -136,4 +137,35 @@ fn a_wrong_value_in_the_file_is_reported_even_where_an_option_overrides_it() {
     let problems =
         Sources::new().file("t", "[jitter]\nmin_ms = 1").set("jitter.min_ms=40").read().unwrap_err();
     assert_eq!(problems.iter().count(), 1);
+}
+
+#[test]
+fn truevoice_is_taken_where_it_has_an_address_or_is_named() {
+    let all_in_one = |variables: &[(&str, &str)], options: &[&str]| {
+        read(variables, options).unwrap().speech.all_in_one.map(|service| (service.ws_url, service.url))
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let (socket, service) = ("wss://voice.example.com/talk", "https://voice.example.com");
+    assert_eq!(all_in_one(&[("TRUEVOICE_WS_URL", socket)], &[]), Some((some(socket), None)));
+    let both = [("TRUEVOICE_WS_URL", socket), ("TRUEVOICE_API_URL", service)];
+    assert_eq!(all_in_one(&both, &[]), Some((some(socket), some(service))));
+    assert_eq!(all_in_one(&both, &["speech.all_in_one=none"]), None);
+    assert_eq!(all_in_one(&[], &["speech.all_in_one=truevoice"]), Some((None, None)));
+    let pool = read(&[], &["speech.all_in_one=truevoice", "speech.truevoice_max_age_s=90"]).unwrap();
+    let pool = pool.speech.all_in_one.unwrap();
+    assert_eq!((pool.min_idle, pool.max_idle, pool.max_age), (2, 8, Span::from_millis(90_000)));
+}
+
+#[test]
+fn what_makes_no_sense_for_truevoice_is_said() {
+    let error = |options: &[&str]| read(&[], options).unwrap_err().to_string();
+    assert!(
+        error(&["speech.truevoice_min_idle=9"]).contains("truevoice_min_idle 9 is above"),
+        "{}",
+        error(&["speech.truevoice_min_idle=9"])
+    );
+    assert!(error(&["speech.truevoice_key_file=k"]).contains("without speech.truevoice_url"));
+    assert!(
+        error(&["speech.truevoice_ws_url=https://a.b"]).contains("wss://api.example.com/ws/conversation")
+    );
 }

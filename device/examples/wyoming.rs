@@ -128,6 +128,7 @@ fn settings(voice: &str, ears: &str, text: &str) -> Result<SessionSettings, Box<
         chunks: ChunkSettings::default(),
         ears: Some(EarsSettings::Wyoming(ears)),
         mind: None,
+        all_in_one: None,
         seed: 1,
     })
 }
@@ -142,6 +143,7 @@ fn run(arguments: &[String]) -> Result<String, Box<dyn Error>> {
     let speech = Speech::start(ServiceSettings {
         extra_roots_pem: None,
         device_voice: VoiceChoice::Command(none),
+        pool: None,
         clock: Box::new(move || clock.now()),
     })?;
     let (call, line) = (Call(1), Shared::default());

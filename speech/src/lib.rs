@@ -25,6 +25,7 @@ pub mod speaking;
 pub mod stt;
 pub mod text;
 pub mod transport;
+pub mod truevoice;
 pub mod tts;
 pub mod voice;
 pub mod wire;

@@ -6,7 +6,7 @@
 //!
 //! Each connection is read a little at a time in turn, so one that floods delays nobody else; one that does not take
 //! what is sent is closed when a megabyte waits. Names are looked up on threads of their own, since the system's
-//! resolver blocks.
+//! resolver blocks. A WebSocket from which nothing comes is pinged, so that one with nobody behind it is found out.
 
 mod talk;
 mod tls;
@@ -24,12 +24,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 use talk::{Stream, Talk, Went, lost};
-use tungstenite::Message;
+use tungstenite::{Bytes, Message};
 
 /// Name, TCP, TLS and upgrade together.
 const OPENING: Span = Span::from_millis(5_000);
 /// A closed connection may still send what it has for so long.
 const LINGER: Span = Span::from_millis(1_000);
+/// Nothing came on a WebSocket for so long: a ping, which every implementation answers (RFC 6455 5.5.2).
+const PING_AFTER: Span = Span::from_millis(5_000);
+/// And when nothing has come this long after the ping, nobody is there.
+const PONG_WITHIN: Span = Span::from_millis(5_000);
 /// All calls together; a device has a few for each call.
 const CONNECTIONS_MAX: usize = 2_000;
 const WAKE: Token = Token(0);
@@ -82,9 +86,11 @@ struct Connection {
     request: Request,
     state: State,
     opened: bool,
-    /// Opening must be done, or lingering ends, then.
+    /// Opening must be done, lingering ends, or a ping is due or was not answered, then.
     due: Option<Moment>,
     lingers: bool,
+    /// Nothing came since a ping.
+    pinged: bool,
     /// There may be more to read.
     more: bool,
     /// Messages sent before it was open.
@@ -179,11 +185,24 @@ impl Network {
             self.connect(token, addresses);
         }
         for token in ready {
-            self.drive(token);
+            self.drive(now, token);
         }
         self.expire(now);
         out.append(&mut self.out);
         Ok(())
+    }
+
+    /// Gives a connection to another owner, under another number. False when it is gone.
+    pub fn hand_over(&mut self, from: (Owner, ConnId), to: (Owner, ConnId)) -> bool {
+        let Some(token) = self.tokens.remove(&from) else { return false };
+        let Some(connection) = self.connections.get_mut(&token) else { return false };
+        (connection.owner, connection.conn) = to;
+        self.tokens.insert(to, token);
+        // What came for it and was not told yet goes with it.
+        for event in self.out.iter_mut().filter(|event| (event.owner, event.conn) == from) {
+            (event.owner, event.conn) = to;
+        }
+        true
     }
 
     fn open(&mut self, now: Moment, owner: Owner, conn: ConnId, request: Request) {
@@ -201,6 +220,7 @@ impl Network {
             opened: false,
             due: Some(now + OPENING),
             lingers: false,
+            pinged: false,
             more: false,
             early: Vec::new(),
         };
@@ -270,7 +290,7 @@ impl Network {
         }
     }
 
-    fn drive(&mut self, token: Token) {
+    fn drive(&mut self, now: Moment, token: Token) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         connection.more = false;
         let mut told = Vec::new();
@@ -283,7 +303,7 @@ impl Network {
         }
         let Some(connection) = self.connections.get_mut(&token) else { return };
         if let State::Talking(talk) = &mut connection.state {
-            let went = talk.drive(&mut told);
+            let (went, heard) = talk.drive(&mut told);
             connection.more = went == Went::More;
             if told.contains(&FromNet::Opened) {
                 connection.opened = true;
@@ -291,6 +311,10 @@ impl Network {
                 for message in std::mem::take(&mut connection.early) {
                     talk.send(message, &mut told);
                 }
+            }
+            if heard && talk.answers_pings() && !connection.lingers {
+                connection.pinged = false;
+                connection.due = Some(now + PING_AFTER);
             }
         }
         self.tell(token, told);
@@ -337,8 +361,24 @@ impl Network {
             .map(|(token, _)| *token)
             .collect();
         for token in late {
-            self.end(token, lost(Lost::Slow));
+            self.overdue(now, token);
         }
+    }
+
+    /// A connection's patience is over, or it is time to ask whether somebody is there.
+    fn overdue(&mut self, now: Moment, token: Token) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        let mut told = Vec::new();
+        match &mut connection.state {
+            State::Talking(talk) if connection.opened && !connection.lingers && !connection.pinged => {
+                connection.pinged = true;
+                connection.due = Some(now + PONG_WITHIN);
+                talk.send(Message::Ping(Bytes::new()), &mut told);
+            }
+            State::Talking(_) if connection.opened => told.push(lost(Lost::Silent)),
+            _ => told.push(lost(Lost::Slow)),
+        }
+        self.tell(token, told);
     }
 
     /// Passes on what came; a connection that said its last is gone.

@@ -14,8 +14,9 @@ mod device;
 mod run;
 
 use crate::net::{NetError, Network};
-use crate::session::{Breakers, SessionEvent, SessionSettings};
-use crate::voice::{self, VoiceChoice, VoiceError};
+use crate::session::{SessionEvent, SessionSettings};
+use crate::truevoice::{PoolSettings, TrueVoiceSettings};
+use crate::voice::{self, Voice, VoiceChoice, VoiceError};
 use device::DeviceVoice;
 use mio::Waker;
 use offhook_units::Moment;
@@ -69,6 +70,8 @@ pub struct ServiceSettings {
     pub extra_roots_pem: Option<String>,
     /// The voice on the device.
     pub device_voice: VoiceChoice,
+    /// Warm connections to the all-in-one service.
+    pub pool: Option<(TrueVoiceSettings, PoolSettings)>,
     /// The one clock.
     pub clock: Clock,
 }
@@ -111,9 +114,21 @@ impl Speech {
     /// # Errors
     /// [`NetError`].
     pub fn start(settings: ServiceSettings) -> Result<Self, NetError> {
+        let voice = voice::open(&settings.device_voice);
+        Self::start_with(settings, voice)
+    }
+
+    /// The same with a voice on the device that is open already, or the reason why there is none.
+    ///
+    /// # Errors
+    /// [`NetError`].
+    pub fn start_with(
+        settings: ServiceSettings,
+        voice: Result<Box<dyn Voice>, VoiceError>,
+    ) -> Result<Self, NetError> {
         let network = Network::new(settings.extra_roots_pem.as_deref())?;
         let waker = network.waker();
-        let (device, device_voice) = match voice::open(&settings.device_voice) {
+        let (device, device_voice) = match voice {
             Ok(voice) => {
                 let name = voice.name().to_owned();
                 (DeviceVoice::start(voice, Arc::clone(&waker)), Ok(name))
@@ -121,10 +136,10 @@ impl Speech {
             Err(error) => (None, Err(error)),
         };
         let (commands, taken) = sync_channel(COMMANDS_MAX);
-        let clock = settings.clock;
+        let ServiceSettings { clock, pool, .. } = settings;
         let thread = std::thread::Builder::new()
             .name("speech".to_owned())
-            .spawn(move || run::Loop::new(network, device, clock, taken, Breakers::default()).run())
+            .spawn(move || run::Loop::new(network, device, clock, taken, pool).run())
             .map_err(NetError::Poll)?;
         Ok(Self { commands, waker, device_voice, thread: Some(thread) })
     }

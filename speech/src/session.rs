@@ -15,6 +15,8 @@
 //! number the caller has heard them. On a barge-in it throws away what it holds, says where that happened
 //! ([`Input::BargeIn`]), and goes on throwing away until [`SessionEvent::Flush`] tells the first sample that counts.
 
+mod all_in_one;
+
 use crate::conversation::{Act, Conversation, ConversationSettings};
 use crate::failure::{Breaker, Fault};
 use crate::llm::{Chat, ChatEvent, ChatOutput, ChatSettings, Role};
@@ -25,7 +27,9 @@ use crate::speaking::{
 use crate::stt::{EarsSettings, Recogniser, SttEvent, SttOutput};
 use crate::text::PlanSettings;
 use crate::transport::{ConnId, FromNet, Part, ToNet};
+use crate::truevoice::TrueVoiceSettings;
 use crate::tts::{JobId, VoiceSettings};
+use all_in_one::AllInOne;
 use offhook_units::{Moment, Pii};
 use std::collections::VecDeque;
 
@@ -50,6 +54,9 @@ pub struct SessionSettings {
     pub ears: Option<EarsSettings>,
     /// The language model.
     pub mind: Option<ChatSettings>,
+    /// A service that does all of it, and greets by itself. Then the other three are left alone, and the device speaks
+    /// where the service fails.
+    pub all_in_one: Option<TrueVoiceSettings>,
     /// What pauses, breaths and waits are drawn from. Different for each call.
     pub seed: u64,
 }
@@ -61,6 +68,8 @@ pub struct Breakers {
     pub voice: Breaker,
     /// Of recognition.
     pub ears: Breaker,
+    /// Of the service that does all of it.
+    pub all_in_one: Breaker,
 }
 
 /// What a session is told.
@@ -148,6 +157,7 @@ pub struct Session {
     speaking: Speaking,
     ears: Option<Box<dyn Recogniser>>,
     mind: Option<Chat>,
+    all_in_one: Option<AllInOne>,
     heard: u64,
     waits_for_token: bool,
     out: VecDeque<Output>,
@@ -165,8 +175,13 @@ impl Session {
             chunks,
             ears,
             mind,
+            all_in_one,
             seed,
         } = settings;
+        let all_in_one =
+            all_in_one.map(|service| AllInOne::new(service, breakers.all_in_one.clone(), seed ^ 2, rate_hz));
+        let alone = all_in_one.is_none();
+        let (voice, ears, mind) = (voice.filter(|_| alone), ears.filter(|_| alone), mind.filter(|_| alone));
         let cloud = voice
             .map(|voice| Cloud { http: voice.http(), socket: voice.socket(breakers.voice.clone(), seed) });
         let mut session = Self {
@@ -174,6 +189,7 @@ impl Session {
             speaking: Speaking::new(cloud, has_device_voice, plan, chunks, rate_hz, seed),
             ears: ears.map(|ears| ears.recogniser(breakers.ears.clone(), seed ^ 1)),
             mind: mind.map(Chat::new),
+            all_in_one,
             heard: 0,
             waits_for_token: false,
             out: VecDeque::new(),
@@ -188,7 +204,10 @@ impl Session {
 
     /// The caller hears us from now on: the greeting is said.
     pub fn answered(&mut self, now: Moment) {
-        self.conversation.answered();
+        match &mut self.all_in_one {
+            Some(all) => all.open(now),
+            None => self.conversation.answered(),
+        }
         self.run(now);
     }
 
@@ -199,10 +218,17 @@ impl Session {
                 if let Some(ears) = &mut self.ears {
                     ears.hear(now, samples);
                 }
+                if let Some(all) = &mut self.all_in_one {
+                    all.hear(samples);
+                }
             }
             Input::CallerSpeaks(speaks) => {
                 if let Some(ears) = &mut self.ears {
                     ears.caller_speaks(now, speaks);
+                }
+                let in_vain = self.all_in_one.as_mut().is_some_and(|all| all.caller_speaks(now, speaks));
+                if in_vain && !self.speaking.is_speaking() {
+                    self.conversation.not_understood();
                 }
             }
             Input::Played(heard) => {
@@ -213,11 +239,13 @@ impl Session {
                 self.heard = self.heard.max(heard);
                 // While the model thinks there is nothing to stop: the caller's next words decide.
                 if self.speaking.is_speaking() {
+                    self.cancel_service(now);
                     self.stop(now, heard);
                 }
                 self.event(SessionEvent::Flush { up_to: self.speaking.given() });
             }
             Input::Say(text) => {
+                self.cancel_service(now);
                 self.flush(now);
                 self.conversation.say(text);
             }
@@ -237,6 +265,9 @@ impl Session {
         if let Some(mind) = &mut self.mind {
             mind.handle_timeout(now);
         }
+        if let Some(all) = &mut self.all_in_one {
+            all.handle_timeout(now);
+        }
         self.run(now);
     }
 
@@ -244,7 +275,8 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Moment> {
         let ears = self.ears.as_ref().and_then(|ears| ears.poll_timeout());
         let mind = self.mind.as_ref().and_then(Chat::poll_timeout);
-        [self.speaking.poll_timeout(), ears, mind].into_iter().flatten().min()
+        let all = self.all_in_one.as_ref().and_then(AllInOne::poll_timeout);
+        [self.speaking.poll_timeout(), ears, mind, all].into_iter().flatten().min()
     }
 
     /// What to do next.
@@ -274,6 +306,9 @@ impl Session {
     }
 
     fn net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
+        if let (Part::AllInOne, Some(all)) = (conn.part, &mut self.all_in_one) {
+            return all.handle_net(now, conn, message);
+        }
         match (conn.part, &mut self.ears, &mut self.mind) {
             (Part::Voice | Part::VoiceHttp, ..) => self.speaking.handle_net(now, conn, message),
             (Part::Ears, Some(ears), _) => ears.handle_net(now, conn, message),
@@ -288,6 +323,15 @@ impl Session {
         self.conversation.cut(spoken.as_ref());
         if let Some(spoken) = spoken {
             self.event(SessionEvent::TurnEnds(Pii::new(spoken)));
+        }
+    }
+
+    /// The service that does all of it is told, if it is its voice that stops.
+    fn cancel_service(&mut self, now: Moment) {
+        if self.speaking.is_foreign()
+            && let Some(all) = &mut self.all_in_one
+        {
+            all.cancel(now);
         }
     }
 
@@ -308,6 +352,9 @@ impl Session {
         if let Some(mind) = &mut self.mind {
             mind.cancel();
         }
+        if let Some(all) = &mut self.all_in_one {
+            all.shut();
+        }
     }
 
     /// Lets every part hear what the others said, until all are silent.
@@ -321,6 +368,10 @@ impl Session {
             while let Some(output) = self.mind.as_mut().and_then(Chat::poll_output) {
                 quiet = false;
                 self.thought(output);
+            }
+            while let Some(output) = self.all_in_one.as_mut().and_then(AllInOne::poll_output) {
+                quiet = false;
+                self.served(now, output);
             }
             while let Some(output) = self.speaking.poll_output() {
                 quiet = false;

@@ -16,6 +16,8 @@ pub enum Part {
     Ears,
     /// The language model.
     Mind,
+    /// The service that does all of it.
+    AllInOne,
 }
 
 /// A connection of a call. A number is never used twice in a call, so that what a dead connection still had to tell
@@ -156,6 +158,8 @@ pub enum Lost {
     Protocol,
     /// It took too long to open.
     Slow,
+    /// It was open, and does not answer any more.
+    Silent,
     /// It sent more than anybody can use, or does not take what is sent.
     Flooded,
 }
@@ -168,6 +172,7 @@ impl fmt::Display for Lost {
             Self::Tls => "TLS failed; see the certificate and the clock",
             Self::Protocol => "the other side does not speak the protocol",
             Self::Slow => "it took too long to connect",
+            Self::Silent => "it does not answer any more",
             Self::Flooded => "it sent or held back more than fits",
         })
     }

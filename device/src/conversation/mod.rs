@@ -24,6 +24,7 @@ use offhook_speech::session::SessionSettings;
 use offhook_speech::speaking::ChunkSettings;
 use offhook_speech::stt::EarsSettings;
 use offhook_speech::text::PlanSettings;
+use offhook_speech::truevoice::TrueVoiceSettings;
 use offhook_speech::tts::VoiceSettings;
 use offhook_units::{Codec, Ppm, SampleRate};
 use std::sync::mpsc::SyncSender;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub ears: Option<EarsSettings>,
     /// The language model.
     pub mind: Option<ChatSettings>,
+    /// What does all of it, instead of the three.
+    pub all_in_one: Option<TrueVoiceSettings>,
     /// Where randomness begins; each call goes on from it by its number.
     pub seed: u64,
 }
@@ -70,6 +73,7 @@ impl Parts {
             chunks: self.chunks,
             ears,
             mind: self.mind.clone(),
+            all_in_one: self.all_in_one.clone(),
             seed: self.seed ^ call.wrapping_mul(0x9E37_79B9_7F4A_7C15),
         }
     }

@@ -39,13 +39,20 @@ pub struct Places {
     pub credentials: Option<PathBuf>,
     /// Beside the configuration file.
     pub beside: Option<PathBuf>,
+    /// TrueVoice's key itself, as the environment holds it.
+    pub truevoice_key: Option<Pii<String>>,
 }
 
 impl Places {
     /// For the configuration file `config`.
     pub fn of(config: Option<&Path>) -> Self {
         let beside = config.and_then(Path::parent).map(Path::to_owned);
-        Self { credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from), beside }
+        let key = std::env::var("TRUEVOICE_API_KEY").ok().filter(|key| !key.trim().is_empty());
+        Self {
+            credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            beside,
+            truevoice_key: key.map(|key| Pii::new(key.trim().to_owned())),
+        }
     }
 
     /// The file that `name` means: a bare name among the credentials first, then beside the configuration.
@@ -101,7 +108,11 @@ mod tests {
     #[test]
     fn a_bare_name_is_a_credential_first_and_a_file_beside_the_configuration_next() {
         let folder = folder("places");
-        let places = Places { credentials: Some(folder.join("credentials")), beside: Some(folder.clone()) };
+        let places = Places {
+            credentials: Some(folder.join("credentials")),
+            beside: Some(folder.clone()),
+            truevoice_key: None,
+        };
         fs::write(folder.join("p"), "beside\n").unwrap();
         let read = |name: &str| places.read(Path::new(name)).map(|secret| secret.reveal().clone());
         assert_eq!(read("p").unwrap(), "beside");
@@ -118,7 +129,7 @@ mod tests {
     #[test]
     fn a_secret_is_one_line_and_does_not_print() {
         let folder = folder("lines");
-        let places = Places { credentials: None, beside: Some(folder.clone()) };
+        let places = Places { beside: Some(folder.clone()), ..Places::default() };
         for (contents, fits) in [
             (&b"hunter2"[..], true),
             (b"two words\n", true),

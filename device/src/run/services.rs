@@ -2,15 +2,17 @@
 //! address. A part whose key is missing is left alone, and that is said.
 
 use super::secrets::Places;
-use offhook_config::{EarsProtocol, Service, Speech as Wanted, VoiceProtocol};
+use offhook_config::{EarsProtocol, Service, Speech as Wanted, TrueVoice, VoiceProtocol};
 use offhook_lab::Lab;
 use offhook_speech::llm::ChatSettings;
 use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
+use offhook_speech::truevoice::{PoolSettings, TrueVoiceSettings};
 use offhook_speech::tts::{AuraSettings, ElevenSettings, VoiceSettings, VoiceTuning};
 use offhook_speech::wire::audio::AudioFormat;
 use offhook_speech::wire::url::{BadUrl, Url};
 use offhook_speech::wyoming::{WyomingEarsSettings, WyomingVoiceSettings};
 use offhook_units::Pii;
+use std::path::Path;
 
 /// The longest that the language model may take to begin, ms: a local one may have to load first.
 const FIRST_WORD_MS: u32 = 10_000;
@@ -36,7 +38,21 @@ impl Key {
     /// The key of a service. One in the open internet asks for one; one without TLS is on this machine or beside it.
     pub(super) fn read(service: &Service, places: &Places) -> Self {
         let is_far = service.url.as_ref().is_some_and(|url| url.starts_with("https://"));
-        match &service.key_file {
+        Self::of_file(service.key_file.as_deref(), is_far, places)
+    }
+
+    /// TrueVoice's, which the environment may hold itself.
+    pub(super) fn of_truevoice(service: &TrueVoice, places: &Places) -> Self {
+        if let Some(key) = &places.truevoice_key {
+            return Self::Here(key.clone());
+        }
+        let url = service.ws_url.as_ref().or(service.url.as_ref());
+        let is_far = url.is_some_and(|url| url.starts_with("https://") || url.starts_with("wss://"));
+        Self::of_file(service.key_file.as_deref(), is_far, places)
+    }
+
+    fn of_file(file: Option<&Path>, is_far: bool, places: &Places) -> Self {
+        match file {
             Some(file) => match places.read(file) {
                 Ok(key) => Self::Here(key),
                 Err((path, error)) => Self::Missing(format!("the key file {} {error}", path.display())),
@@ -64,8 +80,11 @@ impl Key {
     }
 }
 
-/// Whether one of the three parts is to be found in the lab, and whether it is asked by Wyoming there.
+/// Whether one of the parts that are asked is to be found in the lab, and whether it is asked by Wyoming there.
 pub(super) fn needs_lab(wanted: &Wanted) -> (bool, bool) {
+    if let Some(service) = &wanted.all_in_one {
+        return (service.ws_url.is_none() && service.url.is_none(), false);
+    }
     let wyoming = [
         wanted.voice.url.is_none() && wanted.voice_protocol == VoiceProtocol::Wyoming,
         wanted.ears.url.is_none() && wanted.ears_protocol == EarsProtocol::Wyoming,
@@ -150,6 +169,28 @@ pub(super) fn ears(wanted: &Wanted, key: &Key, lab: Option<&Lab>) -> Result<Ears
     }
 }
 
+/// TrueVoice: its socket as it is given, or at its usual place below the service, or in the lab.
+pub(super) fn truevoice(
+    service: &TrueVoice,
+    key: &Key,
+    lab: Option<&Lab>,
+) -> Result<TrueVoiceSettings, BadUrl> {
+    let url = match (&service.ws_url, &service.url, lab) {
+        (Some(socket), ..) => Url::parse(socket)?,
+        (None, Some(url), _) => Url::parse(url)?.join("ws/conversation"),
+        (None, None, Some(lab)) => Url::parse(&format!("http://{}", lab.addresses().http))?,
+        (None, None, None) => Url::parse("")?,
+    };
+    Ok(TrueVoiceSettings { url, key: if let Key::Here(key) = key { Some(key.clone()) } else { None } })
+}
+
+/// Connections to it that wait for calls, if any shall.
+pub(super) fn pool(service: &TrueVoice) -> Option<PoolSettings> {
+    let TrueVoice { min_idle, max_idle, max_age, .. } = *service;
+    let settings = PoolSettings { min_idle: min_idle.into(), max: max_idle.into(), max_age };
+    (max_idle > 0).then_some(settings)
+}
+
 /// The language model.
 pub(super) fn mind(wanted: &Wanted, key: &Key, lab: Option<&Lab>) -> Result<ChatSettings, BadUrl> {
     let service = &wanted.mind;
@@ -199,6 +240,31 @@ mod tests {
         assert_eq!(ears(&format!("{far}ears_protocol = \"deepgram-flux\"")), "flux-general-en");
         let whisper = "ears_url = \"tcp://192.0.2.7:10300\"\nears_protocol = \"wyoming\"";
         assert_eq!(ears(whisper), "tcp://192.0.2.7:10300/");
+    }
+
+    #[test]
+    fn truevoice_is_where_its_socket_is_or_below_its_service_with_the_key_of_the_environment() {
+        let places = Places { truevoice_key: Some(Pii::new("e".to_owned())), ..Places::default() };
+        let all = |text: &str, places: &Places| {
+            let service = wanted(text).all_in_one.unwrap();
+            let key = Key::of_truevoice(&service, places);
+            let missing = key.is_missing();
+            let settings = truevoice(&service, &key, None).unwrap();
+            (settings.url.to_string(), settings.key.map(|key| key.reveal().clone()), missing)
+        };
+        let key = || Some("e".to_owned());
+        let service = "truevoice_url = \"https://voice.example.com/v1\"\n";
+        let socket = "truevoice_ws_url = \"wss://talk.example.com/x\"\n";
+        let below = "https://voice.example.com/v1/ws/conversation".to_owned();
+        assert_eq!(all(service, &places), (below.clone(), key(), false));
+        let both = format!("{service}{socket}");
+        assert_eq!(all(&both, &places), ("wss://talk.example.com/x".to_owned(), key(), false));
+        assert_eq!(all(service, &Places::default()), (below, None, true));
+        assert_eq!(needs_lab(&wanted(socket)), (false, false));
+        assert_eq!(needs_lab(&wanted("all_in_one = \"truevoice\"")), (true, false));
+        let pool = |text: &str| pool(&wanted(&format!("{socket}{text}")).all_in_one.unwrap());
+        assert_eq!(pool("").map(|pool| (pool.min_idle, pool.max)), Some((2, 8)));
+        assert_eq!(pool("truevoice_min_idle = 0\ntruevoice_max_idle = 0"), None);
     }
 
     #[test]

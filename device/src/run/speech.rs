@@ -183,8 +183,9 @@ impl Switchboard for Late {
 
 /// Whether every address can be one.
 fn check_addresses(wanted: &Wanted) -> Result<(), SettingsError> {
-    let services = [&wanted.voice, &wanted.ears, &wanted.mind];
-    for url in services.into_iter().filter_map(|service| service.url.as_ref()) {
+    let services = [&wanted.voice, &wanted.ears, &wanted.mind].map(|service| service.url.as_ref());
+    let all_in_one = wanted.all_in_one.iter().flat_map(|service| [&service.ws_url, &service.url]);
+    for url in services.into_iter().flatten().chain(all_in_one.flatten()) {
         Url::parse(url).map_err(|error| SettingsError::Speech(error.to_string()))?;
     }
     Ok(())
@@ -196,28 +197,36 @@ struct Keys {
     voice: Key,
     ears: Key,
     mind: Key,
+    /// Of what does all of it; then nobody asks for the others.
+    all_in_one: Option<Key>,
 }
 
 impl Keys {
     fn read(wanted: &Wanted, places: &Places) -> Self {
         let key = |service| Key::read(service, places);
-        Self { voice: key(&wanted.voice), ears: key(&wanted.ears), mind: key(&wanted.mind) }
+        let all_in_one = wanted.all_in_one.as_ref().map(|service| Key::of_truevoice(service, places));
+        Self { voice: key(&wanted.voice), ears: key(&wanted.ears), mind: key(&wanted.mind), all_in_one }
     }
 
     /// What is off, and what callers have instead.
     fn complaints(&self) -> impl Iterator<Item = String> {
-        [
-            self.voice.complaint("the voice", "the voice on the device speaks"),
-            self.ears.complaint("recognition", "nobody hears the caller"),
-            self.mind.complaint("the language model", "callers are told that there is no answer"),
-        ]
-        .into_iter()
-        .flatten()
+        let complaints = match &self.all_in_one {
+            Some(key) => [key.complaint("TrueVoice", "nobody hears the caller"), None, None],
+            None => [
+                self.voice.complaint("the voice", "the voice on the device speaks"),
+                self.ears.complaint("recognition", "nobody hears the caller"),
+                self.mind.complaint("the language model", "callers are told that there is no answer"),
+            ],
+        };
+        complaints.into_iter().flatten()
     }
 
     /// Whether no conversation can be had at all.
     const fn is_deaf_or_dumb(&self) -> bool {
-        self.ears.is_missing() || self.mind.is_missing()
+        match &self.all_in_one {
+            Some(key) => key.is_missing(),
+            None => self.ears.is_missing() || self.mind.is_missing(),
+        }
     }
 }
 
@@ -247,6 +256,7 @@ fn begin(
             let _held = &notice;
             clock.now()
         }),
+        pool: parts.all_in_one.clone().zip(wanted.all_in_one.as_ref().and_then(services::pool)),
     };
     let speech = Speech::start(settings).map_err(|error| error.to_string())?;
     is_leaving.store(false, Relaxed);
@@ -270,9 +280,13 @@ fn parts(
     lab: Option<&Lab>,
 ) -> Result<Parts, BadUrl> {
     let Chunks { min_ms, default_ms, max_ms } = chunks;
-    let voice = (!keys.voice.is_missing()).then(|| services::voice(wanted, &keys.voice, lab));
-    let ears = (!keys.ears.is_missing()).then(|| services::ears(wanted, &keys.ears, lab));
-    let mind = (!keys.mind.is_missing()).then(|| services::mind(wanted, &keys.mind, lab));
+    // What does all of it leaves nothing to the others.
+    let asked = |key: &Key| wanted.all_in_one.is_none() && !key.is_missing();
+    let voice = asked(&keys.voice).then(|| services::voice(wanted, &keys.voice, lab));
+    let ears = asked(&keys.ears).then(|| services::ears(wanted, &keys.ears, lab));
+    let mind = asked(&keys.mind).then(|| services::mind(wanted, &keys.mind, lab));
+    let all_in_one = wanted.all_in_one.as_ref().zip(keys.all_in_one.as_ref().filter(|key| !key.is_missing()));
+    let all_in_one = all_in_one.map(|(service, key)| services::truevoice(service, key, lab));
     Ok(Parts {
         conversation: ConversationSettings {
             system: wanted.task.clone(),
@@ -286,6 +300,7 @@ fn parts(
         voice: voice.transpose()?,
         ears: ears.transpose()?,
         mind: mind.transpose()?,
+        all_in_one: all_in_one.transpose()?,
         seed: Clock::wall().as_nanos() as u64,
     })
 }

@@ -10,8 +10,13 @@ use offhook_units::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The services of a call, with their names in metrics.
-const PARTS: [(Part, &str); 4] =
-    [(Part::Voice, "voice"), (Part::VoiceHttp, "voice_http"), (Part::Ears, "ears"), (Part::Mind, "mind")];
+const PARTS: [(Part, &str); 5] = [
+    (Part::Voice, "voice"),
+    (Part::VoiceHttp, "voice_http"),
+    (Part::Ears, "ears"),
+    (Part::Mind, "mind"),
+    (Part::AllInOne, "all_in_one"),
+];
 
 /// Upper edges of the histogram of unplanned silences, seconds: from what nobody hears to what everybody does.
 const GAP_EDGES: [f64; 8] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0];

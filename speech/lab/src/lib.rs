@@ -39,5 +39,5 @@ mod wyoming;
 pub use faults::{BadFault, Faults, Keys, SWITCHES, Stall};
 pub use seen::{Seen, Visit};
 pub use server::{Addresses, Lab, Options, StartError};
-pub use speak::LabVoice;
+pub use speak::{LabVoice, Tones};
 pub use tls::NoCertificate;

@@ -63,6 +63,10 @@ pub struct Conversation {
     state: State,
     /// Of the answer that is being written.
     answered_bytes: usize,
+    /// A service that thinks by itself has heard the caller and has not answered.
+    owed: bool,
+    /// What it has heard.
+    noted: String,
     acts: VecDeque<Act>,
 }
 
@@ -75,6 +79,8 @@ impl Conversation {
             settings,
             state: State::Listening,
             answered_bytes: 0,
+            owed: false,
+            noted: String::new(),
             acts: VecDeque::new(),
         }
     }
@@ -172,6 +178,35 @@ impl Conversation {
         self.remember(spoken);
         self.splitter.clear();
         self.state = State::Listening;
+    }
+
+    /// The caller said this, and a service that thinks by itself answers. What it said before and repeats with more behind
+    /// it is remembered once.
+    pub fn note_utterance(&mut self, text: &str) {
+        let text = text.trim();
+        let known = if self.owed { self.noted.as_str() } else { "" };
+        self.history.user(text.strip_prefix(known).unwrap_or(text));
+        text.clone_into(&mut self.noted);
+        self.owed = !text.is_empty();
+    }
+
+    /// It answers.
+    pub const fn service_answers(&mut self) {
+        self.owed = false;
+    }
+
+    /// A service that thinks by itself failed. The caller who waits for an answer is told so, once.
+    pub fn service_failed(&mut self) {
+        if std::mem::replace(&mut self.owed, false) {
+            self.not_understood();
+        }
+    }
+
+    /// Whatever the caller has said, nobody will answer it.
+    pub fn not_understood(&mut self) {
+        if self.state == State::Listening {
+            self.apologise();
+        }
     }
 
     /// Our turn was heard to its end.

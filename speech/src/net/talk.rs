@@ -93,32 +93,37 @@ impl Talk {
         talk
     }
 
-    /// Goes on as far as it can.
-    pub(super) fn drive(&mut self, out: &mut Vec<FromNet>) -> Went {
+    /// Goes on as far as it can. Says besides whether anything came, be it a pong.
+    pub(super) fn drive(&mut self, out: &mut Vec<FromNet>) -> (Went, bool) {
         if let Self::Upgrading(handshake) = self
             && let Some(handshake) = handshake.take()
         {
             self.upgraded(handshake.handshake(), out);
         }
         match self {
-            Self::Upgrading(_) => Went::Idle,
-            Self::Over => Went::Over,
+            Self::Upgrading(_) => (Went::Idle, false),
+            Self::Over => (Went::Over, false),
             Self::Web(_) => self.read_messages(out),
             Self::Http(exchange) => {
                 let went = exchange.drive(out);
                 if went == Went::Over {
                     *self = Self::Over;
                 }
-                went
+                (went, true)
             }
             Self::Raw(raw) => {
                 let went = raw.drive(out);
                 if went == Went::Over {
                     *self = Self::Over;
                 }
-                went
+                (went, true)
             }
         }
+    }
+
+    /// Whether a ping means something here.
+    pub(super) const fn answers_pings(&self) -> bool {
+        matches!(self, Self::Web(_))
     }
 
     /// Sends a message; before the upgrade there is nobody to take it.
@@ -160,11 +165,13 @@ impl Talk {
         }
     }
 
-    fn read_messages(&mut self, out: &mut Vec<FromNet>) -> Went {
-        let Self::Web(socket) = self else { return Went::Over };
-        let mut bytes = 0;
+    fn read_messages(&mut self, out: &mut Vec<FromNet>) -> (Went, bool) {
+        let Self::Web(socket) = self else { return (Went::Over, false) };
+        let (mut bytes, mut heard) = (0, !out.is_empty());
         for _ in 0..MESSAGES_AT_ONCE {
-            match socket.read() {
+            let read = socket.read();
+            heard |= read.is_ok();
+            match read {
                 Ok(Message::Text(text)) => {
                     bytes += text.len();
                     out.push(FromNet::Text(text.as_str().to_owned()));
@@ -179,20 +186,20 @@ impl Talk {
                     // The answer that the library has queued goes out.
                     let _ = socket.flush();
                     self.end(Closed::Done { code, reason }, out);
-                    return Went::Over;
+                    return (Went::Over, heard);
                 }
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
-                Err(error) if would_block(&error) => return Went::Idle,
+                Err(error) if would_block(&error) => return (Went::Idle, heard),
                 Err(error) => {
                     self.end(closed_by(&error), out);
-                    return Went::Over;
+                    return (Went::Over, heard);
                 }
             }
             if bytes > BYTES_AT_ONCE {
                 break;
             }
         }
-        Went::More
+        (Went::More, heard)
     }
 
     fn end(&mut self, closed: Closed, out: &mut Vec<FromNet>) {

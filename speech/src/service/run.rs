@@ -5,12 +5,16 @@ use super::{Call, Clock, Command, Port, PortNews};
 use crate::net::{NetEvent, Network, Owner};
 use crate::session::{Breakers, Input, Output, Session};
 use crate::speaking::{FromDevice, ToDevice};
+use crate::transport::{Closed, FromNet, Lost};
+use crate::truevoice::{Pool, PoolSettings, TrueVoiceSettings, Warm};
 use offhook_units::{Moment, Span};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 /// How often ports are looked at while there are calls: the audio thread cannot wake anybody.
 const TICK: Span = Span::from_millis(5);
+/// The pool's connections; no call has this number.
+const POOL: Owner = Owner(u64::MAX);
 /// Samples moved to a port in one go.
 const PART: usize = 960;
 
@@ -26,6 +30,7 @@ pub(super) struct Loop {
     clock: Clock,
     commands: Receiver<Command>,
     breakers: Breakers,
+    pool: Option<Pool>,
     lines: BTreeMap<Call, Line>,
     caller: Vec<i16>,
 }
@@ -36,17 +41,27 @@ impl Loop {
         device: Option<DeviceVoice>,
         clock: Clock,
         commands: Receiver<Command>,
-        breakers: Breakers,
+        pool: Option<(TrueVoiceSettings, PoolSettings)>,
     ) -> Self {
-        Self { network, device, clock, commands, breakers, lines: BTreeMap::new(), caller: Vec::new() }
+        let breakers = Breakers::default();
+        let pool =
+            pool.map(|(service, settings)| Pool::new(service, settings, breakers.all_in_one.clone(), 0));
+        let (lines, caller) = (BTreeMap::new(), Vec::new());
+        Self { network, device, clock, commands, breakers, pool, lines, caller }
     }
 
     /// Until the handle is dropped, or the system gives no poll any more.
     pub(super) fn run(mut self) {
         let mut events = Vec::new();
+        if let Some(pool) = self.pool.as_mut() {
+            pool.fill((self.clock)());
+        }
         loop {
             let now = (self.clock)();
+            self.settle_pool(now);
             let wait = (!self.lines.is_empty()).then_some(TICK);
+            let pool = self.pool.as_ref().and_then(Pool::poll_timeout).map(|due| due.since(now));
+            let wait = [wait, pool].into_iter().flatten().min();
             if self.network.poll(now, wait, &mut events).is_err() {
                 return;
             }
@@ -60,6 +75,9 @@ impl Loop {
             if !self.commands(now) {
                 return;
             }
+            if let Some(pool) = self.pool.as_mut() {
+                pool.handle_timeout(now);
+            }
             let calls: Vec<Call> = self.lines.keys().copied().collect();
             for call in calls {
                 self.tick(now, call);
@@ -69,6 +87,9 @@ impl Loop {
 
     fn net(&mut self, now: Moment, event: NetEvent) {
         let NetEvent { owner: Owner(call), conn, what } = event;
+        if let (POOL, Some(pool)) = (Owner(call), self.pool.as_mut()) {
+            return pool.handle_net(now, conn, what);
+        }
         self.input(now, Call(call), Input::Net(conn, what));
     }
 
@@ -88,6 +109,7 @@ impl Loop {
                     self.hang_up(now, call);
                     let session = Session::open(now, *settings, &self.breakers);
                     self.lines.insert(call, Line { session, port, news: PortNews::default() });
+                    self.warm(now, call, true);
                     self.settle(now, call);
                 }
                 Ok(Command::Answered(call)) => {
@@ -99,6 +121,32 @@ impl Loop {
                 Ok(Command::Say(call, text)) => self.input(now, call, Input::Say(&text)),
                 Ok(Command::HangUp(call)) => self.hang_up(now, call),
             }
+        }
+    }
+
+    /// Gives a call a connection that is open already, if it wants one and there is one. Asked for a call that `is_new` the
+    /// pool knows of a burst, even when it has none.
+    fn warm(&mut self, now: Moment, call: Call, is_new: bool) {
+        let Self { network, pool, lines, .. } = self;
+        let (Some(pool), Some(line)) = (pool, lines.get_mut(&call)) else { return };
+        if !line.session.wants_connection() || !is_new && pool.idle() == 0 {
+            return;
+        }
+        let Some(Warm { conn, came }) = pool.take(now) else { return };
+        let Some(taken) = line.session.take_connection() else { return };
+        for what in came {
+            line.session.handle_input(now, Input::Net(taken, what));
+        }
+        if !network.hand_over((POOL, conn), (Owner(call.0), taken)) {
+            // It closed just now: the session hears of it as of any other.
+            let closed = FromNet::Closed(Closed::Lost(Lost::Broken));
+            line.session.handle_input(now, Input::Net(taken, closed));
+        }
+    }
+
+    fn settle_pool(&mut self, now: Moment) {
+        while let Some(output) = self.pool.as_mut().and_then(Pool::poll_output) {
+            self.network.apply(now, POOL, output);
         }
     }
 
@@ -139,6 +187,7 @@ impl Loop {
         if line.session.poll_timeout().is_some_and(|due| now >= due) {
             line.session.handle_timeout(now);
         }
+        self.warm(now, call, false);
         self.settle(now, call);
     }
 

@@ -54,6 +54,7 @@ fn settings() -> SessionSettings {
             max_tokens: None,
             first_word_ms: 5_000,
         }),
+        all_in_one: None,
         seed: 1,
     }
 }
@@ -146,6 +147,23 @@ impl Bed {
         self.ms += frames as u64 / 8;
         self.input(Input::Played(self.session.given()));
         count
+    }
+
+    /// Time passes: the caller is silent, and everything that is due is done.
+    fn pass(&mut self, ms: u64) {
+        let until = self.ms + ms;
+        while self.ms < until {
+            self.ms += 20;
+            if self.session.poll_timeout().is_some_and(|due| due <= at(self.ms)) {
+                self.session.handle_timeout(at(self.ms));
+                self.poll();
+            }
+            self.input(Input::CallerAudio(&[0; 160]));
+            let mut part = [0; 160];
+            if self.session.read_audio(&mut part) > 0 {
+                self.input(Input::Played(self.session.given()));
+            }
+        }
     }
 
     fn caller_says(&mut self, text: &str) {
@@ -274,6 +292,31 @@ fn v1_hang_up_leaves_no_connection_and_no_timer() {
     assert_eq!(bed.session.poll_timeout(), None);
     bed.model_writes("late");
     assert_eq!(bed.play(8_000), 0);
+}
+
+#[test]
+fn b5_a_call_of_ten_minutes_keeps_its_sockets_and_hang_up_leaves_nothing() {
+    let mut bed = Bed::new();
+    bed.voice_speaks();
+    for minute in 1..=10u64 {
+        bed.pass(minute * 60_000 - bed.ms);
+        bed.caller_says("And now?");
+        bed.model_writes("Still here.");
+        bed.model_ends();
+        bed.voice_speaks();
+        bed.pass(3_000);
+    }
+    let count = |bed: &Bed, part: Part| bed.conns.iter().filter(|conn| conn.part == part).count();
+    assert_eq!([count(&bed, Part::Voice), count(&bed, Part::Ears), count(&bed, Part::Mind)], [1, 1, 10]);
+    let heard = bed.events.iter().filter(|event| matches!(event, SessionEvent::TurnEnds(_))).count();
+    assert_eq!((heard, bed.session.history().len()), (11, 21), "the greeting and ten answers");
+    bed.input(Input::HangUp);
+    bed.conns.retain(|conn| conn.part != Part::Mind);
+    bed.closed.retain(|conn| conn.part != Part::Mind);
+    bed.conns.sort_by_key(|conn| conn.part as u8);
+    bed.closed.sort_by_key(|conn| conn.part as u8);
+    assert_eq!(bed.conns, bed.closed);
+    assert_eq!((bed.session.poll_timeout(), bed.session.read_audio(&mut [0; 8_000])), (None, 0));
 }
 
 #[test]

@@ -70,17 +70,30 @@ impl Mixdown {
     /// The next samples of the phrase, at `rate_hz`. Gives where the last of them will stand in the stream.
     pub(super) fn put(&mut self, samples: &[i16], rate_hz: u32) -> u64 {
         self.in_phrase = true;
-        let mut converted = Vec::new();
-        match &mut self.resampler {
-            Some((from, resampler)) if *from == rate_hz => resampler.put(samples, &mut converted),
-            _ => {
-                let mut resampler = Resampler::new(rate_hz, self.rate_hz);
-                resampler.put(samples, &mut converted);
-                self.resampler = Some((rate_hz, resampler));
-            }
-        }
+        let converted = self.convert(samples, rate_hz);
         self.join(&converted);
         self.position()
+    }
+
+    /// The next samples of a voice whose rests are its own: nothing is trimmed and nothing held back. Not within a phrase.
+    pub(super) fn pass(&mut self, samples: &[i16], rate_hz: u32) {
+        let converted = self.convert(samples, rate_hz);
+        self.take_whole(&converted);
+    }
+
+    /// The last of them came.
+    pub(super) fn end_pass(&mut self) {
+        if let Some((_, mut resampler)) = self.resampler.take() {
+            let mut rest = Vec::new();
+            resampler.finish(&mut rest);
+            self.take_whole(&rest);
+        }
+    }
+
+    fn take_whole(&mut self, samples: &[i16]) {
+        let kept = self.kept(samples);
+        self.ready.extend(kept);
+        self.before = self.made();
     }
 
     /// The phrase is over. Gives its length from its first sound to its last.
@@ -162,10 +175,30 @@ impl Mixdown {
         count
     }
 
-    fn join(&mut self, samples: &[i16]) {
+    /// At the call's rate.
+    fn convert(&mut self, samples: &[i16], rate_hz: u32) -> Vec<i16> {
+        let mut converted = Vec::new();
+        match &mut self.resampler {
+            Some((from, resampler)) if *from == rate_hz => resampler.put(samples, &mut converted),
+            _ => {
+                let mut resampler = Resampler::new(rate_hz, self.rate_hz);
+                resampler.put(samples, &mut converted);
+                self.resampler = Some((rate_hz, resampler));
+            }
+        }
+        converted
+    }
+
+    /// As much as there is room for; the surplus is counted.
+    fn kept<'s>(&mut self, samples: &'s [i16]) -> &'s [i16] {
         let room = (READY_MAX_S * self.rate_hz as usize).saturating_sub(self.ready.len());
         let (kept, surplus) = samples.split_at(samples.len().min(room));
         self.dropped += surplus.len() as u64;
+        kept
+    }
+
+    fn join(&mut self, samples: &[i16]) {
+        let kept = self.kept(samples);
         let Self { joiner, ready, .. } = self;
         let _ = joiner.put(kept, &mut |samples| take(ready, samples));
     }

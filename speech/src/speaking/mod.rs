@@ -11,6 +11,7 @@
 //! a sentence the socket is taken again as soon as it is open. What was heard is known from the play-out alone.
 
 mod chunk;
+mod foreign;
 mod mixdown;
 mod script;
 mod stream;
@@ -31,7 +32,7 @@ pub use chunk::{Chunk, ChunkFlags, ChunkSettings};
 use mixdown::Mixdown;
 use offhook_units::{Moment, Span};
 use std::collections::VecDeque;
-use stream::Stream;
+use stream::{Stream, lay_out};
 use turn::Turn;
 
 /// A way to speak.
@@ -43,6 +44,8 @@ pub enum Source {
     Http,
     /// The voice on the device.
     Device,
+    /// A service that thinks and speaks by itself.
+    AllInOne,
 }
 
 /// A place in the stream of samples.
@@ -164,6 +167,8 @@ pub struct Speaking {
     played: (u64, Moment),
     /// HTTP failed: not tried again before.
     no_http_before: Moment,
+    /// The pace of a service that speaks by itself, as last measured.
+    foreign_chars_per_s: u64,
     out: VecDeque<SpeakingOutput>,
 }
 
@@ -191,6 +196,7 @@ impl Speaking {
             turn: None,
             played: (0, Moment::ZERO),
             no_http_before: Moment::ZERO,
+            foreign_chars_per_s: Self::usual_foreign_pace(),
             out: VecDeque::new(),
         }
     }
@@ -234,8 +240,9 @@ impl Speaking {
     /// what of the turn was heard.
     pub fn stop(&mut self, now: Moment, heard: u64) -> Option<Spoken> {
         self.played = (heard.min(self.mix.given()), now);
-        let turn = self.turn.take()?;
-        if let Some(stream) = &turn.stream {
+        let mut turn = self.turn.take()?;
+        if let Some(stream) = turn.stream.take() {
+            lay_out(&mut turn, &stream, self.mix.position());
             self.cancel(now, stream.job, stream.source);
         }
         self.mix.clear();

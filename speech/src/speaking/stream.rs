@@ -11,6 +11,8 @@ use offhook_units::{Moment, Span};
 /// Characters a second without white space, when a service does not say where they are. Slower than people talk: a
 /// word is said twice rather than lost.
 const SLOW_CHARS_PER_S: u64 = 9;
+/// Of a pace that was measured so much is believed, in percent: no two sentences are spoken alike.
+const BELIEVED: u64 = 85;
 
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -37,9 +39,16 @@ pub(super) struct Stream {
     starts: u64,
     /// Samples that came for it, in microseconds.
     came_us: u64,
+    /// The last character that came goes on in the next piece.
+    is_cut: bool,
     /// Where its last whole word ends; 0 before the first.
     whole_to: u64,
+    /// Characters a second without white space, where it does not say where they are.
+    chars_per_s: u64,
 }
+
+/// A character that ends later than this after its piece goes on in the next one; services round their times.
+const ROUNDING_MS: u64 = 15;
 
 /// A character in a piece of audio: it ends at sample `offset`, and is number `chars` of its phrase.
 struct Ends {
@@ -77,8 +86,27 @@ impl Stream {
             first: (phrase, chars),
             starts: 0,
             came_us: 0,
+            is_cut: false,
             whole_to: 0,
+            chars_per_s: SLOW_CHARS_PER_S,
         }
+    }
+
+    /// With a pace that was measured, in characters a second.
+    pub(super) const fn at_pace(mut self, chars_per_s: u64) -> Self {
+        self.chars_per_s = chars_per_s * BELIEVED / 100;
+        self
+    }
+
+    /// So many samples of it came.
+    pub(super) fn heard(&mut self, now: Moment, samples: usize, rate_hz: u32) {
+        self.last_audio = Some(now);
+        self.came_us += samples as u64 * 1_000_000 / u64::from(rate_hz.max(1));
+    }
+
+    /// Its audio so far, in microseconds.
+    pub(super) const fn came_us(&self) -> u64 {
+        self.came_us
     }
 
     pub(super) const fn running(&self) -> (JobId, Source) {
@@ -110,8 +138,8 @@ impl Speaking {
     ) {
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = turn.stream.as_mut().filter(|stream| stream.job == job) else { return };
-        let first = stream.last_audio.replace(now).is_none().then_some(stream.asked);
-        stream.came_us += samples.len() as u64 * 1_000_000 / u64::from(rate_hz.max(1));
+        let first = stream.last_audio.is_none().then_some(stream.asked);
+        stream.heard(now, samples.len(), rate_hz);
         stream.aligned |= !chars.is_empty();
         if !std::mem::replace(&mut turn.has_sounded, true) {
             self.event(SpeakingEvent::FirstAudio);
@@ -121,6 +149,14 @@ impl Speaking {
             self.chunks.waited(now.since(since));
         }
         self.begin_phrase();
+        let length_ms = samples.len() as u64 * 1000 / u64::from(rate_hz.max(1));
+        if let Some(stream) =
+            self.turn.as_mut().and_then(|turn| turn.stream.as_mut()).filter(|_| length_ms > 0)
+        {
+            stream.is_cut = chars.last().is_some_and(|last| {
+                !last.c.is_whitespace() && u64::from(last.end_ms) > length_ms + ROUNDING_MS
+            });
+        }
         let offset = |ms: u32| (u64::from(ms) * u64::from(rate_hz) / 1000).min(samples.len() as u64) as usize;
         let (mut from, mut ends) = (0, Vec::<Ends>::new());
         for time in chars {
@@ -201,6 +237,7 @@ impl Speaking {
         if stream.source == Source::Http {
             self.no_http_before = now + HTTP_REST;
         }
+        lay_out(turn, &stream, self.mix.position());
         let (phrase, chars) = came(turn, &stream);
         let text = turn.phrases.get(phrase).map(|phrase| phrase.text.as_str()).unwrap_or_default();
         let all = script::count(text);
@@ -235,7 +272,7 @@ impl Speaking {
     }
 
     /// Puts the rest before the phrase into the stream, once.
-    fn begin_phrase(&mut self) {
+    pub(super) fn begin_phrase(&mut self) {
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = &mut turn.stream else { return };
         if std::mem::replace(&mut stream.begun, true) {
@@ -303,9 +340,9 @@ impl Speaking {
 /// How far a lost stream came: its phrase and the characters of it.
 fn came(turn: &Turn, stream: &Stream) -> (usize, u32) {
     if stream.aligned {
-        return (stream.phrase, stream.chars);
+        return (stream.phrase, stream.chars.saturating_sub(u32::from(stream.is_cut)));
     }
-    let mut chars = (stream.came_us * SLOW_CHARS_PER_S / 1_000_000) as u32;
+    let mut chars = (stream.came_us * stream.chars_per_s / 1_000_000) as u32;
     let (mut phrase, mut done) = stream.first;
     while let Some(all) = turn.phrases.get(phrase).map(script::Phrase::chars) {
         if phrase + 1 >= stream.sent_to || done + chars < all {
@@ -317,6 +354,35 @@ fn came(turn: &Turn, stream: &Stream) -> (usize, u32) {
     // The last phrase is never taken for complete: its end was not told.
     let all = turn.phrases.get(phrase).map_or(0, script::Phrase::chars);
     (phrase, (done + chars).min(all.saturating_sub(1)))
+}
+
+/// Where a broken-off stream did not tell which word lies where, what came of it until `end` is laid out evenly over the
+/// words that it is thought to have come to.
+pub(super) fn lay_out(turn: &mut Turn, stream: &Stream, end: u64) {
+    if stream.aligned || stream.last_audio.is_none() {
+        return;
+    }
+    let (last, chars) = came(turn, stream);
+    let text = turn.phrases.get(last).map(|phrase| phrase.text.as_str()).unwrap_or_default();
+    let whole = script::count(text.get(..words_end(text, chars)).unwrap_or_default());
+    let mut places: Vec<(usize, u32)> = (stream.first.0..last)
+        .map(|at| (at, turn.phrases.get(at).map_or(0, script::Phrase::chars)))
+        .collect();
+    places.extend([(last, whole), (last, chars)]);
+    let before =
+        |at: usize| (stream.first.0..at).filter_map(|at| turn.phrases.get(at)).map(script::Phrase::chars);
+    let count = |(at, chars): (usize, u32)| (before(at).sum::<u32>() + chars).saturating_sub(stream.first.1);
+    let all = u64::from(count((last, chars)).max(1));
+    let length = end.saturating_sub(stream.starts);
+    let points: Vec<Point> = places
+        .into_iter()
+        .filter(|&place| place > stream.first)
+        .map(|place| {
+            let position = stream.starts + length * u64::from(count(place)) / all;
+            Point { position, phrase: place.0, chars: place.1 }
+        })
+        .collect();
+    points.into_iter().for_each(|point| turn.timeline.add(point));
 }
 
 /// Without characters from the service the phrases of a stream share its length by theirs.

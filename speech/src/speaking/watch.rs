@@ -21,8 +21,8 @@ const fn patience(source: Source) -> Option<Patience> {
         Source::Http => {
             Some(Patience { first: Span::from_millis(1_500), quiet: Span::from_millis(250), left_ms: 100 })
         }
-        // There is nothing below it.
-        Source::Device => None,
+        // There is nothing below them.
+        Source::Device | Source::AllInOne => None,
     }
 }
 

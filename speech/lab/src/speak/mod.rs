@@ -15,4 +15,5 @@ mod track;
 pub(crate) use format::{Encoding, Format};
 pub use speaker::LabVoice;
 pub(crate) use speaker::Speaker;
+pub use tones::Tones;
 pub(crate) use track::{Chunk, Timed, Track};

@@ -10,9 +10,9 @@ const RATE_HZ: u32 = 16_000;
 /// A letter lasts 60 ms: some 16 letters a second, as people speak.
 const LETTER_FRAMES: usize = 960;
 
-/// The hum.
-#[derive(Debug)]
-pub(crate) struct Tones;
+/// The hum. Each letter has one sound of its own, so that what somebody heard can be read from the samples.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tones;
 
 impl Voice for Tones {
     fn name(&self) -> &str {

@@ -1,0 +1,280 @@
+//! A call for tests: the rings that the appliance would have, and a play-out that takes a frame each 20 ms of real
+//! time and keeps what the caller heard.
+
+use crate::letters::Letters;
+use crate::timer::Timer;
+use offhook_lab::{Lab, LabVoice, Options, Tones};
+use offhook_speech::conversation::ConversationSettings;
+use offhook_speech::llm::ChatSettings;
+use offhook_speech::service::{Call, Port, PortNews, ServiceSettings, Speech};
+use offhook_speech::session::{SessionEvent, SessionSettings};
+use offhook_speech::speaking::{ChunkSettings, Source, Spoken};
+use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
+use offhook_speech::text::{PlanSettings, SplitterSettings};
+use offhook_speech::truevoice::{PoolSettings, TrueVoiceSettings};
+use offhook_speech::tts::{ElevenSettings, VoiceSettings, VoiceTuning};
+use offhook_speech::voice::{Voice, VoiceChoice, VoiceError};
+use offhook_speech::wire::audio::AudioFormat;
+use offhook_speech::wire::url::Url;
+use offhook_units::Pii;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Samples a frame at 8 kHz.
+const FRAME: usize = 160;
+/// What the play-out holds at most: a second, as the appliance's.
+const RING: usize = 8_000;
+
+#[derive(Default)]
+struct Shared {
+    ring: VecDeque<i16>,
+    taken: u64,
+    /// Handed out so far, thrown away or not.
+    given: u64,
+    heard: Vec<i16>,
+    caller: VecDeque<i16>,
+    events: Vec<SessionEvent>,
+    barge_in: Option<u64>,
+    discards: bool,
+    /// The worst that this machine was late with a frame.
+    late_ms: u64,
+}
+
+/// One end of a call: the port that the speech thread gets, and what the test sees and does.
+#[derive(Clone, Default)]
+pub(crate) struct TestCall(Arc<Mutex<Shared>>);
+
+impl TestCall {
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets real time pass, a frame at a time, until `done` or for `most_ms`. True when it is done.
+    pub(crate) fn run(&self, timer: &Timer, most_ms: u64, done: impl Fn(&[SessionEvent]) -> bool) -> bool {
+        for frame in 0..most_ms / 20 {
+            let late_ms = timer.beat(frame);
+            let mut shared = self.shared();
+            shared.late_ms = shared.late_ms.max(late_ms);
+            for _ in 0..FRAME {
+                let sample = shared.ring.pop_front();
+                shared.taken += u64::from(sample.is_some());
+                shared.heard.push(sample.unwrap_or(0));
+            }
+            if done(&shared.events) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The caller says something: a tone for so long, then a second of silence.
+    pub(crate) fn caller_speaks(&self, ms: usize) {
+        let tone = (0..ms * 8).map(|i| if i % 20 < 10 { 8_000 } else { -8_000 });
+        self.shared().caller.extend(tone.chain(std::iter::repeat_n(0, 8_000)));
+    }
+
+    /// The caller breaks in: the play-out throws away what it holds.
+    pub(crate) fn break_in(&self) {
+        let mut shared = self.shared();
+        shared.ring.clear();
+        shared.barge_in = Some(shared.taken);
+        shared.discards = true;
+    }
+
+    pub(crate) fn events(&self) -> Vec<SessionEvent> {
+        self.shared().events.clone()
+    }
+
+    pub(crate) fn heard(&self) -> Vec<i16> {
+        self.shared().heard.clone()
+    }
+
+    /// What was heard, read letter by letter.
+    pub(crate) fn words(&self) -> String {
+        Letters::new().read(&self.heard())
+    }
+
+    /// Whether this machine kept the beat, so that what was heard is not its doing.
+    pub(crate) fn kept_the_beat(&self) -> bool {
+        self.shared().late_ms < 60
+    }
+
+    /// Whether the speech thread has let go of its end.
+    pub(crate) fn is_left(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
+    /// Our turns, as the caller heard them.
+    pub(crate) fn turns(&self) -> Vec<Spoken> {
+        turns(&self.shared().events)
+    }
+
+    pub(crate) fn moves(&self) -> Vec<(Source, Source)> {
+        let events = self.events();
+        let moved = |event: &SessionEvent| match event {
+            SessionEvent::Moved { from, to } => Some((*from, *to)),
+            _ => None,
+        };
+        events.iter().filter_map(moved).collect()
+    }
+
+    /// The longest stretch of near silence between the first sound and the last, in milliseconds.
+    pub(crate) fn longest_silence_ms(&self) -> usize {
+        let heard = self.heard();
+        let loud: Vec<usize> = (0..heard.len()).filter(|&i| heard[i].unsigned_abs() > 300).collect();
+        loud.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0) / 8
+    }
+}
+
+/// The turns among these events.
+pub(crate) fn turns(events: &[SessionEvent]) -> Vec<Spoken> {
+    let ended = |event: &SessionEvent| match event {
+        SessionEvent::TurnEnds(spoken) => Some(spoken.reveal().clone()),
+        _ => None,
+    };
+    events.iter().filter_map(ended).collect()
+}
+
+impl Port for TestCall {
+    fn news(&mut self) -> PortNews {
+        let mut shared = self.shared();
+        PortNews { caller_speaks: false, heard: shared.taken, barge_in: shared.barge_in.take() }
+    }
+
+    fn caller(&mut self, into: &mut Vec<i16>) {
+        let mut shared = self.shared();
+        // A real caller is silent when not speaking, and the line goes on.
+        let count = shared.caller.len().min(80);
+        into.extend(shared.caller.drain(..count));
+    }
+
+    fn room(&mut self) -> usize {
+        RING.saturating_sub(self.shared().ring.len())
+    }
+
+    fn speak(&mut self, samples: &[i16]) {
+        let mut shared = self.shared();
+        shared.given += samples.len() as u64;
+        if shared.discards {
+            shared.taken = shared.given;
+        } else {
+            shared.ring.extend(samples);
+        }
+    }
+
+    fn event(&mut self, event: SessionEvent) {
+        let mut shared = self.shared();
+        if let SessionEvent::Flush { up_to } = event {
+            shared.ring.clear();
+            shared.taken = shared.taken.max(up_to);
+            shared.discards = false;
+        }
+        shared.events.push(event);
+    }
+}
+
+/// TrueVoice, as the lab speaks it.
+pub(crate) fn truevoice(lab: &Lab) -> TrueVoiceSettings {
+    let url = Url::parse(&format!("http://{}", lab.addresses().http)).expect("an address");
+    TrueVoiceSettings { url, key: Some(Pii::new("test".to_owned())) }
+}
+
+/// A lab that hums its letters.
+pub(crate) fn options() -> Options {
+    Options { voice: LabVoice::Tones, https_port: None, ..Options::default() }
+}
+
+/// What a test has beside its calls.
+pub(crate) struct Bed {
+    pub(crate) lab: Lab,
+    pub(crate) speech: Speech,
+}
+
+/// Which parts a bed has beside the lab and the speech thread.
+#[derive(Default)]
+pub(crate) struct With {
+    /// A voice on the device, which hums as the lab does.
+    pub(crate) device: bool,
+    /// Warm connections to TrueVoice.
+    pub(crate) pool: Option<PoolSettings>,
+}
+
+impl Bed {
+    pub(crate) fn new(options: Options, with: With) -> Self {
+        let lab = Lab::start(options).expect("the lab opens its doors");
+        let timer = Timer::start();
+        let settings = ServiceSettings {
+            extra_roots_pem: lab.certificate_pem().map(str::to_owned),
+            device_voice: VoiceChoice::Any,
+            pool: with.pool.map(|pool| (truevoice(&lab), pool)),
+            clock: Box::new(move || timer.now()),
+        };
+        let voice: Result<Box<dyn Voice>, VoiceError> =
+            if with.device { Ok(Box::new(Tones)) } else { Err(VoiceError::Unspeakable) };
+        let speech = Speech::start_with(settings, voice).expect("the speech thread starts");
+        Self { lab, speech }
+    }
+
+    /// A call that is answered.
+    pub(crate) fn call(&self, number: u64, settings: SessionSettings) -> TestCall {
+        let call = TestCall::default();
+        self.speech.open(Call(number), settings, Box::new(call.clone())).expect("there is room");
+        self.speech.answered(Call(number)).expect("there is room");
+        call
+    }
+
+    /// The address of the lab's plain door.
+    pub(crate) fn base(&self) -> String {
+        format!("http://{}", self.lab.addresses().http)
+    }
+
+    /// Lets time pass until `done`, for ten seconds at most. True when it is done.
+    pub(crate) fn wait(&self, done: impl Fn(&Lab) -> bool) -> bool {
+        TestCall::default().run(&Timer::start(), 10_000, |_| done(&self.lab))
+    }
+}
+
+/// A call's settings for services that are all at `base`.
+pub(crate) fn settings(base: &str, greeting: &str) -> SessionSettings {
+    let base = Url::parse(base).expect("an address");
+    let key = || Pii::new("test".to_owned());
+    SessionSettings {
+        rate_hz: 8_000,
+        conversation: ConversationSettings {
+            system: "Be brief.".to_owned(),
+            greeting: greeting.to_owned(),
+            sorry: "Sorry, please say that again.".to_owned(),
+            splitter: SplitterSettings::default(),
+        },
+        voice: Some(VoiceSettings::ElevenMulti(ElevenSettings {
+            base: base.clone(),
+            key: key(),
+            voice_id: "lab".to_owned(),
+            model_id: "eleven_flash_v2_5".to_owned(),
+            language: None,
+            tuning: VoiceTuning::default(),
+            format: AudioFormat::Mulaw8k,
+        })),
+        has_device_voice: false,
+        plan: PlanSettings::default(),
+        chunks: ChunkSettings::default(),
+        ears: Some(EarsSettings::Deepgram(DeepgramSettings {
+            base: base.clone(),
+            key: key(),
+            dialect: Dialect::V1,
+            model: "nova-3".to_owned(),
+            language: None,
+            endpointing_ms: 300,
+            rate_hz: 8_000,
+        })),
+        mind: Some(ChatSettings {
+            base: base.join("v1"),
+            key: Some(key()),
+            model: "lab".to_owned(),
+            max_tokens: None,
+            first_word_ms: 5_000,
+        }),
+        all_in_one: None,
+        seed: 7,
+    }
+}

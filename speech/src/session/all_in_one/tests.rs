@@ -1,0 +1,330 @@
+//! The session with an all-in-one service that is played by hand, in virtual time.
+
+use super::super::{Breakers, Input, SessionSettings};
+use super::*;
+use crate::conversation::ConversationSettings;
+use crate::speaking::{ChunkSettings, FromDevice, Source, Spoken, ToDevice};
+use crate::text::{PlanSettings, SplitterSettings};
+use crate::transport::{Closed, Lost, ToNet};
+use crate::tts::JobId;
+use crate::wire::url::Url;
+use serde_json::{Value, json};
+
+fn at(ms: u64) -> Moment {
+    Moment::from_millis(ms)
+}
+
+fn settings() -> SessionSettings {
+    SessionSettings {
+        rate_hz: 8_000,
+        conversation: ConversationSettings {
+            system: String::new(),
+            greeting: "Not to be said.".to_owned(),
+            sorry: "Sorry about that.".to_owned(),
+            splitter: SplitterSettings::default(),
+        },
+        voice: None,
+        has_device_voice: true,
+        plan: PlanSettings::default(),
+        chunks: ChunkSettings::default(),
+        ears: None,
+        mind: None,
+        all_in_one: Some(TrueVoiceSettings { url: Url::parse("http://127.0.0.1:1").unwrap(), key: None }),
+        seed: 1,
+    }
+}
+
+struct Bed {
+    session: Session,
+    ms: u64,
+    conns: Vec<ConnId>,
+    closed: Vec<ConnId>,
+    sent: Vec<String>,
+    audio_up: usize,
+    device: Vec<(JobId, String)>,
+    events: Vec<SessionEvent>,
+    heard: Vec<i16>,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let mut session = Session::open(at(0), settings(), &Breakers::default());
+        session.answered(at(0));
+        let mut bed = Self {
+            session,
+            ms: 0,
+            conns: Vec::new(),
+            closed: Vec::new(),
+            sent: Vec::new(),
+            audio_up: 0,
+            device: Vec::new(),
+            events: Vec::new(),
+            heard: Vec::new(),
+        };
+        bed.poll();
+        bed.net(FromNet::Opened);
+        bed
+    }
+
+    fn poll(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Net(ToNet::Open(conn, _)) => self.conns.push(conn),
+                Output::Net(ToNet::Close(conn)) => self.closed.push(conn),
+                Output::Net(ToNet::Text(_, text)) => self.sent.push(text),
+                Output::Net(ToNet::Binary(_, bytes)) => self.audio_up += bytes.len(),
+                Output::Device(ToDevice::Say(job, text)) => self.device.push((job, text)),
+                Output::Device(ToDevice::Stop(_)) => {}
+                Output::Event(event) => self.events.push(event),
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        self.session.handle_input(at(self.ms), input);
+        self.poll();
+    }
+
+    fn net(&mut self, what: FromNet) {
+        let conn = *self.conns.last().expect("it connects");
+        self.input(Input::Net(conn, what));
+    }
+
+    fn tells(&mut self, message: &Value) {
+        self.net(FromNet::Text(message.to_string()));
+    }
+
+    fn caller_says(&mut self, text: &str) {
+        self.tells(&json!({"type": "transcript", "text": text}));
+    }
+
+    /// The service answers: all words, and so much audio at 16 kHz.
+    fn answers(&mut self, text: &str, audio_ms: usize) {
+        self.tells(&json!({"type": "llm_token", "text": text}));
+        self.tells(&json!({"type": "llm_done"}));
+        self.speaks(audio_ms);
+    }
+
+    fn speaks(&mut self, audio_ms: usize) {
+        // A loud square wave of 400 Hz.
+        let samples: Vec<u8> = (0..audio_ms * 16)
+            .flat_map(|i| (if i % 40 < 20 { 6_000i16 } else { -6_000 }).to_le_bytes())
+            .collect();
+        samples.chunks(6_400).for_each(|part| self.net(FromNet::Binary(part.to_vec())));
+    }
+
+    /// Time passes: the caller is silent and hears what there is, 20 ms at a time.
+    fn pass(&mut self, ms: u64) {
+        let until = self.ms + ms;
+        while self.ms < until {
+            self.ms += 20;
+            if self.session.poll_timeout().is_some_and(|due| due <= at(self.ms)) {
+                self.session.handle_timeout(at(self.ms));
+                self.poll();
+            }
+            let mut part = [0; 160];
+            let count = self.session.read_audio(&mut part);
+            self.heard.extend(&part[..count]);
+            if count > 0 {
+                self.input(Input::Played(self.session.given()));
+            }
+            self.input(Input::CallerAudio(&[0; 160]));
+        }
+    }
+
+    /// The device says what it was asked, 50 ms a letter.
+    fn device_speaks(&mut self) -> Vec<String> {
+        let jobs = std::mem::take(&mut self.device);
+        for (job, text) in &jobs {
+            let samples: Vec<i16> =
+                (0..text.len() * 400).map(|i| if i % 20 < 10 { 5_000 } else { -5_000 }).collect();
+            self.input(Input::Device(*job, FromDevice::Audio { samples, rate_hz: 8_000 }));
+            self.input(Input::Device(*job, FromDevice::Finished));
+        }
+        jobs.into_iter().map(|(_, text)| text).collect()
+    }
+
+    fn history(&self) -> Vec<String> {
+        self.session.history().iter().map(|(role, text)| format!("{}: {text}", role.name())).collect()
+    }
+
+    fn turns(&self) -> Vec<Spoken> {
+        let turn = |event: &SessionEvent| match event {
+            SessionEvent::TurnEnds(spoken) => Some(spoken.reveal().clone()),
+            _ => None,
+        };
+        self.events.iter().filter_map(turn).collect()
+    }
+}
+
+#[test]
+fn v3_a_turn_is_heard_as_it_came_and_remembered_with_its_words() {
+    let mut bed = Bed::new();
+    bed.caller_says("What time is it?");
+    bed.answers("It is five o'clock.", 1_500);
+    bed.pass(3_000);
+    assert_eq!(bed.history(), ["user: What time is it?", "assistant: It is five o'clock."]);
+    assert!(bed.turns()[0].whole && bed.device.is_empty());
+    assert!(bed.heard.len().abs_diff(12_000) < 20, "{} samples", bed.heard.len());
+    // The caller's audio at 16 kHz, silence too; a few milliseconds wait in the resampler and for a whole piece.
+    assert!(bed.audio_up.abs_diff(3_000 * 32) < 1_400, "{} bytes", bed.audio_up);
+}
+
+#[test]
+fn v5_a_transcript_that_grows_is_remembered_once() {
+    let mut bed = Bed::new();
+    for text in ["What", "What time", "What time", "What time is it?", "Hello?"] {
+        bed.caller_says(text);
+    }
+    assert_eq!(bed.history(), ["user: What time is it? Hello?"]);
+    bed.answers("Five.", 400);
+    bed.pass(1_500);
+    bed.caller_says("What");
+    assert_eq!(bed.history(), ["user: What time is it? Hello?", "assistant: Five.", "user: What"]);
+}
+
+#[test]
+fn v5_a_barge_in_keeps_no_more_than_was_heard() {
+    let story = "Once upon a time there was a king who had three sons and a garden";
+    let letters = story.chars().filter(|c| !c.is_whitespace()).count();
+    let mut bed = Bed::new();
+    bed.caller_says("Tell me a story.");
+    bed.tells(&json!({"type": "llm_token", "text": story}));
+    bed.speaks(letters * 60);
+    bed.pass(1_600);
+    let heard = bed.session.given();
+    bed.input(Input::BargeIn(heard));
+    assert_eq!(bed.sent, ["{\"type\":\"cancel\"}"]);
+    let said = bed.turns()[0].clone();
+    assert!(!said.whole && story.starts_with(&said.text), "{said:?}");
+    let claimed = said.text.chars().filter(|c| !c.is_whitespace()).count();
+    assert!((8..=20).contains(&claimed), "of twenty letters that were heard, {claimed} are claimed");
+    let before = bed.heard.len();
+    bed.speaks(400);
+    bed.pass(500);
+    assert_eq!(bed.heard.len(), before, "what still came of it is not heard");
+    bed.caller_says("Stop it.");
+    bed.answers("As you wish.", 900);
+    bed.pass(2_000);
+    assert_eq!(bed.history().last().unwrap(), "assistant: As you wish.");
+}
+
+#[test]
+fn v2_what_a_lost_connection_left_unsaid_is_said_by_the_device() {
+    let text = "one two three four five six seven eight nine ten eleven twelve";
+    let mut bed = Bed::new();
+    bed.caller_says("Count.");
+    bed.answers(text, 1_600);
+    bed.pass(400);
+    bed.net(FromNet::Closed(Closed::Lost(Lost::Broken)));
+    let said = bed.device_speaks();
+    let [rest] = &said[..] else { panic!("{said:?}") };
+    assert!(text.ends_with(rest.as_str()) && rest.len() < text.len() - 8, "{rest}");
+    bed.pass(8_000);
+    assert_eq!(bed.turns(), [Spoken { text: text.to_owned(), whole: true }]);
+    assert!(bed.events.contains(&SessionEvent::Moved { from: Source::AllInOne, to: Source::Device }));
+    assert!(!bed.events.iter().any(|event| matches!(event, SessionEvent::Unspoken(_))));
+}
+
+#[test]
+fn v2_words_without_a_voice_are_said_by_the_device() {
+    let mut bed = Bed::new();
+    bed.caller_says("Hello?");
+    bed.answers("Good morning to you.", 0);
+    bed.pass(2_600);
+    assert_eq!(bed.device_speaks(), ["Good morning to you."]);
+    bed.pass(2_000);
+    assert_eq!(bed.history(), ["user: Hello?", "assistant: Good morning to you."]);
+}
+
+#[test]
+fn v5_without_a_device_history_claims_only_what_came() {
+    let mut bed = Bed::new();
+    bed.session =
+        Session::open(at(0), SessionSettings { has_device_voice: false, ..settings() }, &Breakers::default());
+    bed.session.answered(at(0));
+    bed.conns.clear();
+    bed.poll();
+    bed.net(FromNet::Opened);
+    bed.answers("one two three four five six seven eight nine ten eleven twelve", 800);
+    bed.net(FromNet::Closed(Closed::Lost(Lost::Broken)));
+    bed.pass(3_000);
+    let turn = &bed.turns()[0];
+    assert!(!turn.whole && turn.text.len() < 16, "{turn:?}");
+}
+
+#[test]
+fn v3_a_connection_that_is_lost_between_turns_tells_the_caller_nothing() {
+    let mut bed = Bed::new();
+    bed.caller_says("Hi");
+    bed.answers("Hello.", 400);
+    bed.pass(1_500);
+    bed.net(FromNet::Closed(Closed::Lost(Lost::Broken)));
+    bed.pass(400);
+    assert_eq!(bed.conns.len(), 2, "it connects again");
+    bed.net(FromNet::Opened);
+    bed.pass(2_000);
+    assert!(bed.device.is_empty() && bed.turns().len() == 1);
+}
+
+#[test]
+fn v2_a_caller_who_is_owed_an_answer_or_not_heard_at_all_is_told_so_once() {
+    let mut bed = Bed::new();
+    bed.caller_says("What time is it?");
+    bed.net(FromNet::Closed(Closed::Lost(Lost::Broken)));
+    assert_eq!(bed.device_speaks(), ["Sorry about that."]);
+    bed.pass(1_200);
+    bed.net(FromNet::Closed(Closed::Lost(Lost::Broken)));
+    assert!(bed.device.is_empty(), "once");
+    bed.pass(1_000);
+    for speaks in [true, false] {
+        bed.input(Input::CallerSpeaks(speaks));
+    }
+    assert_eq!(bed.device_speaks(), ["Sorry about that."], "nobody heard it");
+}
+
+#[test]
+fn a_service_that_goes_on_by_itself_is_heard_to_its_end() {
+    let mut bed = Bed::new();
+    bed.answers("One moment.", 600);
+    bed.tells(&json!({"type": "audio_end"}));
+    // The caller still hears it when the service goes on.
+    bed.pass(200);
+    bed.answers("Here it is.", 600);
+    bed.tells(&json!({"type": "audio_end"}));
+    bed.pass(2_000);
+    assert_eq!(bed.history(), ["assistant: One moment. Here it is."]);
+    assert!(bed.heard.len().abs_diff(9_600) < 40, "{} samples", bed.heard.len());
+    assert_eq!(bed.turns().len(), 1);
+}
+
+#[test]
+fn a_service_that_returns_takes_the_word_from_the_device() {
+    let mut bed = Bed::new();
+    bed.caller_says("What time is it?");
+    bed.net(FromNet::Closed(Closed::Lost(Lost::Broken)));
+    bed.device_speaks();
+    bed.pass(400);
+    bed.net(FromNet::Opened);
+    bed.answers("Hello, I am back.", 900);
+    assert!(bed.events.iter().any(|event| matches!(event, SessionEvent::Flush { .. })));
+    bed.pass(2_000);
+    assert_eq!(bed.history().last().unwrap().split(' ').next_back(), Some("back."));
+}
+
+#[test]
+fn b5_a_call_of_ten_minutes_keeps_its_socket_and_hang_up_leaves_nothing() {
+    let mut bed = Bed::new();
+    for minute in 1..=10u64 {
+        bed.caller_says("And now?");
+        bed.answers("Still here.", 700);
+        bed.pass(minute * 60_000 - bed.ms);
+    }
+    assert_eq!((bed.conns.len(), bed.turns().len()), (1, 10));
+    assert!(bed.heard.len().abs_diff(10 * 5_600) < 200);
+    bed.input(Input::HangUp);
+    assert_eq!(bed.closed, bed.conns);
+    assert_eq!(bed.session.poll_timeout(), None);
+    bed.speaks(400);
+    assert_eq!(bed.session.read_audio(&mut [0; 800]), 0);
+}

@@ -1,0 +1,142 @@
+//! Turns that a service thinks and speaks by itself: its words and its audio come side by side, nothing tells which
+//! word lies where, and its pauses are its own. When it breaks off, the device says the words that are left.
+
+use super::script::{self, Phrase};
+use super::stream::Stream;
+use super::{Source, Speaking, SpeakingEvent};
+use crate::tts::JobId;
+use offhook_units::Moment;
+
+/// Words of one turn, in bytes; what is more is heard and not remembered.
+const WORDS_MAX: usize = 16_000;
+/// Characters a second without white space, before a turn of this service was measured.
+const USUAL_CHARS_PER_S: u64 = 12;
+/// What people can understand, slow and fast; a measurement outside of it measured something else.
+const PLAUSIBLE: std::ops::RangeInclusive<u64> = 6..=25;
+/// A turn shorter than this tells little about the pace.
+const MEASURED_US: u64 = 1_000_000;
+
+impl Speaking {
+    /// A turn of such a service begins; true when it is a new one. One that the caller still hears, and of which all
+    /// has come, goes on instead.
+    pub fn begin_foreign(&mut self, now: Moment) -> bool {
+        let is_new = !self.foreign_may_go_on();
+        if is_new {
+            self.begin(now);
+        }
+        self.mix.finish();
+        self.last_job += 1;
+        let (job, rate) = (JobId(self.last_job), self.foreign_chars_per_s);
+        if let Some(turn) = &mut self.turn {
+            let at = turn.phrases.len();
+            turn.sentences = 1;
+            turn.phrases.push(Phrase {
+                text: String::new(),
+                rest: None,
+                sentence: 0,
+                starts_sentence: is_new,
+            });
+            (turn.complete, turn.is_made) = (false, false);
+            turn.stream = Some(Stream::new(job, Source::AllInOne, (at, 0), at + 1, false, now).at_pace(rate));
+        }
+        is_new
+    }
+
+    /// Whether the turn that the caller hears is such a one, and nobody speaks in it any more.
+    pub fn foreign_may_go_on(&self) -> bool {
+        let is_foreign = |source: Source| source == Source::AllInOne;
+        self.turn
+            .as_ref()
+            .is_some_and(|turn| turn.stream.is_none() && turn.last_source.is_some_and(is_foreign))
+    }
+
+    /// Whether such a turn is on its way.
+    pub fn is_foreign(&self) -> bool {
+        self.foreign_job().is_some() || self.foreign_may_go_on()
+    }
+
+    /// The next words of such a turn.
+    pub fn foreign_words(&mut self, text: &str) {
+        if self.foreign_job().is_some()
+            && let Some(phrase) = self.turn.as_mut().and_then(|turn| turn.phrases.last_mut())
+            && phrase.text.len() + text.len() <= WORDS_MAX
+        {
+            phrase.text.push_str(text);
+        }
+    }
+
+    /// The next samples of such a turn; they are heard as they are.
+    pub fn foreign_audio(&mut self, now: Moment, samples: &[i16], rate_hz: u32) {
+        if self.foreign_job().is_none() {
+            return;
+        }
+        if let Some(turn) = &mut self.turn {
+            turn.last_source = Some(Source::AllInOne);
+            if let Some(stream) = &mut turn.stream {
+                stream.heard(now, samples.len(), rate_hz);
+            }
+            if !std::mem::replace(&mut turn.has_sounded, true) {
+                self.event(SpeakingEvent::FirstAudio);
+            }
+        }
+        self.begin_phrase();
+        self.mix.pass(samples, rate_hz);
+    }
+
+    /// All audio of such a turn came.
+    pub fn foreign_end(&mut self, now: Moment) {
+        let Some(job) = self.foreign_job() else { return };
+        let Some((letters, came_us)) = self.foreign_so_far() else { return };
+        if letters > 0 && came_us == 0 {
+            return self.foreign_break(now);
+        }
+        if letters > 0 && came_us >= MEASURED_US {
+            let pace = u64::from(letters) * 1_000_000 / came_us;
+            if PLAUSIBLE.contains(&pace) {
+                self.foreign_chars_per_s = pace;
+            }
+        }
+        self.complete_foreign();
+        self.finished(now, job);
+        self.pump(now);
+    }
+
+    /// No more of such a turn comes: the device says what is left of its words.
+    pub fn foreign_break(&mut self, now: Moment) {
+        let Some(job) = self.foreign_job() else { return };
+        let Some((letters, came_us)) = self.foreign_so_far() else { return };
+        self.complete_foreign();
+        // Nine tenths of it, at the pace of this voice, are all of it: its end is not worth a second voice.
+        let said = came_us * self.foreign_chars_per_s / 1_000_000;
+        if came_us > 0 && said * 10 >= u64::from(letters) * 9 {
+            self.finished(now, job);
+        } else {
+            self.lost(now, job);
+        }
+        self.pump(now);
+    }
+
+    fn complete_foreign(&mut self) {
+        self.mix.end_pass();
+        if let Some(turn) = &mut self.turn {
+            turn.complete = true;
+        }
+    }
+
+    fn foreign_job(&self) -> Option<JobId> {
+        let stream = self.turn.as_ref()?.stream.as_ref()?;
+        (stream.source == Source::AllInOne).then_some(stream.job)
+    }
+
+    /// Characters of its words that came, and its audio in microseconds.
+    fn foreign_so_far(&self) -> Option<(u32, u64)> {
+        let turn = self.turn.as_ref()?;
+        let came_us = turn.stream.as_ref()?.came_us();
+        Some((turn.phrases.last().map_or(0, |phrase| script::count(&phrase.text)), came_us))
+    }
+
+    /// Before a service was measured.
+    pub(super) const fn usual_foreign_pace() -> u64 {
+        USUAL_CHARS_PER_S
+    }
+}

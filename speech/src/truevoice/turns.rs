@@ -1,0 +1,237 @@
+//! Our turns as the service tells them. Its messages name no turn: which words and which audio belong to the one that
+//! runs, which to one that nobody wants any more, and when one is over is found here, from what came and when.
+
+use super::{RATE_HZ, TrueVoiceEvent};
+use crate::wire::audio::{AudioDecoder, AudioFormat};
+use offhook_units::{Moment, Span};
+use std::collections::VecDeque;
+
+/// A written turn is over when no audio came for this much longer than its last piece lasts: services send at the pace of
+/// speech or faster, in pieces of up to a second.
+const AUDIO_GAP: Span = Span::from_millis(300);
+/// Words are owed, and no audio comes for so long: nobody will say them.
+const OWED: Span = Span::from_millis(2_500);
+/// A turn whose end nobody tells is over when nothing came for so long after its audio,
+const UNTOLD: Span = Span::from_millis(3_000);
+/// and before its audio: a model may think, or use a tool.
+const UNTOLD_SILENT: Span = Span::from_millis(10_000);
+/// Nobody says more characters a second than this: if more are left, they are owed.
+const FASTEST_CHARS_PER_S: u64 = 20;
+/// Audio that stops coming for so long belongs to no stale turn: what comes after it is new.
+const STALE_GAP: Span = Span::from_millis(1_500);
+/// Stale audio is dropped for this long at most, whatever comes.
+const STALE_MOST: Span = Span::from_millis(5_000);
+
+/// The turn that comes.
+#[derive(Debug)]
+struct Running {
+    number: Option<u64>,
+    decoder: AudioDecoder,
+    /// The model has written all of it.
+    written: bool,
+    letters: u64,
+    came_us: u64,
+    /// How long the last piece of audio lasts.
+    piece: Span,
+    last: Moment,
+}
+
+impl Running {
+    /// Even the fastest voice cannot have said its words in the audio that came.
+    const fn owes(&self) -> bool {
+        self.letters * 1_000_000 > self.came_us * FASTEST_CHARS_PER_S
+    }
+
+    fn over_at(&self) -> Moment {
+        let is_silent = self.came_us == 0;
+        let patience = match (self.written, self.owes() || is_silent) {
+            (true, false) => self.piece + AUDIO_GAP,
+            (true, true) => OWED.max(self.piece + AUDIO_GAP),
+            (false, _) if is_silent => UNTOLD_SILENT,
+            (false, _) => UNTOLD,
+        };
+        self.last + patience
+    }
+}
+
+/// A turn that nobody wants: the rest of it is dropped as it comes.
+#[derive(Debug)]
+struct Stale {
+    number: Option<u64>,
+    /// Its words have all come: the next ones are of another turn.
+    written: bool,
+    since: Moment,
+    last: Moment,
+}
+
+impl Stale {
+    fn is_past(&self, now: Moment) -> bool {
+        now >= self.last + STALE_GAP || now >= self.since + STALE_MOST
+    }
+}
+
+/// The turns of one connection after the other.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    running: Option<Running>,
+    stale: Option<Stale>,
+    dropped: u64,
+    pub(super) out: VecDeque<TrueVoiceEvent>,
+}
+
+impl Turns {
+    /// Words of an answer came.
+    pub(super) fn words(&mut self, now: Moment, number: Option<u64>, text: String) {
+        if let Some(stale) = &mut self.stale {
+            let is_its = match (stale.number, number) {
+                (Some(its), Some(number)) => its == number,
+                _ => !stale.written && !stale.is_past(now),
+            };
+            if is_its {
+                stale.last = now;
+                return;
+            }
+            self.stale = None;
+        }
+        if self.running.as_ref().is_some_and(|running| number.is_some() && running.number != number) {
+            self.end();
+        }
+        let letters = text.chars().filter(|c| !c.is_whitespace()).count() as u64;
+        let running = self.begin(now);
+        running.number = running.number.or(number);
+        running.written = false;
+        running.letters += letters;
+        running.last = now;
+        if !text.is_empty() {
+            self.out.push_back(TrueVoiceEvent::Words(text));
+        }
+    }
+
+    /// All words of an answer came.
+    pub(super) fn written(&mut self, now: Moment, number: Option<u64>) {
+        if let Some(stale) = &mut self.stale
+            && (stale.number.is_none() || number.is_none() || stale.number == number)
+        {
+            stale.written = true;
+        } else if let Some(running) = &mut self.running {
+            running.written = true;
+            running.last = now;
+        }
+    }
+
+    /// Audio came, of whatever turn.
+    pub(super) fn audio(&mut self, now: Moment, bytes: &[u8]) {
+        if let Some(stale) = &mut self.stale {
+            if !stale.is_past(now) {
+                stale.last = now;
+                self.dropped += bytes.len() as u64;
+                return;
+            }
+            self.stale = None;
+        }
+        let running = self.begin(now);
+        let mut samples = Vec::new();
+        running.decoder.put(bytes, &mut samples);
+        let piece_us = samples.len() as u64 * 1_000_000 / u64::from(RATE_HZ);
+        running.came_us += piece_us;
+        running.piece = Span::from_micros(piece_us as i64);
+        running.last = now;
+        if !samples.is_empty() {
+            self.out.push_back(TrueVoiceEvent::Audio(samples));
+        }
+    }
+
+    /// The service says that audio of a turn begins.
+    pub(super) fn audio_start(&mut self, number: Option<u64>) {
+        let is_its = |stale: &Stale| stale.number.is_some() && stale.number == number;
+        if self.stale.as_ref().is_some_and(|stale| !is_its(stale)) {
+            self.stale = None;
+        }
+    }
+
+    /// The service says that all audio of a turn came.
+    pub(super) fn audio_end(&mut self) {
+        if self.stale.take().is_none() {
+            self.end();
+        }
+    }
+
+    /// The caller took the turn; what the service still sends of ours is stale.
+    pub(super) fn callers_turn(&mut self, now: Moment) {
+        match (self.running.take(), &mut self.stale) {
+            (Some(running), _) => self.forsake(now, running.number, true),
+            (None, Some(stale)) => stale.written = true,
+            (None, None) => {}
+        }
+    }
+
+    /// Nobody wants the turn that runs any more. Gives its number, if it has one.
+    pub(super) fn cancel(&mut self, now: Moment) -> Option<u64> {
+        let running = self.running.take()?;
+        self.forsake(now, running.number, running.written);
+        running.number
+    }
+
+    /// The connection is gone, and with it the rest of what was said on it.
+    pub(super) fn broken(&mut self) {
+        self.stale = None;
+        if self.running.take().is_some() {
+            self.out.push_back(TrueVoiceEvent::Breaks);
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        (self.running, self.stale) = (None, None);
+    }
+
+    /// Bytes of stale turns.
+    pub(super) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// When a turn is over that nobody says the end of.
+    pub(super) fn poll_timeout(&self) -> Option<Moment> {
+        self.running.as_ref().map(Running::over_at)
+    }
+
+    /// That time has come, perhaps.
+    pub(super) fn handle_timeout(&mut self, now: Moment) {
+        let Some(running) = self.running.take_if(|running| now >= running.over_at()) else { return };
+        let event = if running.owes() {
+            // Should its audio come after all, somebody else has said the words.
+            self.forsake(now, running.number, true);
+            TrueVoiceEvent::Breaks
+        } else {
+            TrueVoiceEvent::Ends
+        };
+        self.out.push_back(event);
+    }
+
+    fn forsake(&mut self, now: Moment, number: Option<u64>, written: bool) {
+        self.stale = Some(Stale { number, written, since: now, last: now });
+    }
+
+    /// The turn that runs; it begins with whatever comes first of it. The service may greet without any word.
+    fn begin(&mut self, now: Moment) -> &mut Running {
+        let out = &mut self.out;
+        self.running.get_or_insert_with(|| {
+            out.push_back(TrueVoiceEvent::Begins);
+            Running {
+                number: None,
+                decoder: AudioDecoder::new(AudioFormat::Pcm16 { rate_hz: RATE_HZ }),
+                written: false,
+                letters: 0,
+                came_us: 0,
+                piece: Span::ZERO,
+                last: now,
+            }
+        })
+    }
+
+    fn end(&mut self) {
+        if self.running.take().is_some() {
+            self.out.push_back(TrueVoiceEvent::Ends);
+        }
+    }
+}
