@@ -22,7 +22,7 @@ use offhook_config::{Config, Resolved};
 use offhook_units::Moment;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -190,11 +190,16 @@ impl Appliance {
         let started_ms = self.now().as_micros() as f32 / 1e3;
         tracing::info!("ready after {started_ms:.0} ms: SIP on {}, http://{}/", self.sip, self.http);
         service::ready(&format!("takes calls on {}", self.sip));
+        let mut looked = self.now();
         loop {
-            let wait = if self.live.supervisor.is_ending() { LOOK_CLOSELY } else { LOOK };
-            match self.events.recv_timeout(wait) {
-                Ok(event) => self.on_event(event),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.look(),
+            let every = if self.live.supervisor.is_ending() { LOOK_CLOSELY } else { LOOK };
+            if let Ok(event) = self.events.recv_timeout(every.saturating_sub(self.since(looked))) {
+                self.on_event(event);
+            }
+            // In time however many events come: the service manager waits for it.
+            if self.since(looked) >= every {
+                looked = self.now();
+                self.look();
             }
             while let Some(output) = self.live.supervisor.poll_output() {
                 if let Some(ending) = self.carry_out(output) {
@@ -206,6 +211,10 @@ impl Appliance {
 
     fn now(&self) -> Moment {
         self.live.shared.clock.now()
+    }
+
+    fn since(&self, moment: Moment) -> Duration {
+        Duration::from_micros(self.now().since(moment).as_micros().max(0).cast_unsigned())
     }
 
     fn on_event(&mut self, event: Event) {
