@@ -23,7 +23,9 @@ def conversations(ground, calls):
     for line in talks.report():
         ground.say(line.strip())
     times, metrics = talks.times, talks.offhook.metrics()
-    check(talks.sockets == calls, f"{talks.sockets} sockets of the voice for {calls} calls")
+    # Where the machine kept the lab from speaking in time, the voice moved on and opened another socket afterwards.
+    moves = metrics["offhook_agent_moves_total"]
+    check(calls <= talks.sockets <= calls + moves, f"{talks.sockets} sockets of the voice for {calls} calls, {moves:g} moves")
     check(len(times.first_packet_ms) >= 3 * calls, f"{len(times.first_packet_ms)} answers were heard in {calls} calls")
     check(len(times.barge_in_ms) == 2 * calls, f"{len(times.barge_in_ms)} interruptions were heard in {calls} calls")
     slow = [ms for ms in times.barge_in_ms if ms > STOPS_WITHIN_MS]
