@@ -3,6 +3,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
+use offhook_sip_rtp::names::hosts::Hosts;
 use offhook_sip_rtp::names::record::{Kind, Question};
 use offhook_sip_rtp::names::resolver::{Event, Families, Input, Output, Resolver, Settings, Wire};
 use offhook_sip_rtp::names::target::Target;
@@ -31,6 +32,7 @@ fuzz_target!(|input: (Vec<Reply>, Vec<u8>)| {
     let server = "192.0.2.53:53".parse().expect("an address");
     let settings = Settings {
         name_servers: vec![server],
+        hosts: Hosts::default(),
         families: Families::V4V6,
         transports: vec![Transport::Udp, Transport::Tcp, Transport::Tls],
     };
@@ -76,7 +78,9 @@ fn read(bytes: &[u8]) {
             assert!(!records.is_none());
         }
     }
-    let servers = resolv_conf::name_servers(&String::from_utf8_lossy(bytes));
+    let text = String::from_utf8_lossy(bytes);
+    let _ = Hosts::parse(&text);
+    let servers = resolv_conf::name_servers(&text);
     assert!((1..=3).contains(&servers.len()));
 }
 

@@ -5,6 +5,7 @@ use super::lookups::Heard;
 use super::settings::Settings;
 use super::thread::Trunk;
 use super::tokens;
+use offhook_sip_rtp::names::hosts::Hosts;
 use offhook_sip_rtp::names::resolv_conf::name_servers;
 use offhook_sip_rtp::names::resolver::{self, Event, Families, Input, Output, Resolver};
 use offhook_sip_rtp::names::target::Target;
@@ -14,6 +15,8 @@ use std::net::SocketAddr;
 
 /// Which name servers the machine uses.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// Which names it knows by itself.
+const HOSTS: &str = "/etc/hosts";
 
 /// The resolver for these settings, told nothing yet.
 pub(super) fn resolver(settings: &Settings, seed: [u8; 32]) -> Resolver {
@@ -24,14 +27,17 @@ pub(super) fn resolver(settings: &Settings, seed: [u8; 32]) -> Resolver {
         SocketAddr::V6(_) => Families::V6,
     };
     let transports = vec![Transport::Udp, Transport::Tcp, Transport::Tls];
-    Resolver::new(resolver::Settings { name_servers: servers(settings), families, transports }, seed)
+    let (name_servers, hosts) = sources(settings);
+    Resolver::new(resolver::Settings { name_servers, hosts, families, transports }, seed)
 }
 
-/// Whom to ask: from the settings, or what the system says now.
-fn servers(settings: &Settings) -> Vec<SocketAddr> {
+/// Whom to ask, and what is known without asking: what the system's files say now. Name servers of the settings' own
+/// are asked for every name.
+fn sources(settings: &Settings) -> (Vec<SocketAddr>, Hosts) {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     match &settings.sip.name_servers {
-        Some(servers) => servers.clone(),
-        None => name_servers(&std::fs::read_to_string(RESOLV_CONF).unwrap_or_default()),
+        Some(servers) => (servers.clone(), Hosts::default()),
+        None => (name_servers(&read(RESOLV_CONF)), Hosts::parse(&read(HOSTS))),
     }
 }
 
@@ -54,8 +60,9 @@ impl Trunk {
     /// A trunk is down: the machine's network, or the trunk's, may have moved.
     pub(super) fn look_again(&mut self) {
         let now = self.clock.now();
-        // A small local file, at most once for each failed round of a trunk.
-        self.resolver.set_name_servers(now, servers(&self.settings));
+        // Small local files, at most once for each failed round of a trunk.
+        let (servers, hosts) = sources(&self.settings);
+        self.resolver.set_sources(now, servers, hosts);
         self.resolver.hurry(now);
         self.carry_questions();
     }

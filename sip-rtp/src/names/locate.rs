@@ -2,6 +2,7 @@
 //! something new is known.
 
 use super::cache::Known;
+use super::hosts::Hosts;
 use super::order;
 use super::record::{Kind, Naptr, Question, Records, Srv};
 use super::target::{Target, usual_port};
@@ -37,6 +38,15 @@ impl Families {
             Self::V6 => &[Kind::Aaaa],
         }
     }
+
+    /// Those of `addrs` that are wanted, in the order in which they are.
+    fn of(self, addrs: &[IpAddr]) -> Vec<IpAddr> {
+        let of_kind = |kind: &Kind| {
+            let six = *kind == Kind::Aaaa;
+            addrs.iter().copied().filter(move |addr| addr.is_ipv6() == six)
+        };
+        self.kinds().iter().flat_map(of_kind).collect()
+    }
 }
 
 /// Why nothing was found.
@@ -71,6 +81,8 @@ pub(super) struct Walk<'a, F> {
     pub(super) families: Families,
     /// Those that we have, the preferred one first.
     pub(super) transports: &'a [Transport],
+    /// What this machine knows by itself.
+    pub(super) hosts: &'a Hosts,
     asks: Vec<Question>,
     until: Option<Moment>,
     doubtful: bool,
@@ -89,8 +101,9 @@ impl<'a, 'k, F: Fn(&Question) -> Known<'k>> Walk<'a, F> {
         seed: [u8; 32],
         families: Families,
         transports: &'a [Transport],
+        hosts: &'a Hosts,
     ) -> Self {
-        Self { look, seed, families, transports, asks: Vec::new(), until: None, doubtful: false }
+        Self { look, seed, families, transports, hosts, asks: Vec::new(), until: None, doubtful: false }
     }
 
     pub(super) fn run(mut self, target: &Target) -> Look {
@@ -121,7 +134,9 @@ impl<'a, 'k, F: Fn(&Question) -> Known<'k>> Walk<'a, F> {
             port: port.unwrap_or(usual_port(usual)),
             transport: usual,
         };
-        if target.addr().is_some() || target.port.is_some() {
+        // Nobody else is asked about a name that this machine knows: there may be nobody who knows it.
+        let known = !self.hosts.addrs(&target.host).is_empty();
+        if target.addr().is_some() || target.port.is_some() || known {
             return vec![plain(target.port)];
         }
         let mut places = Vec::new();
@@ -179,6 +194,10 @@ impl<'a, 'k, F: Fn(&Question) -> Known<'k>> Walk<'a, F> {
     fn addrs(&mut self, host: &str) -> Vec<IpAddr> {
         if let Ok(ip) = host.trim_start_matches('[').trim_end_matches(']').parse() {
             return vec![ip];
+        }
+        let known = self.hosts.addrs(host);
+        if !known.is_empty() {
+            return self.families.of(known);
         }
         let mut out = Vec::new();
         for kind in self.families.kinds() {

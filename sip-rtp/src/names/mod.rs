@@ -6,10 +6,12 @@
 //!
 //! The parts, from the wire up: [`wire`] codes messages (the crate `simple-dns`), [`record`] is what is kept of them,
 //! `cache` keeps it, `exchange` is one question on its way over the name servers, `order` spreads load,
-//! `locate` decides what to ask next and what follows, [`resolv_conf`] reads who is to be asked.
+//! `locate` decides what to ask next and what follows, [`resolv_conf`] reads who is to be asked, [`hosts`] what needs no
+//! asking.
 
 mod cache;
 mod exchange;
+pub mod hosts;
 mod locate;
 mod order;
 pub mod record;

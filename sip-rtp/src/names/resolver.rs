@@ -8,6 +8,7 @@
 use super::cache::Cache;
 pub use super::exchange::Wire;
 use super::exchange::{Exchange, Next};
+use super::hosts::Hosts;
 pub use super::locate::{Failure, Families};
 use super::locate::{Look, Walk};
 use super::record::Question;
@@ -36,6 +37,8 @@ const HURRY_EVERY: Span = Span::from_millis(30_000);
 pub struct Settings {
     /// The name servers, the preferred one first.
     pub name_servers: Vec<SocketAddr>,
+    /// The names that this machine knows by itself.
+    pub hosts: Hosts,
     /// Which addresses are wanted.
     pub families: Families,
     /// The transports that we have, the preferred one first.
@@ -170,18 +173,10 @@ impl Resolver {
         id
     }
 
-    /// Nobody wants it any more.
-    pub fn unwatch(&mut self, id: WatchId) {
-        self.watches.remove(&id);
-        if self.watches.is_empty() {
-            self.exchanges.clear();
-        }
-    }
-
-    /// Other name servers: the machine's network changed.
-    pub fn set_name_servers(&mut self, now: Moment, servers: Vec<SocketAddr>) {
-        if servers != self.settings.name_servers {
-            (self.settings.name_servers, self.preferred) = (servers, 0);
+    /// Other name servers, or other names in `hosts`: the machine's network changed.
+    pub fn set_sources(&mut self, now: Moment, servers: Vec<SocketAddr>, hosts: Hosts) {
+        if servers != self.settings.name_servers || hosts != self.settings.hosts {
+            (self.settings.name_servers, self.settings.hosts, self.preferred) = (servers, hosts, 0);
             self.exchanges.clear();
             self.ask_all_again(now);
         }
@@ -329,7 +324,8 @@ impl Resolver {
         for _ in 0..MAX_LOOKS {
             let Some(watch) = self.watches.get(&id) else { return };
             let known = |question: &Question| self.cache.look(now, question);
-            let walk = Walk::new(known, self.seed, self.settings.families, &self.settings.transports);
+            let Settings { families, transports, hosts, .. } = &self.settings;
+            let walk = Walk::new(known, self.seed, *families, transports, hosts);
             match walk.run(&watch.target) {
                 Look::Ask(questions) if self.ask(now, &questions) => return,
                 Look::Ask(_) => {}

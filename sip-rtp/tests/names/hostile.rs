@@ -2,6 +2,7 @@
 
 use super::name_server::NameServer;
 use super::world::{addr, target};
+use offhook_sip_rtp::names::hosts::Hosts;
 use offhook_sip_rtp::names::record::{Kind, Question};
 use offhook_sip_rtp::names::resolver::{Event, Families, Input, Output, Resolver, Settings, Wire};
 use offhook_sip_rtp::names::wire;
@@ -66,6 +67,7 @@ fn changed(fate: &Fate, query: &[u8], mut reply: Vec<u8>) -> Vec<u8> {
 fn resolver() -> Resolver {
     let settings = Settings {
         name_servers: vec![addr(0), addr(1)],
+        hosts: Hosts::default(),
         families: Families::V4V6,
         transports: vec![Transport::Udp, Transport::Tcp],
     };

@@ -132,3 +132,22 @@ fn one_server_of_several_without_an_address_does_not_hide_the_others() {
     w.watch("sip:trunk.example");
     assert_eq!(w.found(), ["UDP 198.51.100.5:5060"]);
 }
+
+#[test]
+fn what_the_machine_knows_by_itself_is_asked_of_nobody() {
+    let hosts = "127.0.0.1 localhost\n2001:db8::5 pbx.lan\n198.51.100.5 pbx.lan pbx\n";
+    for (families, uri, want) in [
+        (Families::V4, "sip:pbx.lan", vec!["UDP 198.51.100.5:5060"]),
+        (Families::V4, "sips:PBX", vec!["TLS 198.51.100.5:5061"]),
+        (Families::V6V4, "sip:pbx.lan:5070", vec!["UDP [2001:db8::5]:5070", "UDP 198.51.100.5:5070"]),
+        (Families::V6, "sip:pbx", vec![]),
+    ] {
+        let mut w = World::knowing(hosts, &[FULL], families);
+        w.watch(uri);
+        assert_eq!(w.found(), want, "{uri}");
+        assert_eq!(w.asked(0), [""; 0], "{uri}");
+    }
+    let mut behind_srv = World::knowing("192.0.2.8 a.trunk.example\n", &[FULL], Families::V4);
+    behind_srv.watch("sips:trunk.example");
+    assert_eq!(behind_srv.found(), ["TLS 192.0.2.8:5061"], "a server that SRV names, too");
+}

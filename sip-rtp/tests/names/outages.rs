@@ -2,6 +2,7 @@
 
 use super::name_server::Mood;
 use super::world::{World, addr};
+use offhook_sip_rtp::names::hosts::Hosts;
 use offhook_sip_rtp::names::resolver::{Event, Failure, Input};
 use simple_dns::RCODE;
 
@@ -114,7 +115,7 @@ fn without_a_name_server_there_is_an_answer_too() {
     assert_eq!(w.found(), ["UDP 192.0.2.9:5060"]);
     w.servers = World::new(&[ZONE]).servers;
     w.take();
-    w.resolver.set_name_servers(w.now, vec![addr(0)]);
+    w.resolver.set_sources(w.now, vec![addr(0)], Hosts::default());
     w.settle();
     assert_eq!(w.found(), ["UDP 198.51.100.1:5060"]);
 }
@@ -137,12 +138,14 @@ fn who_reaches_no_server_may_have_the_name_looked_up_anew_but_not_all_the_time()
 }
 
 #[test]
-fn a_name_that_nobody_wants_any_more_is_not_asked_for() {
+fn a_name_that_the_machine_comes_to_know_is_taken_from_there_at_once() {
     let mut w = World::new(&[ZONE]);
-    let id = w.watch("sip:trunk.example;transport=udp");
-    w.asked(0);
-    w.resolver.unwatch(id);
-    assert_eq!(w.resolver.poll_timeout(), None);
-    w.wait(3600);
-    assert_eq!(w.asked(0), [""; 0]);
+    w.watch("sip:trunk.example");
+    assert_eq!(w.found(), ["UDP 198.51.100.1:5060"]);
+    w.resolver.set_sources(w.now, vec![addr(0)], Hosts::parse("192.0.2.7 trunk.example"));
+    w.settle();
+    assert_eq!(w.found(), ["UDP 192.0.2.7:5060"]);
+    w.resolver.set_sources(w.now, vec![addr(0)], Hosts::default());
+    w.settle();
+    assert_eq!(w.found(), ["UDP 198.51.100.1:5060"]);
 }

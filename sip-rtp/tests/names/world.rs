@@ -1,6 +1,7 @@
 //! A resolver and its name servers, in virtual time.
 
 use super::name_server::NameServer;
+use offhook_sip_rtp::names::hosts::Hosts;
 use offhook_sip_rtp::names::resolver::{
     Event, Failure, Families, Input, Output, Resolver, Settings, WatchId, Wire,
 };
@@ -32,8 +33,14 @@ impl World {
     }
 
     pub(crate) fn with(zones: &[&[&str]], families: Families) -> Self {
+        Self::knowing("", zones, families)
+    }
+
+    /// One whose machine has this text in its file of hosts.
+    pub(crate) fn knowing(hosts: &str, zones: &[&[&str]], families: Families) -> Self {
         let settings = Settings {
             name_servers: (0..zones.len()).map(addr).collect(),
+            hosts: Hosts::parse(hosts),
             families,
             transports: vec![Transport::Udp, Transport::Tcp, Transport::Tls],
         };
