@@ -320,11 +320,11 @@ proptest! {
                 }
                 Step::Renegotiate(moved) => {
                     let expected = if moved { stranger() } else { peer() };
-                    leg.gate.renegotiate(Some(expected), RtcpRoute::Multiplexed, payloads(), None);
+                    leg.gate.renegotiate(Some(expected), RtcpRoute::Multiplexed, payloads());
                 }
             }
         }
-        leg.gate.renegotiate(Some(peer()), RtcpRoute::Multiplexed, payloads(), None);
+        leg.gate.renegotiate(Some(peer()), RtcpRoute::Multiplexed, payloads());
         for _ in 0..5 {
             leg.clean();
         }

@@ -59,17 +59,18 @@ pub(super) fn rtcp_route(stream: &Stream) -> RtcpRoute {
     }
 }
 
-/// Our key, where the call is encrypted.
-pub(super) fn ours(stream: &Stream) -> Option<Crypto> {
-    stream.keys.as_ref().map(|keys| keys.ours.clone())
+/// Our key, where the call is encrypted. The number of its line in SDP is no part of it: the same key under another
+/// number goes on where it was.
+pub(super) fn ours(stream: &Stream) -> Option<MasterKey> {
+    stream.keys.as_ref().and_then(|keys| master(&keys.ours))
 }
 
 /// The peer's.
-pub(super) fn theirs(stream: &Stream) -> Option<Crypto> {
-    stream.keys.as_ref().map(|keys| keys.theirs.clone())
+pub(super) fn theirs(stream: &Stream) -> Option<MasterKey> {
+    stream.keys.as_ref().and_then(|keys| master(&keys.theirs))
 }
 
 /// A key as SDP gave it. Its length fits its suite, or SDP's reader would not have taken it.
-pub(super) fn master(crypto: &Crypto) -> Option<MasterKey> {
+fn master(crypto: &Crypto) -> Option<MasterKey> {
     MasterKey::new(crypto.suite, crypto.key.reveal(), &[]).ok()
 }

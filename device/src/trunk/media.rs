@@ -5,7 +5,7 @@
 //! [`Media::handle_timeout`] when [`Media::poll_timeout`] is due, then [`Media::poll_rtcp`] and [`Media::poll_event`] until
 //! `None`.
 
-use super::agreed::{event_clock, expects, master, ours, payloads, rtcp_route, send_format, theirs};
+use super::agreed::{event_clock, expects, ours, payloads, rtcp_route, send_format, theirs};
 use super::inband::Inband;
 use super::pause::Pause;
 use super::settings;
@@ -109,7 +109,7 @@ impl Media {
     /// Media of a call that stands since `now`. `ids` gives what must not be guessed.
     pub fn new(now: Moment, parts: Parts, settings: &settings::Media, ids: &mut Ids) -> Self {
         let Parts { stream, packet_ms, ends, gauges, ntp_origin, longest_delay } = parts;
-        let srtp = ours(&stream).and_then(|key| master(&key)).map(SrtpSender::new);
+        let srtp = ours(&stream).map(SrtpSender::new);
         let sender = RtpSender::new(send_format(&stream), bits(ids), srtp);
         let config = RtcpConfig {
             ssrc: sender.ssrc(),
@@ -129,7 +129,7 @@ impl Media {
             symmetric: settings.symmetric,
             payloads: payloads(&stream),
             local_ssrc: sender.ssrc(),
-            srtp: theirs(&stream).and_then(|key| master(&key)).map(SrtpReceiver::new),
+            srtp: theirs(&stream).map(SrtpReceiver::new),
             most_payload: MOST_PAYLOAD,
         });
         let mut watch = MediaWatch::new(now, settings.patience);
@@ -161,13 +161,13 @@ impl Media {
     /// Address, direction, keys or payload types changed. What we send changes at once, unless the codec or the
     /// packet time is another: then when the audio thread made the change, by [`Self::recoded`].
     pub fn renegotiate(&mut self, now: Moment, stream: Stream) {
-        let (now_ours, now_theirs) = (ours(&stream), theirs(&stream));
-        if now_ours != ours(&self.agreed) {
-            self.sender.set_srtp(now_ours.and_then(|key| master(&key)).map(SrtpSender::new));
+        if ours(&stream) != ours(&self.agreed) {
+            self.sender.set_srtp(ours(&stream).map(SrtpSender::new));
         }
-        let new_key = now_theirs.filter(|key| Some(key) != theirs(&self.agreed).as_ref());
-        let srtp = new_key.and_then(|key| master(&key)).map(SrtpReceiver::new);
-        self.gate.renegotiate(stream.remote, rtcp_route(&stream), payloads(&stream), srtp);
+        if theirs(&stream) != theirs(&self.agreed) {
+            self.gate.set_srtp(theirs(&stream).map(SrtpReceiver::new));
+        }
+        self.gate.renegotiate(stream.remote, rtcp_route(&stream), payloads(&stream));
         self.watch.expect(now, expects(&stream));
         if event_clock(&stream) != event_clock(&self.agreed) {
             self.keys = DtmfReceiver::new(event_clock(&stream));

@@ -7,7 +7,8 @@ use offhook::trunk::routes::{Route, Target};
 use offhook_engine::codec::g711::Law;
 use offhook_sip_rtp::media::dtmf::Digit;
 use offhook_sip_rtp::media::srtp::{MasterKey, Suite};
-use offhook_sip_rtp::media::srtp::{SrtpReceiver, SrtpSender};
+use offhook_sip_rtp::media::srtp::{SrtpError, SrtpReceiver, SrtpSender};
+use offhook_sip_rtp::media::stream::Dropped;
 use offhook_sip_rtp::sdp::crypto::Crypto;
 use offhook_units::{Pii, Span};
 use std::f32::consts::TAU;
@@ -41,6 +42,49 @@ fn an_encrypted_call_is_heard_only_with_its_keys() {
     });
     assert!(heard);
     phone.hang_up();
+    office.close();
+}
+
+/// A change of the call that repeats its key, under whatever number, starts nothing anew; one that takes it away ends it.
+#[test]
+fn a_key_that_is_said_again_goes_on_and_one_that_is_not_ends() {
+    let office = Office::open(settings(21_240));
+    let mut phone = Phone::udp(office.locals.udp);
+    let suite = Suite::Aes128Sha1_80;
+    let mut ours = Crypto { tag: 1, suite, key: Pii::new((0..suite.key_and_salt_len() as u8).collect()) };
+    let sdp = |phone: &Phone, ours: &Crypto| phone.sdp("RTP/SAVP 0", &format!("a=crypto:{ours}\r\n"));
+    let first = sdp(&phone, &ours);
+    assert_eq!(phone.call("100", &first).status.code(), 200);
+    let mut lock = SrtpSender::new(key(&ours));
+    let mut packet = phone.rtp_packet(0, 0, true, &[0x23; 160]);
+    packet.resize(packet.len() + 10, 0);
+    lock.protect_rtp(&mut packet, 172).expect("room");
+    phone.send_rtp(&packet);
+    // What comes back then left behind the packet's arrival.
+    phone.hear();
+    phone.hear();
+    ours.tag = 2;
+    let again = sdp(&phone, &ours);
+    assert_eq!(phone.call("100", &again).status.code(), 200);
+    phone.send_rtp(&packet);
+    let plain = phone.sdp("RTP/AVP 0", "");
+    phone.hear();
+    phone.hear();
+    assert_eq!(phone.call("100", &plain).status.code(), 200);
+    let heard = (0..400).any(|n: u32| {
+        let packet = phone.rtp_packet(0, 160 + n * 160, false, &[0x23; 160]);
+        phone.send_rtp(&packet);
+        let packet = phone.hear();
+        packet.len() == 172 && payload(&packet).iter().filter(|sample| **sample == 0x23).count() > 100
+    });
+    assert!(heard, "plain both ways");
+    phone.hang_up();
+    let figures = office.wait_for(|report| match report {
+        Report::Ended { figures, .. } => figures.clone(),
+        _ => None,
+    });
+    let refused = figures.drops.dropped(Dropped::Secrecy(SrtpError::Replayed));
+    assert_eq!(refused, 1, "the packet that came again: {:?}", figures.drops);
     office.close();
 }
 

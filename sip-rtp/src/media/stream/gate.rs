@@ -200,23 +200,18 @@ impl ReceiveGate {
         }
     }
 
-    /// The session was negotiated anew: another address opens the latch, the same one does not. `srtp` is the
-    /// new key, if there is one; the old one stays otherwise.
-    pub fn renegotiate(
-        &mut self,
-        expected: Option<SocketAddr>,
-        rtcp: RtcpRoute,
-        payloads: PayloadMap,
-        srtp: Option<SrtpReceiver>,
-    ) {
+    /// The session was negotiated anew: another address opens the latch, the same one does not.
+    pub fn renegotiate(&mut self, expected: Option<SocketAddr>, rtcp: RtcpRoute, payloads: PayloadMap) {
         self.latch.renegotiate(expected);
         self.payloads = payloads;
         if self.rtcp != rtcp {
             (self.rtcp, self.rtcp_from) = (rtcp, None);
         }
-        if srtp.is_some() {
-            self.srtp = srtp;
-        }
+    }
+
+    /// The peer has another key, or encrypts no more.
+    pub fn set_srtp(&mut self, srtp: Option<SrtpReceiver>) {
+        self.srtp = srtp;
     }
 
     /// We send with another SSRC.

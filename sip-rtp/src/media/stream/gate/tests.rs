@@ -118,7 +118,7 @@ fn a_new_address_brings_its_source_along_without_a_wait() {
     let mut gate = gate();
     assert_eq!(send(&mut gate, 0, 1, 1, b"x").map(|(_, new)| new), Ok(true));
     let moved = "192.0.2.8:4000".parse().unwrap();
-    gate.renegotiate(Some(moved), RtcpRoute::Multiplexed, gate.payloads.clone(), None);
+    gate.renegotiate(Some(moved), RtcpRoute::Multiplexed, gate.payloads.clone());
     let mut packet = [0x80, 0, 9, 9, 0, 0, 0, 0, 0, 0, 0, 2, b'x'];
     let incoming = gate.admit(Moment::from_millis(20), moved, &mut packet).unwrap();
     assert!(incoming.new_source);
@@ -158,9 +158,9 @@ fn rtcp_goes_where_sdp_says_until_the_peer_sends_some() {
     assert_eq!(gate.rtcp_remote(), address("192.0.2.1:5999"));
     let payloads = gate.payloads.clone();
     let own: SocketAddr = "192.0.2.1:7000".parse().unwrap();
-    gate.renegotiate(Some(peer()), RtcpRoute::At(own), payloads.clone(), None);
+    gate.renegotiate(Some(peer()), RtcpRoute::At(own), payloads.clone());
     assert_eq!(gate.rtcp_remote(), Some(own));
-    gate.renegotiate(Some(peer()), RtcpRoute::Multiplexed, payloads, None);
+    gate.renegotiate(Some(peer()), RtcpRoute::Multiplexed, payloads);
     assert_eq!(gate.rtcp_remote(), Some(peer()));
 }
 
