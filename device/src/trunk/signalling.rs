@@ -16,7 +16,7 @@ use std::io::ErrorKind;
 const DATAGRAMS_A_TURN: usize = 32;
 /// Connections accepted in one turn.
 const ACCEPTS_A_TURN: usize = 8;
-/// Messages taken from one connection in one turn.
+/// Messages taken from one connection, or looks for more of them, in one turn.
 const FRAMES_A_TURN: usize = 32;
 /// Keep-alives and their answers (RFC 5626 3.5.1).
 const PONG: &[u8] = b"\r\n";
@@ -24,6 +24,11 @@ const PONG: &[u8] = b"\r\n";
 impl Trunk {
     /// Reads SIP over UDP; whether there may be more.
     pub(super) fn read_datagrams(&mut self) -> bool {
+        for _ in 0..DATAGRAMS_A_TURN {
+            let Some(to) = self.udp.unreached(&mut self.buffer) else { break };
+            self.agent.handle_input(self.clock.now(), Input::Unreachable(Peer::udp(to)));
+            self.flush();
+        }
         for _ in 0..DATAGRAMS_A_TURN {
             let received = match self.udp.receive(&mut self.buffer) {
                 Ok(received) => received,
@@ -75,36 +80,43 @@ impl Trunk {
             self.close_link(id);
             return false;
         }
-        let progress = link.read(now);
+        let mut progress = Progress::More;
         for _ in 0..FRAMES_A_TURN {
-            let Some(frame) = self.links.get(id).and_then(|link| link.next_frame()) else { break };
-            match frame {
-                Frame::Message(bytes) => self.hear(now, from, &bytes),
-                Frame::Last(bytes) => {
-                    self.hear(now, from, &bytes);
-                    self.flush();
-                    self.close_link(id);
-                    return false;
+            let Some(link) = self.links.get(id) else { return false };
+            // Nothing is read while a frame waits: what one look brought is all that is ever kept.
+            let goes_on = match link.next_frame() {
+                Some(frame) => self.take_frame(now, id, from, frame),
+                None if progress == Progress::Drained => return false,
+                None if progress == Progress::Closed => false,
+                None => {
+                    progress = link.read(now);
+                    true
                 }
-                Frame::Ping => {
-                    let pong = self.links.get(id).map(|link| link.send(PONG));
-                    if !matches!(pong, Some(Ok(()))) {
-                        self.close_link(id);
-                        return false;
-                    }
-                }
-                Frame::TooLarge => {
-                    self.close_link(id);
-                    return false;
-                }
+            };
+            if !goes_on {
+                // What was heard last is answered first, as far as the far end still listens.
+                self.flush();
+                self.close_link(id);
+                return false;
             }
         }
-        if progress == Progress::Closed {
-            // What was heard last is answered first, as far as the far end still listens.
-            self.flush();
-            self.close_link(id);
+        true
+    }
+
+    /// Acts on a frame of a connection; whether that goes on.
+    fn take_frame(&mut self, now: Moment, id: u64, from: Peer, frame: Frame) -> bool {
+        match frame {
+            Frame::Message(bytes) => {
+                self.hear(now, from, &bytes);
+                true
+            }
+            Frame::Last(bytes) => {
+                self.hear(now, from, &bytes);
+                false
+            }
+            Frame::Ping => self.links.get(id).is_some_and(|link| link.send(PONG).is_ok()),
+            Frame::TooLarge => false,
         }
-        progress == Progress::More
     }
 
     fn hear(&mut self, now: Moment, from: Peer, bytes: &[u8]) {

@@ -3,9 +3,11 @@
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use nix::errno::Errno;
+use nix::libc;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt,
-    sockopt::{Ipv4Tos, Ipv6TClass, RcvBuf, ReceiveTimestampns},
+    sockopt::{Ipv4RecvErr, Ipv4Tos, Ipv6RecvErr, Ipv6TClass, RcvBuf, ReceiveTimestampns},
 };
 use nix::sys::time::TimeSpec;
 use offhook_sip_rtp::media::dscp::Dscp;
@@ -31,8 +33,10 @@ pub(super) struct Buffer {
 }
 
 impl Default for Buffer {
+    /// With room for a stamp, or for an error and the address of who told it.
     fn default() -> Self {
-        Self { bytes: vec![0; LONGEST_DATAGRAM], control: nix::cmsg_space!(TimeSpec) }
+        let control = nix::cmsg_space!(TimeSpec, libc::sock_extended_err, libc::sockaddr_in6);
+        Self { bytes: vec![0; LONGEST_DATAGRAM], control }
     }
 }
 
@@ -86,6 +90,42 @@ impl Datagrams {
         Ok(this)
     }
 
+    /// The same for SIP: it is told whom its packets did not reach, by [`Self::unreached`].
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub(super) fn bind_told(addr: SocketAddr, mark: Dscp) -> io::Result<Self> {
+        let this = Self::bind(addr, mark)?;
+        // Without, it hears of an outage later: by what stays unanswered. A socket for both families needs both.
+        if this.local.is_ipv6() {
+            let _ = setsockopt(&this.socket, Ipv6RecvErr, &true);
+        }
+        let _ = setsockopt(&this.socket, Ipv4RecvErr, &true);
+        Ok(this)
+    }
+
+    /// The next address that the network said cannot be reached (ICMP), if it said so.
+    pub(super) fn unreached(&self, buffer: &mut Buffer) -> Option<SocketAddr> {
+        loop {
+            let mut bytes = [IoSliceMut::new(&mut buffer.bytes)];
+            let (socket, control) = (self.socket.as_raw_fd(), Some(buffer.control.as_mut_slice()));
+            // The queue of errors is read without waiting (recvmsg(2)); it names the packet's receiver.
+            let told =
+                recvmsg::<SockaddrStorage>(socket, &mut bytes, control, MsgFlags::MSG_ERRQUEUE).ok()?;
+            let is_hard = told.cmsgs().into_iter().flatten().any(|control| match control {
+                ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) => {
+                    let number = Errno::from_raw(i32::try_from(error.ee_errno).unwrap_or(0));
+                    matches!(number, Errno::ECONNREFUSED | Errno::EHOSTUNREACH | Errno::ENETUNREACH)
+                }
+                _ => false,
+            });
+            // Others are about one packet: too long for the way, for instance.
+            if let Some(addr) = told.address.as_ref().and_then(address).filter(|_| is_hard) {
+                return Some(addr);
+            }
+        }
+    }
+
     /// Where it is bound.
     pub(super) const fn local(&self) -> SocketAddr {
         self.local
@@ -124,7 +164,11 @@ impl Datagrams {
             }
             _ => to,
         };
-        self.socket.send_to(bytes, to).map(drop)
+        match self.socket.send_to(bytes, to) {
+            // An earlier packet's, which may have been for somebody else: told once, and this one was not tried.
+            Err(error) if is_told(&error) => self.socket.send_to(bytes, to).map(drop),
+            sent => sent.map(drop),
+        }
     }
 
     /// Watches it for datagrams.
@@ -140,6 +184,10 @@ impl Datagrams {
         // It fails only for what was not registered.
         let _ = registry.deregister(&mut self.socket);
     }
+}
+
+fn is_told(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable)
 }
 
 /// A TCP listener.
@@ -336,6 +384,21 @@ mod tests {
         let received = b.receive(&mut buffer).expect("loopback delivers at once");
         assert_eq!((received.from, &*buffer.filled(received.length)), (a.local(), &b"hello"[..]));
         assert!(received.stamp.is_some_and(|stamp| stamp > Duration::from_secs(1_000_000_000)));
+    }
+
+    #[test]
+    fn whom_a_packet_does_not_reach_is_told_and_others_are_sent_to_as_ever() {
+        let (here, there) = (SocketAddr::from(([127, 0, 0, 1], 0)), loopback(Dscp::BEST_EFFORT));
+        let ours = Datagrams::bind_told(here, Dscp::SIGNALLING).expect("a free port");
+        let gone = UdpSocket::bind(here).and_then(|socket| socket.local_addr()).expect("a free port");
+        let mut buffer = Buffer::default();
+        assert_eq!(ours.unreached(&mut buffer), None);
+        ours.send(b"hello", gone).expect("loopback takes it");
+        ours.send(b"hello", there.local()).expect("it is not this one's error");
+        assert_eq!(ours.unreached(&mut buffer), Some(gone));
+        assert_eq!(ours.unreached(&mut buffer), None);
+        let received = there.receive(&mut buffer).expect("loopback delivers at once");
+        assert_eq!(&*buffer.filled(received.length), b"hello");
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Sockets {
     fn bind(settings: &Settings, identity: &Identity, poll: &Poll) -> Result<Self, StartError> {
         let sip = &settings.sip;
         let at = |addr| move |error| StartError::Socket(addr, error);
-        let mut udp = Datagrams::bind(sip.udp, sip.dscp).map_err(at(sip.udp))?;
+        let mut udp = Datagrams::bind_told(sip.udp, sip.dscp).map_err(at(sip.udp))?;
         udp.register(poll.registry(), tokens::UDP).map_err(StartError::System)?;
         let listen = |addr: Option<SocketAddr>, token| {
             let Some(addr) = addr else { return Ok(None) };

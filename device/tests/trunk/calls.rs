@@ -6,7 +6,7 @@ use offhook::trunk::command::{Outgoing, Refused, Report, Request};
 use offhook::trunk::routes::{Route, Target};
 use offhook::trunk::settings::{Keep, Line};
 use offhook_sip_rtp::media::dtmf::Digit;
-use offhook_sip_rtp::sip::agent::CommandError;
+use offhook_sip_rtp::sip::agent::{CommandError, EndReason};
 use offhook_sip_rtp::sip::method::Method;
 use offhook_sip_rtp::sip::uri::Uri;
 use offhook_units::{Pii, Span};
@@ -154,11 +154,9 @@ fn a_route_that_hands_on_answers_and_refers() {
     office.close();
 }
 
-#[test]
-fn a_call_of_ours_goes_out_by_the_trunk_and_can_be_held() {
-    let mut phone = Phone::udp(free());
-    let mut settings = settings(20_280);
-    settings.trunks.push(Line {
+/// A trunk without registration at the telephone.
+fn watched(phone: &Phone) -> Line {
+    Line {
         server: "127.0.0.1".into(),
         port: Some(phone.address().port()),
         transport: None,
@@ -166,7 +164,14 @@ fn a_call_of_ours_goes_out_by_the_trunk_and_can_be_held() {
         domain: None,
         credentials: None,
         keep: Keep::Watch,
-    });
+    }
+}
+
+#[test]
+fn a_call_of_ours_goes_out_by_the_trunk_and_can_be_held() {
+    let mut phone = Phone::udp(free());
+    let mut settings = settings(20_280);
+    settings.trunks.push(watched(&phone));
     let office = Office::open(settings);
     phone.set_peer(office.locals.udp);
     let to_nobody = Outgoing { to: Pii::new("5".into()), trunk: None, target: Target::Handset };
@@ -196,5 +201,49 @@ fn a_call_of_ours_goes_out_by_the_trunk_and_can_be_held() {
     phone.answer(&bye, 200, "");
     let gone = office.handle.call(|reply| Request::HangUp(call, reply));
     assert_eq!(gone, Ok(Err(Refused::Agent(CommandError::NoSuchCall))));
+    office.close();
+}
+
+/// A proxy may leave the way of a call: then the far end speaks for itself, from an address that is no trunk's.
+#[test]
+fn the_far_end_of_a_call_is_heard_from_where_its_contact_says() {
+    let mut proxy = Phone::udp(free());
+    let mut far = Phone::at(([127, 0, 0, 3], 0).into(), free());
+    let mut settings = settings(20_320);
+    settings.allowed.clear();
+    settings.trunks.push(watched(&proxy));
+    let office = Office::open(settings);
+    proxy.set_peer(office.locals.udp);
+    far.set_peer(office.locals.udp);
+    let options = proxy.request();
+    proxy.answer(&options, 200, "");
+    office.wait_for(|report| matches!(report, Report::Trunk(..)).then_some(()));
+
+    let outgoing = Outgoing { to: Pii::new("5".into()), trunk: None, target: Target::Tone };
+    let call = office.handle.call(|reply| Request::Place(Box::new(outgoing), reply)).expect("taken");
+    let invite = proxy.request();
+    let sdp = far.sdp("RTP/AVP 0", "");
+    proxy.send_bytes(&far.answer_to(&invite, 200, &sdp));
+    assert_eq!(far.request().method, Method::Ack);
+    far.send_bytes(
+        format!(
+            "BYE sip:box@{us} SIP/2.0\r\nVia: SIP/2.0/UDP {me};branch=z9hG4bKfar;rport\r\nFrom: {to};tag=phone\r\nTo: {from}\r\n\
+             Call-ID: {id}\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
+            us = office.locals.udp,
+            me = far.address(),
+            to = invite.ident.to,
+            from = invite.ident.from,
+            id = invite.ident.call_id,
+        )
+        .as_bytes(),
+    );
+    let ended = office.wait_for(|report| match report {
+        Report::Ended { call, reason, .. } => Some((*call, reason.clone())),
+        _ => None,
+    });
+    assert_eq!(Ok(ended), call.map(|call| (call, EndReason::FarEndHungUp(None))));
+    let mut stranger = Phone::at(([127, 0, 0, 4], 0).into(), office.locals.udp);
+    stranger.ask("OPTIONS", "1", "", "");
+    assert!(stranger.is_left_alone());
     office.close();
 }

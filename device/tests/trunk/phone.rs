@@ -50,7 +50,12 @@ pub(crate) struct Phone {
 impl Phone {
     /// A telephone that talks UDP to `to`.
     pub(crate) fn udp(to: SocketAddr) -> Self {
-        let socket = UdpSocket::bind(free()).expect("a free port");
+        Self::at(free(), to)
+    }
+
+    /// One at an address of its own.
+    pub(crate) fn at(here: SocketAddr, to: SocketAddr) -> Self {
+        let socket = UdpSocket::bind(here).expect("a free port");
         socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         Self::new(Wire::Udp(socket), to)
     }
@@ -249,6 +254,12 @@ impl Phone {
 
     /// Answers a request of the far end.
     pub(crate) fn answer(&mut self, request: &Request, code: u16, body: &str) {
+        let bytes = self.answer_to(request, code, body);
+        self.send_bytes(&bytes);
+    }
+
+    /// The answer to a request; it names us as the one to ask from then on.
+    pub(crate) fn answer_to(&self, request: &Request, code: u16, body: &str) -> Vec<u8> {
         let status = offhook_sip_rtp::sip::status::Status::new(code).expect("a status");
         let mut response = request.response(status).with_to_tag("phone");
         let contact = format!("<sip:phone@{}>", self.address());
@@ -256,7 +267,7 @@ impl Phone {
         if !body.is_empty() {
             response = response.with_body("application/sdp", body.as_bytes().to_vec());
         }
-        self.send_bytes(&response.to_bytes());
+        response.to_bytes()
     }
 
     /// The next RTP packet of our stream.

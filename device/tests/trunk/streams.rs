@@ -66,3 +66,25 @@ fn connections_beyond_the_limit_are_closed_at_once_and_those_that_stand_go_on() 
     assert_eq!(office.handle.snapshot().expect("the thread runs").counters.connections_refused, 1);
     office.close();
 }
+
+/// More frames than one turn takes, in one piece: none is left lying until something else comes.
+#[test]
+fn however_much_comes_at_once_all_of_it_is_answered() {
+    const PINGS: usize = 500;
+    let office = Office::open(settings(20_760));
+    let mut phone = Phone::tcp(office.locals.tcp.expect("a listener"));
+    let mut burst = b"\r\n\r\n".repeat(PINGS);
+    burst.extend_from_slice(
+        b"OPTIONS sip:1@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKlast\r\nFrom: <sip:p@127.0.0.1>;tag=p\r\n\
+          To: <sip:1@127.0.0.1>\r\nCall-ID: burst\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+    );
+    phone.send_bytes(&burst);
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"\r\n\r\n") || heard.iter().all(|byte| b"\r\n".contains(byte)) {
+        heard.extend(phone.read_some());
+    }
+    let pongs = heard.iter().take_while(|byte| b"\r\n".contains(byte)).count() / 2;
+    assert_eq!(pongs, PINGS);
+    assert!(heard[2 * PINGS..].starts_with(b"SIP/2.0 200 "));
+    office.close();
+}

@@ -96,7 +96,8 @@ impl Agreed {
         // An answer that names nobody was written by someone who refreshes not.
         let us = said.by_requester.unwrap_or(true);
         let refresher = if us { Refresher::Us } else { Refresher::Them };
-        Some(Self { interval_s: said.interval_s.max(1), refresher })
+        // Below the least there is (RFC 4028 5) is a mistake: it would have us refresh without end.
+        Some(Self { interval_s: said.interval_s.max(SMALLEST_MIN_SE_S), refresher })
     }
 
     /// Writes it into our 2xx to a request of the peer.
@@ -179,6 +180,11 @@ mod tests {
         let read = |value| Agreed::by_response(&headers(&[(Name::SessionExpires, value)]));
         assert_eq!(read("1800;refresher=uac"), Some(Agreed { interval_s: 1800, refresher: US }));
         assert_eq!(read("1800;refresher=uas"), Some(Agreed { interval_s: 1800, refresher: THEM }));
+        assert_eq!(
+            read("1;refresher=uac"),
+            Some(Agreed { interval_s: 90, refresher: US }),
+            "no storm of refreshes"
+        );
         assert_eq!(Agreed::by_response(&headers(&[])), None);
     }
 

@@ -9,6 +9,7 @@ use crate::sip::message::Response;
 use crate::sip::method::Method;
 use crate::sip::session_timer::{self, Agreed, Refresher};
 use crate::sip::status::Status;
+use crate::sip::transaction::Failure;
 use offhook_units::{Moment, Span};
 
 /// How soon a refresh is tried again that was refused.
@@ -112,9 +113,17 @@ impl Agent {
     }
 
     /// Nothing answered what we asked within a call.
-    pub(super) fn on_in_call_failed(&mut self, now: Moment, call: CallId, kind: InCall) {
+    pub(super) fn on_in_call_failed(&mut self, now: Moment, call: CallId, kind: InCall, why: Failure) {
         match kind {
             InCall::Bye => self.forget(call),
+            // What cannot be sent now counts as a 503 (RFC 3261 8.1.3.1), which ends no call: the way may be back in a moment.
+            InCall::Change(change) if why == Failure::Unreachable => {
+                if let Some(found) = self.calls.get_mut(&call) {
+                    found.change = None;
+                }
+                self.withdraw_offer(call);
+                self.change_refused(now, call, change, Status::SERVICE_UNAVAILABLE);
+            }
             // RFC 3261 12.2.1.2: no answer within the dialog ends it.
             InCall::Change(_) => self.say_bye(now, call, EndReason::Lost),
             InCall::Refer => self.on_refer_response(now, call, Status::REQUEST_TIMEOUT),
@@ -161,15 +170,17 @@ impl Agent {
             Status::SERVER_ERROR if response.headers.get(&Name::RetryAfter).is_some() => {
                 self.wait_for_glare(now, call, change);
             }
-            status => {
-                match change {
-                    Change::Direction(_) => self.tell(Event::ChangeRefused { call, status }),
-                    // What is wrong today may be right in a moment, and the session ends without it.
-                    Change::Refresh => self.start_timer(now, call, CallTimer::Refresh, REFRESH_AGAIN),
-                }
-                self.change_waiting(now, call);
-            }
+            status => self.change_refused(now, call, change, status),
         }
+    }
+
+    fn change_refused(&mut self, now: Moment, call: CallId, change: Change, status: Status) {
+        match change {
+            Change::Direction(_) => self.tell(Event::ChangeRefused { call, status }),
+            // What is wrong today may be right in a moment, and the session ends without it.
+            Change::Refresh => self.start_timer(now, call, CallTimer::Refresh, REFRESH_AGAIN),
+        }
+        self.change_waiting(now, call);
     }
 
     fn on_change_accepted(&mut self, now: Moment, call: CallId, invite: bool, response: &Response) {
@@ -221,7 +232,7 @@ impl Agent {
         let steps = self.ids.below(191) as i64;
         let Some(found) = self.calls.get_mut(&call) else { return };
         found.retry = Some(change);
-        let ms = if found.ours { 2100 + steps * 10 } else { steps.min(200) * 10 };
+        let ms = if found.ours { 2100 + steps * 10 } else { steps * 10 };
         self.start_timer(now, call, CallTimer::Glare, Span::from_millis(ms));
     }
 

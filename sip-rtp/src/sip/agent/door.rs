@@ -41,7 +41,7 @@ impl Agent {
 
     /// Whether somebody at `ip` takes part in a call, or was asked something. Walks what stands, which is little: the
     /// number of calls is limited.
-    fn is_party(&self, ip: IpAddr) -> bool {
+    pub(super) fn is_party(&self, ip: IpAddr) -> bool {
         self.asked.values().any(|asked| asked.to.addr.ip().to_canonical() == ip)
             || self.calls.values().flat_map(dialogs).any(|dialog| dialog.leads_to(ip))
     }

@@ -169,9 +169,10 @@ impl Agent {
         &self.guard
     }
 
-    /// Whether a connection from `peer` is worth accepting.
+    /// Whether what comes from `peer` is worth reading: it may get past the door. Counts strangers.
     pub fn admits(&mut self, peer: Peer) -> bool {
-        self.guard.admits(peer.addr.ip())
+        let ip = peer.addr.ip().to_canonical();
+        self.guard.knows(ip) || self.is_party(ip) || self.guard.admits(ip)
     }
 
     /// What was counted.
@@ -269,7 +270,7 @@ impl Agent {
         match asked.what {
             Ask::Trunk(trunk) => self.on_trunk_failed(now, trunk, asked.request.ident.cseq.number, why),
             Ask::Call(call, InCall::Invite) => self.on_invite_failed(now, call, why),
-            Ask::Call(call, kind) => self.on_in_call_failed(now, call, kind),
+            Ask::Call(call, kind) => self.on_in_call_failed(now, call, kind, why),
         }
     }
 

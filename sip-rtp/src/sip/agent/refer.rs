@@ -38,7 +38,7 @@ impl Agent {
         if !found.is_up() {
             return Err(CommandError::WrongState);
         }
-        if std::mem::replace(&mut found.transferring, true) {
+        if found.transferring {
             return Err(CommandError::Busy);
         }
         let by = found.dialog.as_ref().map(|d| NameAddr::new(d.local.uri.clone()).to_string());
@@ -46,6 +46,9 @@ impl Agent {
         request.headers.push(Name::ReferTo, value);
         request.headers.push(Name::ReferredBy, by.unwrap_or_default());
         self.ask(now, Ask::Call(call, InCall::Refer), request, to, 0).ok_or(CommandError::Full)?;
+        if let Some(found) = self.calls.get_mut(&call) {
+            found.transferring = true;
+        }
         self.pump(now);
         Ok(())
     }
@@ -68,7 +71,7 @@ impl Agent {
             return self.refuse(now, id, notify.response(Status::BAD_EVENT).with(Name::AllowEvents, "refer"));
         }
         self.refuse(now, id, notify.response(Status::OK));
-        let Some(found) = self.calls.get_mut(&call).filter(|c| c.transferring) else { return };
+        let Some(found) = self.calls.get_mut(&call).filter(|c| c.transferring && c.is_up()) else { return };
         let report = Report::read(&notify.headers, &notify.body);
         let progress = match report.status {
             Some(_) if report.succeeded() => Transfer::Done,

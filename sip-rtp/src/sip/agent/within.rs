@@ -177,7 +177,10 @@ impl Agent {
             (None, _) => self.refuse(now, id, request.response(Status::OK)),
             (_, Some((key, duration_ms))) => {
                 self.refuse(now, id, request.response(Status::OK));
-                self.tell(Event::Key { call, key: Pii::new(key), duration_ms });
+                // Behind our BYE the call's end was told, and nothing more comes of it.
+                if self.calls().any(|stands| stands == call) {
+                    self.tell(Event::Key { call, key: Pii::new(key), duration_ms });
+                }
             }
             (Some("application/dtmf" | "application/dtmf-relay"), None) => {
                 self.refuse(now, id, request.response(Status::BAD_REQUEST));
