@@ -30,6 +30,8 @@ pub trait Pages {
     fn hush(&mut self) -> usize;
     /// Places a call to a number or address, answered on our side with the named route; its number, or why not.
     fn place(&mut self, to: Pii<String>, answer: &str) -> Result<u64, String>;
+    /// Presses telephone keys in a call, or says why not; `None` where there is no such call.
+    fn press(&mut self, id: u64, keys: &Pii<String>) -> Option<Result<(), String>>;
     /// The status page.
     fn status(&mut self) -> String;
 }
@@ -61,7 +63,10 @@ pub fn answer(request: &Request, token: Option<&str>, pages: &mut dyn Pages) -> 
             Response::line(Status::MethodNotAllowed, "this is done by POST")
         }
         _ => match path.strip_prefix(SESSIONS).and_then(|rest| rest.strip_prefix('/')) {
-            Some(id) => looked_at(request, || session(id, pages)),
+            Some(rest) => match rest.strip_suffix("/keys") {
+                Some(id) => press(request, id, pages),
+                None => looked_at(request, || session(rest, pages)),
+            },
             None => Response::line(Status::NotFound, "no such page"),
         },
     }
@@ -82,6 +87,27 @@ fn place(body: &[u8], pages: &mut dyn Pages) -> Response {
     match pages.place(Pii::new(call.to), &call.answer) {
         Ok(id) => Response { status: Status::Accepted, kind: Kind::Json, body: format!("{{\"id\":{id}}}\n") },
         Err(why) => Response::line(Status::Conflict, &why),
+    }
+}
+
+/// What is pressed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    keys: String,
+}
+
+fn press(request: &Request, id: &str, pages: &mut dyn Pages) -> Response {
+    if request.method != Method::Post {
+        return Response::line(Status::MethodNotAllowed, "this is done by POST");
+    }
+    let Ok(Keys { keys }) = serde_json::from_slice(&request.body) else {
+        return Response::line(Status::BadRequest, "expected {\"keys\": \"12#\"}");
+    };
+    match id.parse().ok().and_then(|id| pages.press(id, &Pii::new(keys))) {
+        Some(Ok(())) => Response { status: Status::Accepted, kind: Kind::Json, body: "{}\n".into() },
+        Some(Err(why)) => Response::line(Status::Conflict, &why),
+        None => Response::line(Status::NotFound, "no such call"),
     }
 }
 
@@ -155,6 +181,9 @@ mod tests {
         fn place(&mut self, to: Pii<String>, answer: &str) -> Result<u64, String> {
             if to.reveal() == "600" { Ok(9) } else { Err(format!("no {answer}")) }
         }
+        fn press(&mut self, id: u64, keys: &Pii<String>) -> Option<Result<(), String>> {
+            (id == 7).then(|| if keys.reveal() == "1#" { Ok(()) } else { Err("no key".into()) })
+        }
         fn status(&mut self) -> String {
             "<html>".into()
         }
@@ -215,15 +244,31 @@ mod tests {
         assert_eq!(ask(Method::Post, "/metrics", None, None, &mut pages).status, Status::MethodNotAllowed);
     }
 
+    fn post(path: &str, body: &str) -> (Status, String) {
+        let path = path.to_owned();
+        let request =
+            Request { method: Method::Post, path, token: None, body: body.into(), keep_alive: true };
+        let response = answer(&request, None, &mut Made::default());
+        (response.status, response.body)
+    }
+
+    #[test]
+    fn keys_are_pressed_in_the_call_that_the_path_names() {
+        let press = |id: &str, body: &str| post(&format!("/api/voice/sessions/{id}/keys"), body).0;
+        assert_eq!(press("7", "{\"keys\":\"1#\"}"), Status::Accepted);
+        assert_eq!(press("7", "{\"keys\":\"x\"}"), Status::Conflict);
+        for nobody in ["8", "", "7/7", "-7"] {
+            assert_eq!(press(nobody, "{\"keys\":\"1#\"}"), Status::NotFound, "{nobody}");
+        }
+        for bad in ["", "{}", "{\"keys\":5}", "{\"keys\":\"1\",\"x\":1}"] {
+            assert_eq!(press("7", bad), Status::BadRequest, "{bad}");
+        }
+        assert_eq!(get("/api/voice/sessions/7/keys").status, Status::MethodNotAllowed);
+    }
+
     #[test]
     fn a_call_is_placed_by_what_the_body_says() {
-        let place = |body: &str| {
-            let path = "/api/voice/calls".to_owned();
-            let request =
-                Request { method: Method::Post, path, token: None, body: body.into(), keep_alive: true };
-            let response = answer(&request, None, &mut Made::default());
-            (response.status, response.body)
-        };
+        let place = |body: &str| post("/api/voice/calls", body);
         assert_eq!(place("{\"to\":\"600\",\"answer\":\"echo\"}"), (Status::Accepted, "{\"id\":9}\n".into()));
         assert_eq!(place("{\"to\":\"1\",\"answer\":\"x\"}"), (Status::Conflict, "no x\n".into()));
         for bad in ["", "{}", "[1]", "{\"to\":\"600\"}", "{\"to\":\"600\",\"answer\":\"echo\",\"x\":1}"] {

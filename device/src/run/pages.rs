@@ -6,8 +6,9 @@ use crate::audio::{Command, LineId};
 use crate::clock::Clock;
 use crate::http::router::{Pages, Part};
 use crate::rings::ControlDesk;
-use crate::trunk::command::{Handle, Outgoing, Request};
+use crate::trunk::command::{Handle, Outgoing, Reply, Request};
 use crate::trunk::routes::Target;
+use offhook_sip_rtp::media::dtmf::Digit;
 use offhook_units::Pii;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,6 +63,17 @@ pub(super) struct Desk {
 }
 
 impl Desk {
+    /// Asks the trunk for something that is about a call: its number, or why it was refused.
+    fn ask(&self, request: impl FnOnce(Reply) -> Request) -> Result<u64, String> {
+        let (reply, answered) = sync_channel(1);
+        let silent = || "the trunk does not answer".to_owned();
+        self.shared.trunk.ask(request(reply)).map_err(|_not_taken| silent())?;
+        match answered.recv_timeout(PATIENCE).map_err(|_too_late| silent())? {
+            Ok(call) => Ok(call.0),
+            Err(refused) => Err(refused.to_string()),
+        }
+    }
+
     fn audio(&mut self, book: &Book) -> Part {
         let now_ms = self.shared.clock.now().as_micros() as f32 / 1e3;
         let ticks = book.ticks();
@@ -130,14 +142,19 @@ impl Pages for Desk {
             "tone" => Target::Tone,
             _ => return Err(format!("a call cannot be answered with {answer}; expected echo or tone")),
         };
-        let (reply, answered) = sync_channel(1);
-        let place = Request::Place(Box::new(Outgoing { to, trunk: None, target }), reply);
-        let silent = || "the trunk does not answer".to_owned();
-        self.shared.trunk.ask(place).map_err(|_not_taken| silent())?;
-        match answered.recv_timeout(PATIENCE).map_err(|_too_late| silent())? {
-            Ok(call) => Ok(call.0),
-            Err(refused) => Err(refused.to_string()),
-        }
+        self.ask(|reply| Request::Place(Box::new(Outgoing { to, trunk: None, target }), reply))
+    }
+
+    fn press(&mut self, id: u64, keys: &Pii<String>) -> Option<Result<(), String>> {
+        self.shared.refresh();
+        let call = self.shared.book().snapshot.calls.iter().find(|call| call.call.0 == id)?.call;
+        let digits: Option<Vec<Digit>> = keys.reveal().chars().map(Digit::from_char).collect();
+        let Some(digits) = digits.filter(|digits| !digits.is_empty()) else {
+            return Some(Err("expected keys: 0 to 9, *, #, A to D".into()));
+        };
+        let mut pressed =
+            digits.into_iter().map(|digit| self.ask(|reply| Request::Press(call, digit, reply)));
+        Some(pressed.try_for_each(|pressed| pressed.map(drop)))
     }
 
     fn status(&mut self) -> String {
