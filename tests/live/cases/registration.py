@@ -4,6 +4,7 @@ import time
 
 from kit import case, check
 from peers.baresip import Baresip
+from peers.caller import Caller
 from peers.kamailio import Kamailio
 from peers.offhook import Offhook
 from rig import sound
@@ -135,3 +136,54 @@ def wait_for_trunk(offhook, down, limit_s):
             return
         time.sleep(0.5)
     check(False, f"/ready says nothing of the dead trunk at {down}: {offhook.http('/ready')[1]}")
+
+
+def answering(ground, name, port):
+    """A trunk without registration that answers calls and OPTIONS."""
+    return ground.start(Caller(ground, None, "--duration", "4", "--calls", "0", name=name, listen_port=port))
+
+
+@case(limit_s=150)
+def calls_leave_by_the_second_trunk(ground):
+    """A call leaves by the first trunk; that dies, and the next call goes to the second; it returns, and is preferred again"""
+    first_port, second_port = ground.port(), ground.port()
+    first, second = answering(ground, "first", first_port), answering(ground, "second", second_port)
+
+    def watched(port):
+        return {"server": f"127.0.0.1:{port}", "transport": "udp", "register": False, "user": "appliance"}
+
+    trunks = {"trunk": watched(first_port), "trunk.fallback": watched(second_port)}
+    offhook = ground.start(Offhook(ground, trunks))
+    # Both answer OPTIONS by then, also where the first one came too early.
+    time.sleep(3)
+    offhook.place_call("4711")
+    comes_to(first)
+    first.stop()
+    # Not told yet that the first is gone: the INVITE itself finds out.
+    offhook.place_call("4712")
+    comes_to(second)
+    wait_for_trunk(offhook, down=first_port, limit_s=90)
+    offhook.place_call("4713")
+    comes_to(second, calls=2)
+    again = answering(ground, "first-again", first_port)
+    began = time.monotonic()
+    while "OPTIONS sip:" not in heard_by(again):
+        check(time.monotonic() - began < RETURN_S, "the first trunk was not asked again")
+        time.sleep(0.2)
+    time.sleep(0.5)
+    offhook.place_call("4714")
+    comes_to(again)
+    check(heard_by(second).count("INVITE sip:") == 2, "the second trunk got a call that was the first one's")
+    ground.say(f"the first trunk was asked {time.monotonic() - began:.1f} s after its return")
+
+
+def heard_by(caller):
+    log = caller.folder / "sip.log"
+    return log.read_text(errors="replace") if log.exists() else ""
+
+
+def comes_to(caller, calls=1, limit_s=40):
+    end = time.monotonic() + limit_s
+    while heard_by(caller).count("INVITE sip:") < calls:
+        check(time.monotonic() < end, f"no call came to {caller.name} within {limit_s} s")
+        time.sleep(0.1)

@@ -115,6 +115,15 @@ def keys_by_info(ground):
     plays(ground, "uac_info_key")
 
 
+@case()
+def keys_out_by_info(ground):
+    """A key of ours as SIP INFO, to a caller that has no telephone events"""
+    offhook = ground.start(Offhook(ground))
+    caller = ground.start(Sipp(ground, "uac_hears_info_key", offhook.sip_port))
+    offhook.press("5")
+    caller.finished()
+
+
 @case(alone=True, limit_s=120)
 def load(ground):
     """Calls at once (50, or --calls N), each with audio echoed; none fails, none is left"""

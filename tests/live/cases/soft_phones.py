@@ -1,5 +1,6 @@
 """baresip and linphonec call offhook and are called by it: sound both ways, keys, hold, TLS and SRTP."""
 
+import re
 import time
 
 from kit import case, check
@@ -84,6 +85,22 @@ def baresip_hold(ground):
 
 
 @case()
+def baresip_hears_keys(ground):
+    """Keys of ours reach baresip as telephone events, each once and in order"""
+    offhook = ground.start(Offhook(ground))
+    peer = ground.start(Baresip(ground, ["<sip:baresip@127.0.0.1>;regint=0"], sound.voice(ground.folder, 8)))
+    peer.command("dial", offhook.uri("600"))
+    peer.event("CALL_ESTABLISHED")
+    offhook.press("159#")
+    time.sleep(2)
+    heard = re.findall(r"received event: '(.)' \(end=0\)", peer.log())
+    pressed = "".join(key for i, key in enumerate(heard) if i == 0 or heard[i - 1] != key)
+    check(pressed == "159#", f"baresip heard {heard} instead of 159#")
+    peer.command("hangup")
+    offhook.alive()
+
+
+@case()
 def baresip_is_called(ground):
     """offhook calls baresip, its trunk, which hears itself"""
     said = sound.voice(ground.folder, 14)
@@ -159,6 +176,22 @@ def linphone_hold(ground):
     peer.tell("resume")
     peer.wait_for("Media streams established", 5, at)
     time.sleep(1)
+    peer.tell("terminate")
+    peer.ended()
+    offhook.alive()
+
+
+@case()
+def linphone_hears_keys(ground):
+    """Keys of ours reach linphone as telephone events, each once and in order"""
+    offhook = ground.start(Offhook(ground))
+    peer = ground.start(Linphone(ground, sound.voice(ground.folder, 10)))
+    peer.call(offhook.uri("600"))
+    peer.established()
+    offhook.press("159#")
+    time.sleep(2)
+    heard = "".join(re.findall(r"Receiving tone (.) from", peer.log()))
+    check(heard == "159#", f"linphone heard {heard!r} instead of 159#")
     peer.tell("terminate")
     peer.ended()
     offhook.alive()

@@ -104,12 +104,27 @@ class Offhook(Process):
         code, text = self.http("/api/voice/calls", {"to": to, "answer": target})
         check(code in (200, 201, 202), f"POST /api/voice/calls: {code} {text}")
 
-    def calls(self):
-        """How many calls it says that it has."""
+    def press(self, keys, wait_s=5):
+        """Presses keys in its one call, as soon as that stands."""
+        end = time.monotonic() + wait_s
+        while True:
+            ids = [call["id"] for call in self.sessions()]
+            code, text = self.http(f"/api/voice/sessions/{ids[0]}/keys", {"keys": keys}) if ids else (404, "no call")
+            if code == 202:
+                return
+            check(time.monotonic() < end, f"keys cannot be pressed: {code} {text}")
+            time.sleep(0.1)
+
+    def sessions(self):
+        """What it says of its calls."""
         code, text = self.http("/api/voice/sessions")
         check(code == 200, f"GET /api/voice/sessions: {code} {text}")
         said = json.loads(text)
-        return len(said if isinstance(said, list) else said.get("sessions", []))
+        return said if isinstance(said, list) else said.get("sessions", [])
+
+    def calls(self):
+        """How many calls it says that it has."""
+        return len(self.sessions())
 
     def keys(self):
         """How many telephone keys it heard, in all calls together."""

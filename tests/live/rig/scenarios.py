@@ -280,6 +280,18 @@ def uac_info_key():
     return up() + pause(300) + key + expect(200) + bye(3)
 
 
+def uac_hears_info_key():
+    """A caller without telephone events is sent a key as SIP INFO."""
+    key = must_match("Signal=5", "body") + must_match("dtmf-relay", "hdr", "Content-Type:", "kind")
+    return (
+        up("0")
+        + await_request("INFO", actions=key)
+        + used("seen", "kind")
+        + response(200, "OK", tag=False)
+        + bye(2)
+    )
+
+
 def uac_timer_reinvite():
     """The caller refreshes the session with a re-INVITE; both answers carry Session-Expires."""
     said = must_match("[0-9]+", "hdr", "Session-Expires:")
