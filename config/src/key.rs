@@ -2,11 +2,11 @@
 
 use crate::text::Kind;
 use crate::value::Value;
-use crate::{Fault, audio, calls, chunks, http, jitter, log, media, sip, speech, speed, trunk};
+use crate::{Fault, audio, calls, chunks, http, jitter, log, media, sip, sound, speech, speed, trunk};
 use std::fmt;
 
 /// Every section's keys, in the order of the sample file.
-static SECTIONS: [&[&Key]; 12] = [
+static SECTIONS: [&[&Key]; 13] = [
     &trunk::KEYS,
     &trunk::FALLBACK_KEYS,
     &sip::KEYS,
@@ -15,6 +15,7 @@ static SECTIONS: [&[&Key]; 12] = [
     &speed::KEYS,
     &calls::KEYS,
     &audio::KEYS,
+    &sound::KEYS,
     &speech::KEYS,
     &chunks::KEYS,
     &http::KEYS,

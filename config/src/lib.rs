@@ -30,6 +30,7 @@ mod reading;
 mod route;
 mod secret;
 mod sip;
+mod sound;
 mod speech;
 mod speed;
 mod text;
@@ -48,6 +49,7 @@ pub use media::{Media, Source, Srtp};
 pub use problem::{Fault, Problem, Problems};
 pub use route::{Route, Target};
 pub use sip::Sip;
+pub use sound::{Card, Monitor, Side, Sound};
 pub use speech::{EarsProtocol, Service, Speech, TrueVoice, VoiceProtocol};
 pub use speed::Speed;
 pub use text::{Misfit, Network, Server};
@@ -73,6 +75,8 @@ pub struct Config {
     pub calls: Calls,
     /// `[audio]`: how the audio thread runs.
     pub audio: Audio,
+    /// `[sound]`: the sound card.
+    pub sound: Sound,
     /// `[speech]`: what calls to an agent hear and are heard by.
     pub speech: Speech,
     /// `[chunks]`: in which portions speech goes to the play-out.
@@ -108,6 +112,7 @@ fn resolve(layers: &[Layer]) -> (Resolved, Vec<Problem>) {
         speed: speed::read(&reading),
         calls,
         audio: audio::read(&reading),
+        sound: sound::read(&reading),
         speech: speech::read(&mut reading),
         chunks: chunks::read(&mut reading),
         http: http::read(&mut reading),

@@ -8,10 +8,10 @@ use crate::{Fault, Problem};
 use offhook_units::{Pii, Span};
 
 /// What a route may say, for errors and the sample file.
-pub(crate) const TARGETS: &str = "echo, tone, agent, reject, or transfer and a number or a sip: address; ring or early and seconds may follow";
+pub(crate) const TARGETS: &str = "echo, tone, agent, handset, reject, or transfer and a number or a sip: address; ring or early and seconds may follow";
 
 /// The words that stand alone.
-const WORDS: [&str; 4] = ["echo", "tone", "agent", "reject"];
+const WORDS: [&str; 5] = ["echo", "tone", "agent", "handset", "reject"];
 
 /// What holds without a `[route]`.
 const DEFAULT: [(&str, &str); 3] = [("600", "echo"), ("601", "tone"), ("602", "agent")];
@@ -31,6 +31,8 @@ pub enum Target {
     Tone,
     /// A spoken conversation.
     Agent,
+    /// The sound card.
+    Handset,
     /// It is handed on.
     Transfer(Pii<String>),
     /// It is refused.
@@ -132,6 +134,7 @@ fn target(text: &str) -> Option<Target> {
         "echo" => Some(Target::Echo),
         "tone" => Some(Target::Tone),
         "agent" => Some(Target::Agent),
+        "handset" => Some(Target::Handset),
         "reject" => Some(Target::Reject),
         _ => {
             let to = text.strip_prefix("transfer ")?.trim();
@@ -153,6 +156,7 @@ mod tests {
     #[test]
     fn targets_are_words_and_transfers_name_where_to() {
         assert_eq!(target("echo"), Some(Target::Echo));
+        assert_eq!(target("handset"), Some(Target::Handset));
         assert_eq!(target("transfer +4930123"), Some(Target::Transfer(Pii::new("+4930123".into()))));
         assert_eq!(
             target("transfer sip:desk@192.0.2.1"),
@@ -166,7 +170,7 @@ mod tests {
             "transfer a b",
             "transfer 49*",
             "transfer sip:a b",
-            "handset",
+            "handset 2",
         ] {
             assert_eq!(target(bad), None, "{bad}");
         }

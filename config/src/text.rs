@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     SocketUrl,
     /// A word that a service knows.
     Name,
+    /// A sound card.
+    Card,
     /// Something to be said.
     Words,
 }
@@ -52,6 +54,7 @@ impl Kind {
             Self::Name => {
                 !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
             }
+            Self::Card => !text.trim().is_empty() && !text.contains(char::is_control),
             Self::Words => text.chars().count() <= MOST_WORDS && !text.contains('\0'),
         }
     }
@@ -70,6 +73,7 @@ impl fmt::Display for Kind {
             Self::Url => "an address, as in https://api.example.com or tcp://192.0.2.7:10200",
             Self::SocketUrl => "an address, as in wss://api.example.com/ws/conversation",
             Self::Name => "a name",
+            Self::Card => "a sound card's name, default or none",
             Self::Words => "text",
         })
     }

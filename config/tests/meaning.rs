@@ -1,6 +1,6 @@
 //! Values that are each fine and mean nothing together, and secrets that do not show.
 
-use offhook_config::{Config, Sources, Transport};
+use offhook_config::{Card, Config, Monitor, Sources, Transport};
 use std::path::Path;
 
 fn error(text: &str) -> String {
@@ -119,4 +119,24 @@ fn the_usual_size_of_chunks_moves_between_bounds_that_were_given() {
     assert_eq!((usual.min_ms, usual.default_ms, usual.max_ms), (100, 500, 1_000));
     assert_eq!(chunks("[chunks]\nmax_ms = 300").default_ms, 300);
     assert_eq!(chunks("[chunks]\nmin_ms = 600\ndefault_ms = 700").default_ms, 700);
+}
+
+#[test]
+fn the_sound_card_is_the_systems_own_unless_another_or_none_is_named() {
+    let sound = |text: &str| Config::from_toml(text, "offhook.toml").unwrap().sound;
+    let plain = sound("");
+    assert_eq!((plain.speaker.card, plain.microphone.card), (Some(Card::Default), Some(Card::Default)));
+    assert_eq!((plain.monitor, plain.duck_db), (Monitor::Off, 20));
+    let named = sound(
+        "[sound]\nspeaker = \"hw:CARD=Device,DEV=0\"\nmicrophone = \"none\"\nspeaker_db = -6\nmonitor = \"both\"\n",
+    );
+    assert_eq!(named.speaker.card, Some(Card::Named("hw:CARD=Device,DEV=0".to_owned())));
+    assert_eq!((named.microphone.card, named.speaker.level_db, named.monitor), (None, -6, Monitor::Both));
+    for (text, told) in [
+        ("[sound]\nspeaker_db = 21\n", "sound.speaker_db 21 is out of range"),
+        ("[sound]\nspeaker = \"\"\n", "sound.speaker cannot be \"\""),
+        ("[sound]\nmonitor = \"al\"\n", "sound.monitor cannot be \"al\""),
+    ] {
+        assert!(error(text).contains(told), "{}", error(text));
+    }
 }

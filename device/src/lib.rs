@@ -21,4 +21,5 @@ pub mod log;
 pub mod replay;
 pub mod rings;
 pub mod run;
+pub mod sound;
 pub mod trunk;

@@ -12,10 +12,13 @@
 //! | marks, one a conversation | speech | audio | 64: places of the words in that second | the writer keeps mark and samples | - |
 //! | said, heard, one each a conversation | audio | speech | 64 and 16 | the event is dropped and counted | - |
 //! | commands, one a writer | trunk, control | audio | 2 a call and 16: all calls may open and close between two ticks | the writer keeps the command and tries again | - |
+//! | card PCM, one for each way of an open card | audio, card | card, audio | 0.5 s at the card's rate: cards ask for up to 0.1 s at a time | the newest samples are dropped and counted | silence, counted |
+//! | card changes, cards done with | sound, audio | audio, sound | 8 each: two ways, opened some times between two ticks | the change waits; the old card waits | - |
 //! | retired | audio | trunk | 4 a call and 16: lines and replaced media | the object waits where it is | - |
 
 use crate::audio::ear::Heard;
 use crate::audio::prompter::{Mark, Said};
+use crate::audio::sound::Change;
 use crate::audio::{Command, Retired};
 use offhook_engine::{Packet, PacketKind};
 use offhook_units::{Codec, Moment, RtpTime, SampleRate, SeqNo, Ssrc};
@@ -147,6 +150,41 @@ pub fn conversation(rate: SampleRate) -> (SpeechEnds, AgentEnds, PrompterEnds) {
         AgentEnds { caller: caller_in, heard: heard_in },
         PrompterEnds { samples: samples_out, marks: marks_out, said: said_in, taken, hushed },
     )
+}
+
+const CARD_MS: u32 = 500;
+const CARD_CHANGES: usize = 8;
+
+/// The ring of one way of a card that runs at `rate`: its writer's end and its reader's.
+// start-up: of the card, on the sound thread.
+pub fn card(rate: SampleRate) -> (HeapProd<i16>, HeapCons<i16>) {
+    HeapRb::new(rate.frames_in_ms(CARD_MS)).split()
+}
+
+/// The sound thread's ends.
+#[derive(Debug)]
+pub struct SoundDesk {
+    /// Cards that came and went.
+    pub changes: rtrb::Producer<Change>,
+    /// Those that the audio thread has done with: to be dropped here.
+    pub retired: rtrb::Consumer<Change>,
+}
+
+/// The audio thread's ends.
+#[derive(Debug)]
+pub struct SoundEnds {
+    /// Cards that came and went.
+    pub changes: rtrb::Consumer<Change>,
+    /// Those that are done with.
+    pub retired: rtrb::Producer<Change>,
+}
+
+/// The rings by which cards come to the audio thread and leave it.
+// start-up: of the process.
+pub fn sound() -> (SoundDesk, SoundEnds) {
+    let (changes_in, changes) = rtrb::RingBuffer::new(CARD_CHANGES);
+    let (retired_in, retired) = rtrb::RingBuffer::new(CARD_CHANGES);
+    (SoundDesk { changes: changes_in, retired }, SoundEnds { changes, retired: retired_in })
 }
 
 /// The trunk's ends of the rings that all calls share.

@@ -4,6 +4,7 @@
 
 use super::gauges::{LineGauges, Sent};
 use super::route::Route;
+use super::sound::Sound;
 use super::{LineId, TICK_MS};
 use crate::rings::{LineEnds, MOST_PAYLOAD, Payload};
 use offhook_engine::codec::{Encoder, Unavailable};
@@ -107,7 +108,7 @@ impl Line {
     }
 
     /// 10 ms of the call; `now` is the tick's own time.
-    pub fn tick(&mut self, now: Moment) {
+    pub fn tick(&mut self, now: Moment, sound: Option<&mut Sound>) {
         let media = &mut *self.media;
         for _ in 0..MOST_PACKETS_A_TICK {
             let Some(packet) = self.ends.packets.receive() else { break };
@@ -116,7 +117,16 @@ impl Line {
         media.playout.render(now, &mut media.heard);
         let end = media.filled + media.heard.len();
         if let Some(said) = media.said.get_mut(media.filled..end) {
-            self.route.answer(media.playout.rate(), &media.heard, said);
+            let rate = media.playout.rate();
+            match (&mut self.route, sound) {
+                (Route::Handset, Some(sound)) => sound.talk(rate, &media.heard, said),
+                (route, sound) => {
+                    route.answer(rate, &media.heard, said);
+                    if let Some(sound) = sound {
+                        sound.overhear(rate, &media.heard, said);
+                    }
+                }
+            }
         }
         media.filled = end;
         if media.filled >= media.said.len() {

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  packets ring ─► Playout ─► 10 ms heard ─► Route ─► 10 ms said ─► Encoder ─► payloads ring
-//!                                            (echo, tone, agent …)
+//!                                            (echo, tone, agent, handset …)
 //!  commands ─► Stage: lines in their places ─► retired ring
 //! ```
 //!
@@ -15,9 +15,10 @@ pub mod agent;
 pub mod ear;
 pub mod gauges;
 pub mod line;
-mod priority;
+pub(crate) mod priority;
 pub mod prompter;
 pub mod route;
+pub mod sound;
 pub mod stage;
 mod tempo;
 pub mod thread;
@@ -25,6 +26,7 @@ pub mod tone;
 
 use line::{Line, Media};
 use offhook_engine::Settings;
+use sound::SoundSettings;
 
 /// Between two ticks, ms.
 pub const TICK_MS: u32 = 10;
@@ -47,6 +49,8 @@ pub enum Command {
     Hush(LineId),
     /// Other settings of the buffers, for every call.
     Tune(Settings),
+    /// Other levels of the sound card.
+    Sound(SoundSettings),
     /// The call is over.
     Close(LineId),
 }

@@ -53,7 +53,7 @@ pub struct Wishes {
 /// Asks for everything, for the calling thread.
 pub(super) fn ask(wishes: Wishes) -> [Option<Refused>; 3] {
     touch_stack();
-    let fifo = wishes.fifo.map(real_time);
+    let fifo = wishes.fifo.map(fifo);
     let memory = wishes.fifo.map(|_priority| {
         let flags = rustix::mm::MlockAllFlags::CURRENT | rustix::mm::MlockAllFlags::ONFAULT;
         rustix::mm::mlockall(flags | rustix::mm::MlockAllFlags::FUTURE).map_err(|_refused| Refused::Memory)
@@ -74,10 +74,11 @@ pub(super) fn ask(wishes: Wishes) -> [Option<Refused>; 3] {
 /// it refused the audio thread too, which tells.
 pub fn follow(wishes: Wishes) {
     let below = wishes.fifo.map(|priority| priority.saturating_sub(1)).filter(|priority| *priority > 0);
-    let _told_already = below.map(real_time);
+    let _told_already = below.map(fifo);
 }
 
-fn real_time(priority: u8) -> Result<(), Refused> {
+/// Asks for SCHED_FIFO, for the calling thread.
+pub(crate) fn fifo(priority: u8) -> Result<(), Refused> {
     let priority = ThreadPriorityValue::try_from(priority).map_err(|_out_of_range| Refused::Priority)?;
     set_thread_priority_and_policy(
         thread_native_id(),

@@ -13,6 +13,8 @@ pub enum Route {
     Tone(Tone),
     /// It holds a conversation.
     Agent(Box<Agent>),
+    /// It is spoken and heard on the sound card, where there is one.
+    Handset,
     /// It says nothing: the call is being handed on.
     Silent,
 }
@@ -28,7 +30,7 @@ impl Route {
             }
             Self::Tone(tone) => tone.render(rate, said),
             Self::Agent(agent) => agent.answer(heard, said),
-            Self::Silent => said.fill(0),
+            Self::Handset | Self::Silent => said.fill(0),
         }
     }
 
@@ -36,7 +38,7 @@ impl Route {
     pub fn packed(&mut self, now: Moment) {
         match self {
             Self::Agent(agent) => agent.packed(now),
-            Self::Echo | Self::Tone(_) | Self::Silent => {}
+            Self::Echo | Self::Tone(_) | Self::Handset | Self::Silent => {}
         }
     }
 
@@ -44,7 +46,7 @@ impl Route {
     pub fn hush(&mut self) {
         match self {
             Self::Agent(agent) => agent.hush(),
-            Self::Echo | Self::Tone(_) | Self::Silent => {}
+            Self::Echo | Self::Tone(_) | Self::Handset | Self::Silent => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use super::gauges::TickGauges;
 use super::line::Line;
+use super::sound::Sound;
 use super::{Command, Retired};
 use crate::rings::AudioDesk;
 use offhook_units::Moment;
@@ -25,6 +26,7 @@ struct Place {
 pub struct Stage {
     places: Box<[Place]>,
     desk: AudioDesk,
+    sound: Option<Box<Sound>>,
     no_room: u64,
     gauges: Arc<TickGauges>,
 }
@@ -33,7 +35,14 @@ impl Stage {
     /// Room for `most_calls` calls.
     // start-up: makes the places of all calls.
     pub fn new(most_calls: usize, desk: AudioDesk, gauges: Arc<TickGauges>) -> Self {
-        Self { places: (0..most_calls).map(|_| Place::default()).collect(), desk, no_room: 0, gauges }
+        let places = (0..most_calls).map(|_| Place::default()).collect();
+        Self { places, desk, sound: None, no_room: 0, gauges }
+    }
+
+    /// The same with a sound card.
+    #[must_use]
+    pub fn with_sound(self, sound: Box<Sound>) -> Self {
+        Self { sound: Some(sound), ..self }
     }
 
     /// 10 ms of every call; `now` is the tick's own time.
@@ -46,14 +55,20 @@ impl Stage {
             let Ok(command) = self.desk.trunk.pop().or_else(|_none| self.desk.control.pop()) else { break };
             self.carry_out(command);
         }
+        if let Some(sound) = &mut self.sound {
+            sound.begin();
+        }
         let mut lines = 0;
         for place in &mut self.places {
             if place.closed {
                 retire(place, &mut self.desk);
             } else if let Some(line) = &mut place.line {
-                line.tick(now);
+                line.tick(now, self.sound.as_deref_mut());
                 lines += 1;
             }
+        }
+        if let Some(sound) = &mut self.sound {
+            sound.end();
         }
         self.gauges.serves(lines, self.no_room);
     }
@@ -86,6 +101,11 @@ impl Stage {
                 }
             }
             Command::Tune(settings) => self.lines().for_each(|line| line.tune(settings)),
+            Command::Sound(settings) => {
+                if let Some(sound) = &mut self.sound {
+                    sound.set(settings);
+                }
+            }
             Command::Close(id) => {
                 let is_it = |place: &&mut Place| place.line.as_ref().is_some_and(|line| line.id() == id);
                 if let Some(place) = self.places.iter_mut().find(is_it) {

@@ -9,6 +9,7 @@ use crate::run::supervisor::Ending;
 use crate::trunk::start::StartError;
 use offhook_config::Problems;
 use offhook_engine::codec::Unavailable;
+use offhook_engine::rate::RateError;
 use offhook_speech::voice::VoiceError;
 use std::fmt;
 use std::io;
@@ -87,6 +88,8 @@ pub enum Failure {
     Transfer(String),
     /// What agents need does not begin.
     Speech(String),
+    /// The sound card's side of the audio thread cannot be made.
+    Sound(RateError),
     /// The trunk cannot begin.
     Trunk(StartError),
     /// The system gives no thread, or no signals.
@@ -120,6 +123,7 @@ impl Failure {
             | Self::Voice(_)
             | Self::Listen { .. }
             | Self::Speech(_)
+            | Self::Sound(_)
             | Self::Trunk(_)
             | Self::Call { .. }
             | Self::Thread(_) => exit::UNAVAILABLE,
@@ -159,6 +163,7 @@ impl fmt::Display for Failure {
                 "offhook: calls cannot be handed on to {to}: expected a sip: address, or a number and a trunk"
             ),
             Self::Speech(why) => write!(f, "offhook: calls cannot be talked to: {why}"),
+            Self::Sound(error) => write!(f, "offhook: {error}"),
             Self::Trunk(error) => write!(f, "offhook: {error}"),
             Self::Thread(error) => write!(f, "offhook: the system gives no thread: {error}"),
             Self::Call { error: error @ CallError::Target(_), .. } => write!(f, "offhook: {error}"),

@@ -6,8 +6,10 @@ use super::secrets::Places;
 use super::speech::Starter;
 use super::supervisor::{Ending, Input, Output, Part, Supervisor};
 use super::threads::{self, Outcome};
-use super::{reload, service, settings, signals, speech, watch};
+use super::{handset, reload, service, settings, signals, speech, watch};
 use crate::audio::gauges::TickGauges;
+use crate::audio::sound::Sound;
+use crate::audio::sound::gauges::SoundGauges;
 use crate::audio::stage::Stage;
 use crate::audio::thread::{self, Refused};
 use crate::cli::{ConfigArguments, Failure};
@@ -15,6 +17,7 @@ use crate::clock::Clock;
 use crate::http::router;
 use crate::http::server::{Server, Stopper};
 use crate::log::Logging;
+use crate::sound;
 use crate::trunk::command::{Report, Request};
 use crate::trunk::start::{Started, start};
 use crate::{join, rings};
@@ -31,6 +34,8 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(1_000);
 /// The same on the way out, where calls are waited for.
 const LOOK_CLOSELY: Duration = Duration::from_millis(50);
+/// A card takes so long to close at most.
+const CARD_CLOSES: Duration = Duration::from_millis(1_000);
 /// An editor that saves makes several events; the file is read when none came for so long.
 const SETTLED: Duration = Duration::from_millis(100);
 
@@ -57,6 +62,7 @@ pub(super) struct Live {
     pub(super) supervisor: Supervisor,
     pub(super) logging: Logging,
     pub(super) starter: Starter,
+    pub(super) sound: sound::Handle,
 }
 
 /// A process that takes calls.
@@ -93,6 +99,9 @@ impl Appliance {
         let (sender, events) = channel();
         let (switchboard, mut starter) = speech::answering(clock, sender.clone());
         let (trunk_desk, control_desk, audio_desk) = rings::shared(config.calls.max);
+        let (sound_desk, sound_ends) = rings::sound();
+        let sound_gauges = Arc::new(SoundGauges::default());
+        let switchboard = handset::with_handset(switchboard, sound_gauges.clone());
         let Started { trunk, handle, reports } =
             start(trunk_settings, join::settings(config), clock, trunk_desk, switchboard)?;
         let (server, stop_http) = bind(config.http.listen, clock)?;
@@ -109,7 +118,8 @@ impl Appliance {
         let stop_audio = Arc::new(AtomicBool::new(false));
         let wishes = settings::wishes(config);
         let audio = {
-            let stage = Stage::new(config.calls.max, audio_desk, gauges.clone());
+            let card = Sound::new(sound_ends, settings::sound(config)).map_err(Failure::Sound)?;
+            let stage = Stage::new(config.calls.max, audio_desk, gauges.clone()).with_sound(Box::new(card));
             let (stop, told) = (stop_audio.clone(), sender.clone());
             move || {
                 let tell = |refused: [Option<Refused>; 3]| {
@@ -122,6 +132,13 @@ impl Appliance {
                 Ok(())
             }
         };
+        let (sound, sound_thread) = {
+            let (shared, fifo) = (shared.clone(), wishes.fifo);
+            let tell = move |told| shared.book().sound.note(told);
+            sound::begin(sound_desk, sound_gauges.clone(), clock, fifo, tell)
+        };
+        sound.want(settings::cards(config));
+        shared.book().sound.gauges = sound_gauges;
         let (http, sip) = (server.local().map_err(Failure::Thread)?, trunk.locals().udp);
         let desk = Desk { shared: shared.clone(), ticked: (0, 0.0) };
         let begin = |part, body: Box<dyn FnOnce() -> Outcome + Send>| {
@@ -130,6 +147,13 @@ impl Appliance {
         };
         let threads = vec![
             begin(Part::Audio, Box::new(audio))?,
+            begin(
+                Part::Sound,
+                Box::new(move || {
+                    sound_thread.run();
+                    Ok(())
+                }),
+            )?,
             begin(
                 Part::Trunk,
                 Box::new(move || {
@@ -145,7 +169,7 @@ impl Appliance {
         let reports = listen(reports, shared.clone(), &sender)?;
         let supervisor = Supervisor::new(clock.now(), config.calls.drain);
         forward_changes(&arguments, sender.clone());
-        let live = Live { resolved, shared, supervisor, logging, starter };
+        let live = Live { resolved, shared, supervisor, logging, starter, sound };
         Ok(Self {
             live,
             arguments,
@@ -282,8 +306,22 @@ impl Appliance {
         }
     }
 
+    /// The card is closed in order: drivers have threads of their own, which should not outlive the program's end.
+    fn close_sound(&mut self) {
+        self.live.sound.stop();
+        while !self.over.contains(&Part::Sound) {
+            match self.events.recv_timeout(CARD_CLOSES) {
+                Ok(Event::Ended(part)) => self.over.push(part),
+                Ok(_) => {}
+                // A driver that hangs goes with the process.
+                Err(_too_late) => return,
+            }
+        }
+    }
+
     /// Ends what is left, and says how it was.
-    fn end(self, ending: Ending) -> Ending {
+    fn end(mut self, ending: Ending) -> Ending {
+        self.close_sound();
         self.stop_audio.store(true, Relaxed);
         self.stop_http.stop();
         // One that is not over is not waited for: the process goes, and takes it along.

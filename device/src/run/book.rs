@@ -5,8 +5,10 @@
 
 use super::talk::Talk;
 use crate::audio::gauges::{TickGauges, Ticks};
+use crate::audio::sound::gauges::SoundGauges;
 use crate::audio::thread::Refused;
 use crate::http::metrics::Histogram;
+use crate::sound::{Told as SoundTold, Way};
 use crate::trunk::command::Report;
 use crate::trunk::figures::{CallFigures, Snapshot};
 use offhook_engine::Stats;
@@ -156,6 +158,25 @@ pub struct Agents {
     pub why: String,
 }
 
+/// The sound card.
+#[derive(Debug, Default)]
+pub struct SoundState {
+    /// Its counters.
+    pub gauges: Arc<SoundGauges>,
+    /// How each way that is wanted stands.
+    pub how: BTreeMap<Way, String>,
+}
+
+impl SoundState {
+    /// One way changed.
+    pub fn note(&mut self, told: SoundTold) {
+        match told.how {
+            Some(how) => drop(self.how.insert(told.way, how)),
+            None => drop(self.how.remove(&told.way)),
+        }
+    }
+}
+
 /// The book.
 #[derive(Debug)]
 pub struct Book {
@@ -179,6 +200,8 @@ pub struct Book {
     over: Sums,
     /// How long what is heard was held back, looked at each second of each call.
     pub delays: Histogram<{ DELAY_EDGES.len() }>,
+    /// The sound card.
+    pub sound: SoundState,
     /// What agents are.
     pub agents: Agents,
     /// What they told.
@@ -208,6 +231,7 @@ impl Book {
             live: BTreeMap::new(),
             over: Sums::default(),
             delays: Histogram::new(DELAY_EDGES),
+            sound: SoundState::default(),
             agents: Agents::default(),
             talk: Talk::default(),
             lengths: Histogram::new(LENGTH_EDGES),

@@ -2,10 +2,13 @@
 
 use super::book::{Book, FATES, OPERATIONS};
 use crate::audio::gauges::LATENESS_EDGES_US;
+use crate::audio::sound::gauges::SideGauges;
 use crate::http::metrics::{Exposition, Type, label};
+use crate::sound::Way;
 use offhook_sip_rtp::media::stream::Dropped;
 use offhook_units::Moment;
 use std::fmt::Display;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Everything that is known at `now`.
 pub(super) fn metrics(book: &Book, now: Moment) -> String {
@@ -16,7 +19,34 @@ pub(super) fn metrics(book: &Book, now: Moment) -> String {
     calls(&mut to, book);
     playout(&mut to, book);
     book.talk.write(&mut to);
+    sound(&mut to, book);
     to.finish()
+}
+
+/// The sound card, which may be none.
+fn sound(to: &mut Exposition, book: &Book) {
+    let gauges = &book.sound.gauges;
+    let sides = [(Way::Speaker, &gauges.speaker), (Way::Microphone, &gauges.microphone)];
+    let labels = sides.map(|(way, _)| format!("way=\"{}\"", way.name()));
+    let mut both = |name, kind, help, value: fn(&SideGauges) -> f64| {
+        let values = sides.map(|(_, side)| value(side));
+        let rows: Vec<(&str, &dyn Display)> =
+            labels.iter().map(String::as_str).zip(values.iter().map(|value| value as &dyn Display)).collect();
+        to.metric(name, kind, help, &rows);
+    };
+    both("offhook_sound_up", Type::Gauge, "1 while the sound card is open.", |side| {
+        f64::from(u8::from(side.is_up()))
+    });
+    let help = "Times that the sound card was opened.";
+    both("offhook_sound_opened_total", Type::Counter, help, |side| side.times_opened() as f64);
+    let help = "Times that sound was missing or found no room, in the card or before it.";
+    both("offhook_sound_xruns_total", Type::Counter, help, |side| side.xruns() as f64);
+    let help = "How fast the card's clock runs against ours, parts per million.";
+    both("offhook_sound_drift_ppm", Type::Gauge, help, |side| f64::from(side.drift().0));
+    let help = "Sound between the audio thread and the card.";
+    both("offhook_sound_held_seconds", Type::Gauge, help, |side| side.held().as_micros() as f64 / 1e6);
+    let refused = gauges.refused.load(Relaxed);
+    counter(to, "offhook_sound_refused_total", "Calls that the handset could not take.", refused);
 }
 
 /// A counter with one value.

@@ -11,6 +11,7 @@
 pub mod appliance;
 pub mod book;
 mod exposition;
+mod handset;
 mod pages;
 mod reload;
 pub mod secrets;

@@ -101,12 +101,20 @@ fn trunk(book: &Book) -> Part {
     Part { name: "trunk", is_ready, why }
 }
 
+/// Nothing where no card is wanted.
+fn sound(book: &Book) -> Option<Part> {
+    let how: Vec<&str> = book.sound.how.values().map(String::as_str).collect();
+    let part = Part { name: "sound", is_ready: book.sound.gauges.is_ready(), why: how.join("; ") };
+    (!how.is_empty()).then_some(part)
+}
+
 impl Pages for Desk {
     fn parts(&mut self) -> Vec<Part> {
         let shared = self.shared.clone();
         let book = shared.book();
         let agents = Part { name: "speech", is_ready: book.agents.is_ready, why: book.agents.why.clone() };
         let mut parts = vec![self.audio(&book), trunk(&book), agents];
+        parts.extend(sound(&book));
         if book.is_ending {
             let why = "it is being stopped; no new calls are taken".to_owned();
             parts.push(Part { name: "service", is_ready: false, why });

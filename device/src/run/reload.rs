@@ -53,6 +53,10 @@ fn act(live: &mut Live, next: &Resolved, places: &Places) {
         live.logging.set_level(now.log.level);
     }
     live.supervisor.set_drain(now.calls.drain);
+    live.sound.want(settings::cards(now));
+    if before.sound != now.sound && !live.shared.command(Command::Sound(settings::sound(now))) {
+        tracing::error!("the audio thread takes no commands: the sound card's levels are as before");
+    }
     let buffers = (before.jitter, before.speed) != (now.jitter, now.speed);
     if buffers && !live.shared.command(Command::Tune(join::settings(now))) {
         tracing::error!("the audio thread takes no commands: calls in progress keep their buffers");

@@ -1,12 +1,14 @@
 //! From the configuration to what each thread is told.
 
 use super::secrets::{Places, SecretError};
+use crate::audio::sound::{Monitor, SoundSettings};
 use crate::audio::thread::Wishes;
 use crate::join;
+use crate::sound::Wants;
 use crate::trunk::command::Live;
 use crate::trunk::routes::{Route, Routes, Target};
 use crate::trunk::settings::{Keep, Line, Media, Settings, Sip, Tls};
-use offhook_config::{Config, Source, Srtp, Transport, Trunk};
+use offhook_config::{Config, Side, Source, Srtp, Transport, Trunk};
 use offhook_sip_rtp::media::dscp::Dscp;
 use offhook_sip_rtp::media::stream::{Patience, Reach};
 use offhook_sip_rtp::sdp::negotiate::Encryption;
@@ -38,6 +40,32 @@ impl From<(PathBuf, SecretError)> for SettingsError {
 /// What the audio thread asks of the system.
 pub(super) fn wishes(config: &Config) -> Wishes {
     Wishes { fifo: config.audio.priority, cpu: config.audio.cpu }
+}
+
+/// The sound card's levels.
+pub(super) fn sound(config: &Config) -> SoundSettings {
+    let level = |side: &Side| if side.mute { f32::NEG_INFINITY } else { f32::from(side.level_db) };
+    let sound = &config.sound;
+    SoundSettings {
+        speaker_db: level(&sound.speaker),
+        microphone_db: level(&sound.microphone),
+        monitor: match sound.monitor {
+            offhook_config::Monitor::Off => Monitor::Off,
+            offhook_config::Monitor::Caller => Monitor::Caller,
+            offhook_config::Monitor::Both => Monitor::Both,
+        },
+        duck_db: f32::from(sound.duck_db),
+    }
+}
+
+/// The cards that the routes and listening in need.
+pub(super) fn cards(config: &Config) -> Wants {
+    let has_handset = config.routes.iter().any(|route| route.target == offhook_config::Target::Handset);
+    let is_heard = has_handset || config.sound.monitor != offhook_config::Monitor::Off;
+    Wants {
+        speaker: config.sound.speaker.card.clone().filter(|_| is_heard),
+        microphone: config.sound.microphone.card.clone().filter(|_| has_handset),
+    }
 }
 
 /// What the trunk may be told while it runs.
@@ -146,6 +174,7 @@ fn routes(config: &Config) -> Result<Routes, SettingsError> {
             offhook_config::Target::Echo => Target::Echo,
             offhook_config::Target::Tone => Target::Tone,
             offhook_config::Target::Agent => Target::Agent,
+            offhook_config::Target::Handset => Target::Handset,
             offhook_config::Target::Reject => Target::Reject,
             offhook_config::Target::Transfer(to) => Target::Transfer(address(to, config)?),
         };

@@ -32,6 +32,8 @@ pub enum Part {
     Reports,
     /// What the system and its people ask for.
     Signals,
+    /// The sound card's driver.
+    Sound,
 }
 
 impl Part {
@@ -44,6 +46,7 @@ impl Part {
             Self::Speech => "speech",
             Self::Reports => "reports",
             Self::Signals => "signals",
+            Self::Sound => "sound",
         }
     }
 }
@@ -253,7 +256,9 @@ mod tests {
 
     #[test]
     fn a_thread_that_dies_ends_the_process_whatever_it_was_doing() {
-        for part in [Part::Audio, Part::Trunk, Part::Http, Part::Speech, Part::Reports, Part::Signals] {
+        for part in
+            [Part::Audio, Part::Trunk, Part::Http, Part::Sound, Part::Speech, Part::Reports, Part::Signals]
+        {
             let mut supervisor = with_calls(3);
             assert_eq!(after(&mut supervisor, 2_000, Input::Ended(part)), [Output::End(Ending::Died(part))]);
         }

@@ -23,7 +23,7 @@ ROUTES = {
 class Offhook(Process):
     """Ready when OPTIONS is answered. On `with`'s end it is told to stop, and has to do so in order."""
 
-    def __init__(self, ground, settings=None, routes=None, name="offhook", tls=None, binary=None, under=()):
+    def __init__(self, ground, settings=None, routes=None, name="offhook", tls=None, binary=None, under=(), env=None):
         folder = ground.place(name)
         self.sip_port, self.http_port = ground.port(), ground.port()
         self.tls_port = ground.port() if tls else None
@@ -48,7 +48,7 @@ class Offhook(Process):
         self.config, self.sections = folder / "offhook.toml", sections
         self.write_config()
         argv = [*under, binary or ground.options.binary, "run", "--config", self.config]
-        super().__init__(name, argv, folder, stop_s=8.0)
+        super().__init__(name, argv, folder, env=env, stop_s=8.0)
         self.may_end = False
 
     def write_config(self, **changes):
@@ -125,6 +125,15 @@ class Offhook(Process):
     def calls(self):
         """How many calls it says that it has."""
         return len(self.sessions())
+
+    def metric(self, name):
+        """The value of one sample of /metrics, its labels included in the name."""
+        code, text = self.http("/metrics")
+        check(code == 200, f"GET /metrics: {code}")
+        for line in text.splitlines():
+            if line.startswith(name + " "):
+                return float(line.rpartition(" ")[2])
+        raise Failed(f"no {name} in /metrics")
 
     def keys(self):
         """How many telephone keys it heard, in all calls together."""
