@@ -7,7 +7,7 @@
 //!
 //! Without `--include-ignored` the slow voices speak the first part only, and the fast one all hundred: the ranges
 //! are the same, a hundred sentences of a slow voice take minutes on a slow machine. `make test-long` runs them.
-#![expect(clippy::print_stderr, reason = "the table is printed, and a test that is skipped must say so")]
+#![expect(clippy::print_stderr, reason = "the table is printed")]
 
 use offhook_speech::breath::BreathKind;
 use offhook_speech::say::{Placed, Report, Said, SaySettings, say};
@@ -185,9 +185,9 @@ fn check_hundred(voice: &mut dyn Voice) {
     assert!(measured.breaths.len() >= 8, "{} breaths", measured.breaths.len());
 }
 
-/// The voice, or `None` and a line about it where it is not installed.
-fn flite(voice: FliteVoice) -> Option<Flite> {
-    Flite::open(FliteSettings { voice, speed: 1.0 }).inspect_err(|error| eprintln!("SKIPPED: {error}")).ok()
+/// The voice, which `scripts/setup` installs.
+fn flite(voice: FliteVoice) -> Flite {
+    Flite::open(FliteSettings { voice, speed: 1.0 }).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A voice that is weighed: the energy of all that it delivers.
@@ -241,10 +241,8 @@ fn lost_energy(text: &str, voice: &mut dyn Voice) -> f64 {
 fn c2_what_is_trimmed_and_faded_is_not_speech() {
     // A few phrases of the roughest voice: it is the same work for each.
     let text: String = SENTENCES.chars().take(300).collect();
-    if let Some(mut voice) = flite(FliteVoice::Kal16) {
-        let lost = lost_energy(&text, &mut voice);
-        assert!(lost < 1e-4, "{lost}");
-    }
+    let lost = lost_energy(&text, &mut flite(FliteVoice::Kal16));
+    assert!(lost < 1e-4, "{lost}");
 }
 
 #[test]
@@ -255,18 +253,14 @@ fn c3_c4_a_hundred_sentences_of_tones_keep_every_range() {
 #[test]
 fn c3_c4_a_hundred_sentences_of_flite_keep_every_range() {
     // The roughest voice, which is ten times as fast as the others.
-    if let Some(mut voice) = flite(FliteVoice::Kal16) {
-        check_hundred(&mut voice);
-    }
+    check_hundred(&mut flite(FliteVoice::Kal16));
 }
 
 #[test]
 fn c3_c4_the_clearest_voice_keeps_every_range() {
-    if let Some(mut voice) = flite(FliteVoice::Slt) {
-        let measured = check(first_part(), &mut voice);
-        assert!(measured.report.sentences >= 10, "{} sentences", measured.report.sentences);
-        assert!(!measured.breaths.is_empty(), "it breathes");
-    }
+    let measured = check(first_part(), &mut flite(FliteVoice::Slt));
+    assert!(measured.report.sentences >= 10, "{} sentences", measured.report.sentences);
+    assert!(!measured.breaths.is_empty(), "it breathes");
 }
 
 #[test]

@@ -1,17 +1,10 @@
-//! flite itself; skipped, loudly, where it is not installed.
-#![expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
+//! flite itself, which `scripts/setup` installs: where it is not there these tests fail and say what is missing.
 
 use super::*;
 use proptest::prelude::*;
 
-fn voice(which: FliteVoice) -> Option<Flite> {
-    match Flite::open(FliteSettings { voice: which, speed: 1.0 }) {
-        Ok(voice) => Some(voice),
-        Err(error) => {
-            eprintln!("SKIPPED: {error}");
-            None
-        }
-    }
+fn voice(which: FliteVoice) -> Flite {
+    Flite::open(FliteSettings { voice: which, speed: 1.0 }).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn speak(voice: &mut Flite, text: &str) -> (Result<Spoke, VoiceError>, Vec<i16>) {
@@ -28,7 +21,7 @@ const SENTENCE: &str = "Thank you for calling, your appointment is Monday at nin
 #[test]
 fn every_voice_speaks_the_sentence_in_about_its_time() {
     for which in FliteVoice::ALL {
-        let Some(mut voice) = voice(which) else { return };
+        let mut voice = voice(which);
         let (result, samples) = speak(&mut voice, SENTENCE);
         let seconds = samples.len() as f32 / RATE_HZ as f32;
         assert_eq!(result, Ok(Spoke::All));
@@ -39,14 +32,14 @@ fn every_voice_speaks_the_sentence_in_about_its_time() {
 
 #[test]
 fn the_same_words_give_the_same_samples_each_time() {
-    let Some(mut voice) = voice(FliteVoice::Kal16) else { return };
+    let mut voice = voice(FliteVoice::Kal16);
     assert!(speak(&mut voice, SENTENCE).1 == speak(&mut voice, SENTENCE).1);
 }
 
 #[test]
 fn it_stops_in_the_call_that_says_so() {
     for which in FliteVoice::ALL {
-        let Some(mut voice) = voice(which) else { return };
+        let mut voice = voice(which);
         let mut calls = 0;
         let result = voice.speak(SENTENCE, &mut |_| {
             calls += 1;
@@ -59,7 +52,7 @@ fn it_stops_in_the_call_that_says_so() {
 
 #[test]
 fn speed_changes_the_length() {
-    let Some(mut normal) = voice(FliteVoice::Slt) else { return };
+    let mut normal = voice(FliteVoice::Slt);
     let mut fast = Flite::open(FliteSettings { voice: FliteVoice::Slt, speed: 1.5 }).expect("it is loaded");
     let (slow, quick) = (speak(&mut normal, SENTENCE).1.len(), speak(&mut fast, SENTENCE).1.len());
     assert!((quick as f32) < slow as f32 * 0.75, "{slow} and {quick}");
@@ -68,7 +61,7 @@ fn speed_changes_the_length() {
 
 #[test]
 fn a_panic_in_the_sink_comes_out_and_leaves_the_voice_usable() {
-    let Some(mut voice) = voice(FliteVoice::Kal16) else { return };
+    let mut voice = voice(FliteVoice::Kal16);
     let caught = catch_unwind(AssertUnwindSafe(|| voice.speak(SENTENCE, &mut |_| panic!("in the sink"))));
     assert_eq!(caught.unwrap_err().downcast_ref::<&str>(), Some(&"in the sink"));
     assert_eq!(speak(&mut voice, SENTENCE).0, Ok(Spoke::All));
@@ -77,21 +70,18 @@ fn a_panic_in_the_sink_comes_out_and_leaves_the_voice_usable() {
 #[test]
 fn threads_take_turns() {
     // Lengths: slt's noise goes on from sentence to sentence, so that no two are alike to the sample.
-    let Some(mut alone) = voice(FliteVoice::Slt) else { return };
+    let mut alone = voice(FliteVoice::Slt);
     let expected = speak(&mut alone, SENTENCE).1.len();
-    let threads: Vec<_> = (0..4)
-        .map(|_| {
-            std::thread::spawn(|| voice(FliteVoice::Slt).map(|mut voice| speak(&mut voice, SENTENCE).1.len()))
-        })
-        .collect();
+    let threads: Vec<_> =
+        (0..4).map(|_| std::thread::spawn(|| speak(&mut voice(FliteVoice::Slt), SENTENCE).1.len())).collect();
     for thread in threads {
-        assert_eq!(thread.join().expect("no panic"), Some(expected));
+        assert_eq!(thread.join().expect("no panic"), expected);
     }
 }
 
 #[test]
 fn odd_text_is_spoken_or_refused_and_never_harms() {
-    let Some(mut voice) = voice(FliteVoice::Kal16) else { return };
+    let mut voice = voice(FliteVoice::Kal16);
     for text in ["a", "7", "...hello...", "café €5", "<b>", "\"(a", "x\0y", "http://example.com/?a=b&c=%20"]
     {
         assert_eq!(speak(&mut voice, text).0, Ok(Spoke::All), "{text:?}");
@@ -105,7 +95,7 @@ fn odd_text_is_spoken_or_refused_and_never_harms() {
 
 #[test]
 fn words_without_an_end_do_not_harm() {
-    let Some(mut voice) = voice(FliteVoice::Kal16) else { return };
+    let mut voice = voice(FliteVoice::Kal16);
     for unit in ["a", "9", "x-", "a.b.", "$1,", "(((a", "'s", "Q"] {
         assert_eq!(speak(&mut voice, &unit.repeat(600 / unit.len())).0, Ok(Spoke::All), "{unit:?}");
     }
@@ -116,11 +106,9 @@ proptest! {
 
     #[test]
     fn no_text_of_a_sentence_harms(text in "\\PC{0,120}|[ -~]{0,200}") {
-        if let Some(mut voice) = voice(FliteVoice::Kal16) {
-            let result = speak(&mut voice, &text).0;
-            let speakable = matches!(result, Ok(Spoke::All) | Err(VoiceError::FliteFailed | VoiceError::Unspeakable));
-            prop_assert!(speakable, "{:?}", result);
-        }
+        let result = speak(&mut voice(FliteVoice::Kal16), &text).0;
+        let speakable = matches!(result, Ok(Spoke::All) | Err(VoiceError::FliteFailed | VoiceError::Unspeakable));
+        prop_assert!(speakable, "{:?}", result);
     }
 }
 
