@@ -1,7 +1,9 @@
 //! S2, B4: the audio thread's tick, in virtual time: what goes in by the rings comes out by the rings.
 
+use offhook::audio::agent::Agent;
 use offhook::audio::gauges::{LineGauges, TickGauges};
 use offhook::audio::line::{Line, Media};
+use offhook::audio::prompter::{Mark, MarkKind, Prompter, Turn};
 use offhook::audio::route::Route;
 use offhook::audio::stage::Stage;
 use offhook::audio::tone::Tone;
@@ -9,7 +11,8 @@ use offhook::audio::{Command, LineId, Retired};
 use offhook::rings::{self, AudioDesk, CallEnds, ControlDesk, Payload, TrunkDesk};
 use offhook_engine::codec::{Decoder, Encoder};
 use offhook_engine::{Packet, PacketKind, Settings};
-use offhook_units::{Codec, Moment, RtpTime, SeqNo, Span, Ssrc};
+use offhook_units::{Codec, Moment, Ppm, RtpTime, SeqNo, Span, Ssrc};
+use ringbuf::traits::{Consumer as _, Observer as _, Producer as _};
 use std::sync::Arc;
 
 /// A stage and the desks around it.
@@ -173,6 +176,38 @@ fn another_codec_keeps_the_call_and_its_route() {
     house.ticks_on(10);
     assert_eq!(call.said(&mut Decoder::new(Codec::G722).unwrap()).0.len(), 1_600, "100 ms at 16 kHz");
     assert!(matches!(house.trunk.retired.pop(), Ok(Retired::Media(_))));
+}
+
+#[test]
+fn a_conversation_keeps_its_pitch_and_pace_when_its_call_changes_the_rate() {
+    const HZ: f32 = 500.0;
+    let mut house = House::new(1);
+    let (mut speech, ends, prompter) = rings::conversation(Codec::Pcmu.sample_rate());
+    let agent = Agent::new(
+        Codec::Pcmu.sample_rate(),
+        ends,
+        Prompter::new(prompter, Codec::Pcmu.sample_rate(), Ppm(50_000.0)),
+    )
+    .unwrap();
+    let mut call = house.open(1, Codec::Pcmu, 20, Route::Agent(Box::new(agent)));
+    speech.marks.push(Mark { at: 0, kind: MarkKind::Begin(Turn(1)) }).unwrap();
+    let tone = |n: u16| (8_000.0 * (f32::from(n) / 8_000.0 * HZ * std::f32::consts::TAU).sin()) as i16;
+    speech.samples.push_slice(&(0..8_000).map(tone).collect::<Vec<_>>());
+    for codec in [Codec::Pcmu, Codec::G722, Codec::Opus, Codec::Pcma] {
+        let media = Box::new(Media::new(codec, 20, Settings::default()).unwrap());
+        house.trunk.commands.push(Command::Recode(LineId(1), media)).unwrap();
+        speech.caller.clear();
+        house.ticks_on(20);
+        assert_eq!(speech.caller.occupied_len(), 1_600, "200 ms of the caller at 8 kHz, in {codec}");
+        let said = call.said(&mut Decoder::new(codec).unwrap()).0;
+        assert_eq!(said.len(), codec.sample_rate().frames_in_ms(200), "{codec}");
+        // Behind the codec's own beginning.
+        let middle = &said[said.len() / 2..];
+        let rises = middle.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count() as f32;
+        assert!((rises / 0.1 - HZ).abs() <= 20.0, "{} Hz in {codec}", rises / 0.1);
+        let peak = middle.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
+        assert!((6_000..10_000).contains(&peak), "{peak} in {codec}");
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl Route {
                 }
             }
             Self::Tone(tone) => tone.render(rate, said),
-            Self::Agent(agent) => agent.answer(heard, said),
+            Self::Agent(agent) => agent.answer(rate, heard, said),
             Self::Handset | Self::Silent => said.fill(0),
         }
     }
