@@ -36,8 +36,9 @@ const LOOK: Duration = Duration::from_millis(1_000);
 const LOOK_CLOSELY: Duration = Duration::from_millis(50);
 /// A card takes so long to close at most.
 const CARD_CLOSES: Duration = Duration::from_millis(1_000);
-/// An editor that saves makes several events; the file is read when none came for so long.
+/// An editor that saves makes several events; the file is read when none came for so long, or so many did.
 const SETTLED: Duration = Duration::from_millis(100);
+const EVENTS_OF_A_SAVE: usize = 20;
 
 /// What the control thread is woken by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +141,7 @@ impl Appliance {
         sound.want(settings::cards(config));
         shared.book().sound.gauges = sound_gauges;
         let (http, sip) = (server.local().map_err(Failure::Thread)?, trunk.locals().udp);
-        let desk = Desk { shared: shared.clone(), ticked: (0, 0.0) };
+        let desk = Desk { shared: shared.clone(), ticked: (0, clock.now()) };
         let begin = |part, body: Box<dyn FnOnce() -> Outcome + Send>| {
             let thread = threads::start(part, &sender, body).map_err(Failure::Thread)?;
             Ok::<_, Failure>((part, thread))
@@ -256,14 +257,14 @@ impl Appliance {
             Event::Reload => reload::reload(&mut self.live, &self.arguments, true),
             Event::FileChanged => {
                 let mut later = None;
-                while let Ok(event) = self.events.recv_timeout(SETTLED) {
-                    if event != Event::FileChanged {
-                        later = Some(event);
+                for _ in 0..EVENTS_OF_A_SAVE {
+                    later = self.events.recv_timeout(SETTLED).ok();
+                    if later != Some(Event::FileChanged) {
                         break;
                     }
                 }
                 reload::reload(&mut self.live, &self.arguments, false);
-                if let Some(event) = later {
+                if let Some(event) = later.filter(|event| *event != Event::FileChanged) {
                     self.on_event(event);
                 }
             }
@@ -287,6 +288,7 @@ impl Appliance {
         match output {
             Output::Alive => service::alive(),
             Output::Drain => {
+                self.live.shared.refresh();
                 let calls = self.live.shared.book().snapshot.calls.len();
                 tracing::info!("stopping: no new calls are taken; {calls} may end by themselves");
                 service::stopping();

@@ -16,7 +16,7 @@ use offhook_sip_rtp::media::stream::Dropped;
 use offhook_sip_rtp::sip::agent::CallId;
 use offhook_sip_rtp::sip::registration;
 use offhook_units::{Moment, SampleRate, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Upper edges of the histogram of the buffers' delay, seconds: the bounds of `jitter.*` and steps between.
@@ -198,6 +198,8 @@ pub struct Book {
     pub snapshot: Snapshot,
     live: BTreeMap<CallId, (Sums, Span)>,
     over: Sums,
+    /// Calls whose end was told last, as many as may end at once: a snapshot on its way may still hold them.
+    closed: VecDeque<CallId>,
     /// How long what is heard was held back, looked at each second of each call.
     pub delays: Histogram<{ DELAY_EDGES.len() }>,
     /// The sound card.
@@ -230,6 +232,7 @@ impl Book {
             snapshot: Snapshot::default(),
             live: BTreeMap::new(),
             over: Sums::default(),
+            closed: VecDeque::new(),
             delays: Histogram::new(DELAY_EDGES),
             sound: SoundState::default(),
             agents: Agents::default(),
@@ -251,7 +254,7 @@ impl Book {
     /// The trunk told how it stands.
     pub fn look(&mut self, snapshot: Snapshot) {
         for call in &snapshot.calls {
-            if let Some(figures) = &call.figures {
+            if let Some(figures) = call.figures.as_ref().filter(|_| !self.closed.contains(&call.call)) {
                 self.live.insert(call.call, (Sums::of(figures), call.age));
             }
         }
@@ -297,6 +300,10 @@ impl Book {
             }
             Report::Ended { call, figures, .. } => {
                 self.talk.over(call.0);
+                if self.closed.len() >= self.places {
+                    self.closed.pop_front();
+                }
+                self.closed.push_back(*call);
                 let known = self.live.remove(call);
                 if let Some((_, age)) = known {
                     self.lengths.add(f64::from(age.as_millis_f32()) / 1e3);
@@ -364,6 +371,15 @@ mod tests {
         book.note(&ended(2, None));
         assert_eq!(book.sums().packets, 170);
         assert!((book.sums().operations[0] - 170.0 * 0.02).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_snapshot_that_is_older_than_the_end_of_a_call_does_not_count_it_twice() {
+        let mut book = book();
+        let before = Snapshot { calls: vec![state(1, 100)], ..Snapshot::default() };
+        book.note(&ended(1, Some(110)));
+        book.look(before);
+        assert_eq!((book.sums().packets, book.live.len()), (110, 0));
     }
 
     #[test]

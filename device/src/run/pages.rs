@@ -9,15 +9,15 @@ use crate::rings::ControlDesk;
 use crate::trunk::command::{Handle, Outgoing, Reply, Request};
 use crate::trunk::routes::Target;
 use offhook_sip_rtp::media::dtmf::Digit;
-use offhook_units::Pii;
+use offhook_units::{Moment, Pii, Span};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The trunk answers within its next turn. When it does not, the last that was heard of it is shown.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// Without a tick for so long the audio thread is not ready, ms.
-const STANDSTILL_MS: f32 = 500.0;
+/// Without a tick for so long the audio thread is not ready.
+const STANDSTILL: Span = Span::from_millis(500);
 
 /// What the control thread and the HTTP thread share. No other thread sees it.
 #[derive(Clone, Debug)]
@@ -58,8 +58,8 @@ impl Shared {
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) shared: Shared,
-    /// Ticks, and when they were more than before, ms.
-    pub(super) ticked: (u64, f32),
+    /// Ticks, and when they were seen to be more than before.
+    pub(super) ticked: (u64, Moment),
 }
 
 impl Desk {
@@ -75,16 +75,16 @@ impl Desk {
     }
 
     fn audio(&mut self, book: &Book) -> Part {
-        let now_ms = self.shared.clock.now().as_micros() as f32 / 1e3;
+        let now = self.shared.clock.now();
         let ticks = book.ticks();
-        if ticks.ticks > self.ticked.0 || self.ticked.0 == 0 {
-            self.ticked = (ticks.ticks, now_ms);
+        if ticks.ticks > self.ticked.0 {
+            self.ticked = (ticks.ticks, now);
         }
-        let silent_ms = now_ms - self.ticked.1;
-        let is_ready = silent_ms <= STANDSTILL_MS;
+        let silent = now.since(self.ticked.1);
+        let is_ready = silent <= STANDSTILL;
         let refused: Vec<String> = book.refused.iter().map(ToString::to_string).collect();
         let why = match (is_ready, refused.is_empty()) {
-            (false, _) => format!("no tick for {silent_ms:.0} ms"),
+            (false, _) => format!("no tick for {:.0} ms", silent.as_millis_f32()),
             (true, true) => format!("{} ticks, {} of them late", ticks.ticks, ticks.late),
             (true, false) => refused.join("; "),
         };

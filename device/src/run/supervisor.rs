@@ -153,8 +153,8 @@ impl Supervisor {
             (_, State::Over) => {}
             (Input::Terminate, State::Running) => {
                 self.outputs.push_back(Output::Drain);
+                // Whether calls are left is for the next look to say: one may have begun since the last.
                 self.state = State::Draining { until: now + self.drain };
-                self.go_on(now);
             }
             (Input::Terminate, State::Draining { .. }) => self.stop(now, Ending::AtOnce),
             (Input::Terminate, State::Stopping { .. }) => self.end(Ending::AtOnce),
@@ -220,8 +220,19 @@ mod tests {
     #[test]
     fn without_calls_a_stop_is_short() {
         let mut supervisor = with_calls(0);
-        assert_eq!(after(&mut supervisor, 2_000, Input::Terminate), [Output::Drain, Output::Stop]);
+        assert_eq!(after(&mut supervisor, 2_000, Input::Terminate), [Output::Drain]);
+        let look = Input::Look { ticks: 200, calls: 0 };
+        assert_eq!(after(&mut supervisor, 2_001, look), [Output::Alive, Output::Stop]);
         assert_eq!(after(&mut supervisor, 2_010, Input::Ended(Part::Trunk)), [Output::End(Ending::Drained)]);
+    }
+
+    #[test]
+    fn a_call_that_began_since_the_last_look_is_waited_for() {
+        let mut supervisor = with_calls(0);
+        assert_eq!(after(&mut supervisor, 1_500, Input::Terminate), [Output::Drain]);
+        let look = |ticks, calls| Input::Look { ticks, calls };
+        assert_eq!(after(&mut supervisor, 1_501, look(150, 1)), [Output::Alive]);
+        assert_eq!(after(&mut supervisor, 9_000, look(900, 0)), [Output::Alive, Output::Stop]);
     }
 
     #[test]
@@ -250,8 +261,9 @@ mod tests {
     fn a_trunk_that_does_not_say_goodbye_is_not_waited_for() {
         let mut supervisor = with_calls(0);
         after(&mut supervisor, 2_000, Input::Terminate);
-        let look = Input::Look { ticks: 400, calls: 0 };
-        assert_eq!(after(&mut supervisor, 4_000, look), [Output::Alive, Output::End(Ending::Drained)]);
+        let look = |ticks| Input::Look { ticks, calls: 0 };
+        assert_eq!(after(&mut supervisor, 2_000, look(200)), [Output::Alive, Output::Stop]);
+        assert_eq!(after(&mut supervisor, 4_000, look(400)), [Output::Alive, Output::End(Ending::Drained)]);
     }
 
     #[test]
