@@ -267,7 +267,7 @@ fn c3_c4_the_clearest_voice_keeps_every_range() {
 #[ignore = "a hundred sentences of every voice: minutes on a slow machine; `make test-long` runs it, and CI"]
 fn c2_c3_c4_every_voice_keeps_every_range_over_a_hundred_sentences() {
     let text: String = SENTENCES.chars().take(1_500).collect();
-    for mut voice in FliteVoice::ALL.into_iter().filter_map(flite) {
+    for mut voice in FliteVoice::ALL.map(flite) {
         check_hundred(&mut voice);
         let lost = lost_energy(&text, &mut voice);
         assert!(lost < 1e-4, "{}: {lost}", voice.name());
