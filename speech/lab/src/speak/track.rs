@@ -124,11 +124,16 @@ impl Track {
     }
 }
 
-/// Spreads the characters of `text` evenly over `us` microseconds.
+/// Spreads the characters of `text` evenly over `us` microseconds; the space behind them is not spoken, and lies at the
+/// very end.
 fn spread(text: &str, us: u64) -> Vec<Timed> {
-    let count = text.chars().count().max(1) as u64;
+    let count = text.trim_end().chars().count().max(1) as u64;
+    let last_ms = (us / 1000).saturating_sub(1) as u32;
     let ms_at = |n: u64| (us * n / count / 1000) as u32;
-    let timed = |(letter, n)| Timed { letter, start_ms: ms_at(n), length_ms: ms_at(n + 1) - ms_at(n) };
+    let timed = |(letter, n)| match n < count {
+        true => Timed { letter, start_ms: ms_at(n), length_ms: ms_at(n + 1) - ms_at(n) },
+        false => Timed { letter, start_ms: last_ms, length_ms: 0 },
+    };
     text.chars().zip(0..).map(timed).collect()
 }
 
@@ -177,6 +182,14 @@ mod tests {
             // 60 ms a letter; the space behind each sentence is not spoken.
             assert_eq!(bytes, 24 * 480);
         }
+    }
+
+    #[test]
+    fn each_letter_of_a_phrase_lies_where_its_sound_is() {
+        let letters = spread("ab c ", 240_000);
+        let places: Vec<_> =
+            letters.iter().map(|timed| (timed.letter, timed.start_ms, timed.length_ms)).collect();
+        assert_eq!(places, [('a', 0, 60), ('b', 60, 60), (' ', 120, 60), ('c', 180, 60), (' ', 239, 0)]);
     }
 
     #[test]
