@@ -24,6 +24,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const FRAME: usize = 160;
 /// What the play-out holds at most: a second, as the appliance's.
 const RING: usize = 8_000;
+/// Nothing for so long parts a letter, in samples; for longer, words or turns.
+const PARTED: usize = 1_600;
 
 #[derive(Default)]
 struct Shared {
@@ -31,7 +33,8 @@ struct Shared {
     taken: u64,
     /// Handed out so far, thrown away or not.
     given: u64,
-    heard: Vec<i16>,
+    /// Nothing where nothing was there to be heard.
+    heard: Vec<Option<i16>>,
     caller: VecDeque<i16>,
     events: Vec<SessionEvent>,
     barge_in: Option<u64>,
@@ -58,7 +61,7 @@ impl TestCall {
             for _ in 0..FRAME {
                 let sample = shared.ring.pop_front();
                 shared.taken += u64::from(sample.is_some());
-                shared.heard.push(sample.unwrap_or(0));
+                shared.heard.push(sample);
             }
             if done(&shared.events) {
                 return true;
@@ -86,12 +89,21 @@ impl TestCall {
     }
 
     pub(crate) fn heard(&self) -> Vec<i16> {
-        self.shared().heard.clone()
+        self.shared().heard.iter().map(|sample| sample.unwrap_or(0)).collect()
     }
 
-    /// What was heard, read letter by letter.
+    /// What was heard, read letter by letter. A letter that a slow service parted is put together again: how long there
+    /// was nothing is for [`TestCall::longest_silence_ms`].
     pub(crate) fn words(&self) -> String {
-        Letters::new().read(&self.heard())
+        let mut sound = Vec::new();
+        for stretch in self.shared().heard.chunk_by(|a, b| a.is_some() == b.is_some()) {
+            if stretch.len() > PARTED || stretch.iter().all(Option::is_some) {
+                sound.extend(stretch.iter().map(|sample| sample.unwrap_or(0)));
+            }
+        }
+        // The last letter may be followed by nothing.
+        sound.extend([0; PARTED]);
+        Letters::new().read(&sound)
     }
 
     /// Whether this machine kept the beat, so that what was heard is not its doing.

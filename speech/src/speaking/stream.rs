@@ -48,7 +48,7 @@ pub(super) struct Stream {
 }
 
 /// A character that ends later than this after its piece goes on in the next one; services round their times.
-const ROUNDING_MS: u64 = 15;
+const ROUNDING_MS: u64 = 5;
 
 /// A character in a piece of audio: it ends at sample `offset`, and is number `chars` of its phrase.
 struct Ends {
@@ -107,6 +107,11 @@ impl Stream {
     /// Its audio so far, in microseconds.
     pub(super) const fn came_us(&self) -> u64 {
         self.came_us
+    }
+
+    /// Whether a whole word of it has come, and can be told from the next.
+    pub(super) const fn has_a_word(&self) -> bool {
+        !self.aligned || self.whole_to > 0
     }
 
     pub(super) const fn running(&self) -> (JobId, Source) {
@@ -221,6 +226,7 @@ impl Speaking {
         }
         let end = self.mix.position();
         if stream.aligned {
+            turn.timeline.ends(end);
             let chars = turn.phrases.get(stream.phrase).map_or(0, script::Phrase::chars);
             turn.timeline.add(Point { position: end, phrase: stream.phrase, chars });
         }
@@ -253,8 +259,8 @@ impl Speaking {
             );
             // The part of a word that came is taken back, unless it is on its way to the caller.
             let place = turn.timeline.position_of(phrase, whole).unwrap_or(stream.starts);
-            let end =
-                self.mix.cut(if stream.last_audio.is_some() && whole < chars { place } else { u64::MAX });
+            let has_part = stream.last_audio.is_some() && (whole < chars || stream.is_cut);
+            let end = self.mix.cut(if has_part { place } else { u64::MAX });
             turn.timeline.cut(end);
             (turn.next, turn.skip) = (phrase, whole);
         }
@@ -314,6 +320,7 @@ impl Speaking {
         if let Some(phrase) = turn.phrases.get(stream.phrase) {
             turn.meter.measured(&phrase.text, length);
         }
+        turn.timeline.ends(self.mix.position());
         stream.phrase += 1;
         stream.chars = 0;
         stream.begun = false;

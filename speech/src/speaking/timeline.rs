@@ -44,6 +44,13 @@ impl Timeline {
         }
     }
 
+    /// The phrase ends at `position`: what a service puts behind it, in the quiet that was trimmed off, is over there too.
+    pub(super) fn ends(&mut self, position: u64) {
+        for point in self.points.iter_mut().rev().take_while(|point| point.position > position) {
+            point.position = position;
+        }
+    }
+
     /// Forgets what lies behind `position`: it was taken back.
     pub(super) fn cut(&mut self, position: u64) {
         while self.points.back().is_some_and(|last| last.position > position) {
@@ -110,6 +117,19 @@ mod tests {
         );
         line.cut(250);
         assert_eq!(line.at(9_999), Heard { phrase: 0, chars: 4 });
+    }
+
+    #[test]
+    fn nothing_of_a_phrase_is_owed_behind_its_end() {
+        let mut line = line();
+        line.ends(450);
+        assert_eq!(
+            (line.at(449), line.at(450)),
+            (Heard { phrase: 1, chars: 9 }, Heard { phrase: 1, chars: 10 })
+        );
+        line.ends(450);
+        line.add(Point { position: 600, phrase: 2, chars: 0 });
+        assert_eq!(line.position_of(1, 10), Some(450));
     }
 
     #[test]

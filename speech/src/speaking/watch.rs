@@ -5,13 +5,17 @@ use super::{Source, Speaking};
 use offhook_units::{Moment, Span};
 
 /// How long a way of speaking may be silent, and how little may be left to play, before the next way is taken. The
-/// sum of the worst cases, 250 + 250 ms and what a voice on the device needs to start, stays below 700 ms.
+/// sum of the worst cases, 350 + 250 ms and what a voice on the device needs to start, stays below 700 ms.
 struct Patience {
     /// Before the first sound of a turn: nobody is cut off in the middle of a word, so there is more of it.
     first: Span,
     quiet: Span,
     left_ms: u64,
 }
+
+/// So much more while the first word is not whole: the part of it that came is on its way to the caller, and another
+/// voice would say it again.
+const FIRST_WORD: Span = Span::from_millis(100);
 
 const fn patience(source: Source) -> Option<Patience> {
     match source {
@@ -41,6 +45,7 @@ impl Speaking {
             return Some(stream.asked + first);
         }
         let since = stream.last_audio.unwrap_or(stream.asked).max(stream.asked);
+        let quiet = if stream.has_a_word() { quiet } else { quiet + FIRST_WORD };
         Some((since + quiet).max(self.dry_at() - Span::from_millis(left_ms as i64)))
     }
 
