@@ -132,7 +132,7 @@ fn spread(text: &str, us: u64) -> Vec<Timed> {
     let ms_at = |n: u64| (us * n / count / 1000) as u32;
     let timed = |(letter, n)| match n < count {
         true => Timed { letter, start_ms: ms_at(n), length_ms: ms_at(n + 1) - ms_at(n) },
-        false => Timed { letter, start_ms: last_ms, length_ms: 0 },
+        false => Timed { letter, start_ms: last_ms, length_ms: 1 },
     };
     text.chars().zip(0..).map(timed).collect()
 }
@@ -189,7 +189,7 @@ mod tests {
         let letters = spread("ab c ", 240_000);
         let places: Vec<_> =
             letters.iter().map(|timed| (timed.letter, timed.start_ms, timed.length_ms)).collect();
-        assert_eq!(places, [('a', 0, 60), ('b', 60, 60), (' ', 120, 60), ('c', 180, 60), (' ', 239, 0)]);
+        assert_eq!(places, [('a', 0, 60), ('b', 60, 60), (' ', 120, 60), ('c', 180, 60), (' ', 239, 1)]);
     }
 
     #[test]
