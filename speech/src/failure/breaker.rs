@@ -58,8 +58,12 @@ impl Breaker {
     }
 
     /// It failed. A fatal fault (a wrong key, no credit) opens the switch at once: no other call would fare better.
+    /// While it is open more failures change nothing: fifty calls that lose their sockets together are one outage.
     pub fn failed(&self, now: Moment, fault: Fault) {
         let mut state = self.state();
+        if state.closed_until.is_some_and(|until| now < until) {
+            return;
+        }
         state.failures = state.failures.saturating_add(1);
         if state.failures >= OPENS_AFTER || matches!(fault, Fault::Fatal(_)) || state.trial.is_some() {
             let wait = (FIRST_MS << state.times_opened.min(5)).min(MOST_MS);
@@ -109,6 +113,16 @@ mod tests {
         breaker.failed(at(0), Fault::Fatal(Fatal::Key));
         assert!(!breaker.allows(at(100)));
         assert_eq!(breaker.opens_at(at(100)), at(2_000));
+    }
+
+    #[test]
+    fn many_calls_that_fail_together_are_one_outage() {
+        let breaker = Breaker::new();
+        (0..50).for_each(|n| breaker.failed(at(n), LOST));
+        assert!(
+            !breaker.allows(at(2_002)) && breaker.allows(at(2_003)),
+            "two seconds from the fourth of them"
+        );
     }
 
     #[test]
