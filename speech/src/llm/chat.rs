@@ -53,7 +53,6 @@ pub enum ChatEvent {
 struct Running {
     conn: ConnId,
     parser: SseParser,
-    finished: bool,
     /// When patience ends.
     due: Moment,
 }
@@ -94,7 +93,7 @@ impl Chat {
         }
         self.last = self.last.next();
         let due = now + Span::from_millis(i64::from(self.settings.first_word_ms));
-        self.running = Some(Running { conn: self.last, parser: SseParser::new(), finished: false, due });
+        self.running = Some(Running { conn: self.last, parser: SseParser::new(), due });
         self.out.push_back(ChatOutput::Net(ToNet::Open(self.last, request)));
     }
 
@@ -120,9 +119,8 @@ impl Chat {
             FromNet::Opened | FromNet::Text(_) => {}
             FromNet::Binary(bytes) => self.bytes(now, &bytes),
             FromNet::Closed(closed) => {
-                let finished = self.running.take().is_some_and(|running| running.finished);
+                self.running = None;
                 self.event(match closed {
-                    _ if finished => ChatEvent::Finished,
                     // An end without `[DONE]` or a reason to finish is a failure of the server.
                     Closed::Done { .. } => ChatEvent::Failed(Fault::Passing(Passing::Inside)),
                     failed => ChatEvent::Failed(Fault::of_close(&failed)),
@@ -154,15 +152,16 @@ impl Chat {
         let outcome = running.parser.put(bytes, &mut events);
         for event in events {
             match piece(&event.name, &event.data) {
-                Piece::Text(text) => {
+                Piece::Text { text, is_last } => {
                     if let Some(running) = &mut self.running {
                         running.due = now + GAP;
                     }
-                    self.event(ChatEvent::Text(text));
-                }
-                Piece::Finished => {
-                    if let Some(running) = &mut self.running {
-                        running.finished = true;
+                    if !text.is_empty() {
+                        self.event(ChatEvent::Text(text));
+                    }
+                    // Nothing to speak follows, and some servers leave the connection open behind it.
+                    if is_last {
+                        return self.end(ChatEvent::Finished);
                     }
                 }
                 Piece::Done => return self.end(ChatEvent::Finished),
@@ -266,11 +265,23 @@ mod tests {
         end(&mut chat, Closed::Done { code: 200, reason: String::new() });
         let failed = ChatEvent::Failed(Fault::Passing(Passing::Inside));
         assert_eq!(events(&mut chat), [ChatEvent::Text("Half an".to_owned()), failed]);
+    }
 
+    #[test]
+    fn an_answer_is_over_with_its_reason_whatever_becomes_of_the_connection() {
+        for last in [delta("Bye."), String::new()] {
+            let mut chat = asked();
+            let reason =
+                "data: {\"choices\":[{\"delta\":{\"content\":\"\"},\"finish_reason\":\"stop\"}]}\n\n";
+            feed(&mut chat, format!("{last}{reason}").as_bytes());
+            assert!(!chat.is_busy(), "nobody waits for the server to close");
+            end(&mut chat, Closed::Lost(Lost::Broken));
+            assert_eq!(events(&mut chat).last(), Some(&ChatEvent::Finished));
+        }
         let mut chat = asked();
-        feed(&mut chat, b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
-        end(&mut chat, Closed::Lost(Lost::Broken));
-        assert_eq!(events(&mut chat), [ChatEvent::Finished], "it had finished");
+        let both = b"data: {\"choices\":[{\"delta\":{\"content\":\"Bye.\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+        feed(&mut chat, both);
+        assert_eq!(events(&mut chat), [ChatEvent::Text("Bye.".to_owned()), ChatEvent::Finished]);
     }
 
     #[test]

@@ -6,10 +6,12 @@ use serde_json::Value;
 /// What an event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// Text to speak; a refusal in words is spoken too.
-    Text(String),
-    /// The model is done; its reason may be anything.
-    Finished,
+    /// Text to speak, which may be empty; a refusal in words is spoken too.
+    Text {
+        text: String,
+        /// The model is done with it; its reason may be anything.
+        is_last: bool,
+    },
     /// `[DONE]`.
     Done,
     /// The server failed; its words.
@@ -34,11 +36,15 @@ pub(super) fn piece(name: &str, data: &str) -> Piece {
     // The usage chunk has an empty list.
     let Some(choice) = value.get("choices").and_then(|choices| choices.get(0)) else { return Piece::Nothing };
     let text = |field: &str| choice.pointer(&format!("/delta/{field}")).and_then(Value::as_str);
-    match text("content").filter(|text| !text.is_empty()).or_else(|| text("refusal")) {
-        Some(text) if !text.is_empty() => Piece::Text(text.to_owned()),
-        _ if choice.get("finish_reason").is_some_and(|reason| reason.is_string()) => Piece::Finished,
-        _ => Piece::Nothing,
+    let text =
+        text("content").filter(|text| !text.is_empty()).or_else(|| text("refusal")).unwrap_or_default();
+    // Some servers write an empty reason all the way.
+    let is_last =
+        choice.get("finish_reason").and_then(Value::as_str).is_some_and(|reason| !reason.is_empty());
+    if text.is_empty() && !is_last {
+        return Piece::Nothing;
     }
+    Piece::Text { text: text.to_owned(), is_last }
 }
 
 #[cfg(test)]
@@ -48,7 +54,8 @@ mod tests {
 
     #[test]
     fn each_kind_of_event_is_told() {
-        let text = |text: &str| Piece::Text(text.to_owned());
+        let text = |text: &str| Piece::Text { text: text.to_owned(), is_last: false };
+        let last = |text: &str| Piece::Text { text: text.to_owned(), is_last: true };
         for (data, expected) in [
             (
                 r#"{"choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}],"obfuscation":"xxx"}"#,
@@ -59,7 +66,9 @@ mod tests {
                 r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,
                 Piece::Nothing,
             ),
-            (r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, Piece::Finished),
+            (r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, last("")),
+            (r#"{"choices":[{"delta":{"content":" you."},"finish_reason":"length"}]}"#, last(" you.")),
+            (r#"{"choices":[{"delta":{"content":"I"},"finish_reason":""}]}"#, text("I")),
             (r#"{"choices":[],"usage":{"total_tokens":9}}"#, Piece::Nothing),
             (r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"x"}]}}]}"#, Piece::Nothing),
             ("[DONE]", Piece::Done),
