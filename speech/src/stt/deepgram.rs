@@ -97,10 +97,15 @@ impl DeepgramSettings {
 const KEEP_ALIVE: Span = Span::from_millis(4_000);
 /// The socket must be open after this.
 const CONNECT: Span = Span::from_millis(3_000);
-/// What is kept for a new connection to hear again.
+/// What is kept for a new connection to hear again: what no final result has covered yet, so much of it while nobody is
+/// heard to speak,
 const REPLAY_MS: u32 = 1_500;
+/// and so much once there are words.
+const REPLAY_WORDS_MS: u32 = 15_000;
 /// Words that no further result follows are an utterance after this.
 const STALE: Span = Span::from_millis(2_000);
+/// A `Finalize` is answered within this.
+const FINALIZED: Span = Span::from_millis(1_000);
 /// The longest utterance; then what there is goes out.
 const LONGEST: Span = Span::from_millis(30_000);
 /// A transcript beyond this is cut off.
@@ -124,6 +129,8 @@ struct Utterance {
     last: Moment,
     /// A `Finalize` is out.
     asked: bool,
+    /// The stretch that `interim` is about.
+    stretch: Option<u64>,
 }
 
 impl Utterance {
@@ -153,9 +160,13 @@ pub struct Deepgram {
     last: ConnId,
     /// Audio that is not sent yet.
     waiting: Vec<i16>,
-    /// The last audio that was sent.
+    /// The last audio that was sent, as far as no final result covers it.
     sent: VecDeque<i16>,
+    /// Samples that this connection was sent.
+    sent_to: u64,
     utterance: Utterance,
+    /// Of this stretch so many words are told already, which its final result will say again.
+    told: Option<(u64, usize)>,
     /// Whether the caller is heard to speak, by the appliance's own ears.
     speaking: bool,
     backoff: Backoff,
@@ -172,7 +183,9 @@ impl Deepgram {
             last: ConnId::none(Part::Ears),
             waiting: Vec::new(),
             sent: VecDeque::new(),
+            sent_to: 0,
             utterance: Utterance::default(),
+            told: None,
             speaking: false,
             backoff: Backoff::new(seed),
             breaker,
@@ -205,10 +218,9 @@ impl Recogniser for Deepgram {
         *last_sent = now;
         let conn = *conn;
         let part: Vec<i16> = self.waiting.drain(..whole).collect();
-        self.out.push_back(SttOutput::Net(ToNet::Binary(conn, to_bytes(&part))));
-        self.sent.extend(part);
-        let excess = self.sent.len().saturating_sub(self.frames(REPLAY_MS));
-        self.sent.drain(..excess);
+        for piece in part.chunks(piece) {
+            self.send(conn, piece);
+        }
     }
 
     fn caller_speaks(&mut self, _now: Moment, speaks: bool) {
@@ -240,13 +252,14 @@ impl Recogniser for Deepgram {
         match message {
             FromNet::Opened => {
                 self.socket = Socket::Open { conn, last_sent: now };
-                // What the last connection may not have answered is heard again, if words were on their way.
-                if self.utterance.began.is_some() {
+                // What the last connection has not answered for good is heard again, if words were on their way.
+                if self.utterance.began.is_some() || self.speaking {
                     let again: Vec<i16> = self.sent.drain(..).chain(self.waiting.drain(..)).collect();
                     self.waiting = again;
                     self.utterance.interim.clear();
                 }
                 self.sent.clear();
+                (self.sent_to, self.told) = (0, None);
                 self.hear(now, &[]);
             }
             FromNet::Text(text) => self.message(now, &text),
@@ -300,16 +313,32 @@ impl Deepgram {
 
     /// When our own clock ends the utterance.
     fn stale_at(&self) -> Option<Moment> {
-        let began = self.utterance.began?;
-        let patience = if self.utterance.asked { Span::from_millis(1_000) } else { STALE };
-        let quiet = self.utterance.last + patience;
-        // While the caller is heard to speak only the cap counts.
-        let capped = began + LONGEST;
-        Some(if self.speaking && !self.utterance.asked {
-            capped.max(self.utterance.last)
-        } else {
-            quiet.min(capped)
+        let Utterance { began, last, asked, .. } = self.utterance;
+        let capped = began? + LONGEST;
+        Some(match (asked, self.speaking) {
+            // The answer has its time, however long the utterance is.
+            (true, _) => last + FINALIZED,
+            // While the caller is heard to speak only the cap counts.
+            (false, true) => capped.max(last),
+            (false, false) => (last + STALE).min(capped),
         })
+    }
+
+    /// Audio goes out, and is kept until a final result covers it.
+    fn send(&mut self, conn: ConnId, samples: &[i16]) {
+        self.out.push_back(SttOutput::Net(ToNet::Binary(conn, to_bytes(samples))));
+        self.sent.extend(samples);
+        self.sent_to += samples.len() as u64;
+        let kept = if self.utterance.began.is_some() { REPLAY_WORDS_MS } else { REPLAY_MS };
+        let excess = self.sent.len().saturating_sub(self.frames(kept));
+        self.sent.drain(..excess);
+    }
+
+    /// A final result covers the audio up to here: nobody needs to hear that again.
+    fn covered(&mut self, ends_ms: u64) {
+        let behind = self.sent_to.saturating_sub(ends_ms * u64::from(self.settings.rate_hz) / 1000);
+        let excess = self.sent.len().saturating_sub(usize::try_from(behind).unwrap_or(usize::MAX));
+        self.sent.drain(..excess);
     }
 
     fn connect(&mut self, now: Moment) {
@@ -329,10 +358,11 @@ impl Deepgram {
             Dialect::V1 => self.control(now, "{\"type\":\"KeepAlive\"}"),
             // It has no such message: silence is one.
             Dialect::Flux => {
-                let silence = vec![0; 2 * self.frames(Dialect::Flux.piece_ms())];
+                let silence = vec![0; self.frames(Dialect::Flux.piece_ms())];
                 if let Socket::Open { conn, last_sent } = &mut self.socket {
                     *last_sent = now;
-                    self.out.push_back(SttOutput::Net(ToNet::Binary(*conn, silence)));
+                    let conn = *conn;
+                    self.send(conn, &silence);
                 }
             }
         }
@@ -347,11 +377,18 @@ impl Deepgram {
 
     fn message(&mut self, now: Moment, text: &str) {
         match message(text) {
-            Heard::Results { text, is_final, speech_final, from_finalize } => {
+            Heard::Results { text, is_final, speech_final, from_finalize, stretch, ends_ms } => {
                 self.backoff.worked();
                 self.breaker.worked();
+                let text = self.untold(stretch, text);
+                let asked = self.utterance.asked;
                 self.words(now, &text, is_final);
-                if speech_final || from_finalize && self.utterance.asked {
+                self.utterance.stretch = stretch.filter(|_| !is_final);
+                if is_final {
+                    self.told = None;
+                    ends_ms.into_iter().for_each(|ends_ms| self.covered(ends_ms));
+                }
+                if speech_final || from_finalize && asked {
                     self.end_utterance();
                 }
             }
@@ -361,6 +398,16 @@ impl Deepgram {
                 self.failed(now, Fault::of_name(&text).unwrap_or(Fault::Passing(Passing::Inside)));
             }
             Heard::UtteranceEnd | Heard::Other => {}
+        }
+    }
+
+    /// What of a result's words was not told before: an utterance that our own clock ended took some of them.
+    fn untold(&self, stretch: Option<u64>, text: String) -> String {
+        match self.told {
+            Some((told, words)) if stretch == Some(told) => {
+                text.split_whitespace().skip(words).collect::<Vec<_>>().join(" ")
+            }
+            _ => text,
         }
     }
 
@@ -387,6 +434,10 @@ impl Deepgram {
 
     fn end_utterance(&mut self) {
         let utterance = std::mem::take(&mut self.utterance);
+        let before = |stretch| self.told.filter(|(told, _)| *told == stretch).map_or(0, |(_, words)| words);
+        if let Some(stretch) = utterance.stretch.filter(|_| !utterance.interim.is_empty()) {
+            self.told = Some((stretch, before(stretch) + utterance.interim.split_whitespace().count()));
+        }
         let text = utterance.text();
         if !text.is_empty() {
             self.event(SttEvent::Utterance(text));

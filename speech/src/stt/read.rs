@@ -14,6 +14,10 @@ pub(super) enum Heard {
         speech_final: bool,
         /// The answer to a `Finalize`.
         from_finalize: bool,
+        /// Which stretch, where the message says: results of the same one have the same number.
+        stretch: Option<u64>,
+        /// Where it ends in the audio of this connection, where the message says.
+        ends_ms: Option<u64>,
     },
     /// No word for as long as was asked for.
     UtteranceEnd,
@@ -26,6 +30,8 @@ pub(super) enum Heard {
 pub(super) fn message(text: &str) -> Heard {
     let Ok(value) = serde_json::from_str::<Value>(text) else { return Heard::Other };
     let flag = |name: &str| value.get(name).and_then(Value::as_bool).unwrap_or(false);
+    // Whatever number comes is taken into a day.
+    let ms = |name: &str| Some((value.get(name)?.as_f64()?.clamp(0.0, 86_400.0) * 1e3).round() as u64);
     match value.get("type").and_then(Value::as_str) {
         Some("Results") => {
             let transcript = value.pointer("/channel/alternatives/0/transcript").and_then(Value::as_str);
@@ -34,6 +40,8 @@ pub(super) fn message(text: &str) -> Heard {
                 is_final: flag("is_final") || flag("speech_final"),
                 speech_final: flag("speech_final"),
                 from_finalize: flag("from_finalize"),
+                stretch: ms("start"),
+                ends_ms: ms("start").zip(ms("duration")).map(|(start, length)| start + length),
             }
         }
         // Flux: each message holds the whole turn so far, so the last one holds all of it.
@@ -41,7 +49,14 @@ pub(super) fn message(text: &str) -> Heard {
             let ended = value.get("event").and_then(Value::as_str) == Some("EndOfTurn");
             let transcript = value.get("transcript").and_then(Value::as_str).unwrap_or_default();
             let text = transcript.trim().to_owned();
-            Heard::Results { text, is_final: ended, speech_final: ended, from_finalize: false }
+            Heard::Results {
+                text,
+                is_final: ended,
+                speech_final: ended,
+                from_finalize: false,
+                stretch: value.get("turn_index").and_then(Value::as_u64),
+                ends_ms: ms("audio_window_end"),
+            }
         }
         Some("UtteranceEnd") => Heard::UtteranceEnd,
         Some("Error") => Heard::Error(text.to_owned()),
@@ -56,13 +71,15 @@ mod tests {
 
     #[test]
     fn messages_are_told_apart() {
-        let text = r#"{"type":"Results","channel_index":[0,1],"is_final":true,"speech_final":false,
+        let text = r#"{"type":"Results","channel_index":[0,1],"is_final":true,"speech_final":false,"start":1.2,"duration":0.9,
             "channel":{"alternatives":[{"transcript":" two nights ","confidence":0.98}]}}"#;
         let results = Heard::Results {
             text: "two nights".to_owned(),
             is_final: true,
             speech_final: false,
             from_finalize: false,
+            stretch: Some(1_200),
+            ends_ms: Some(2_100),
         };
         assert_eq!(message(text), results);
         assert_eq!(message(r#"{"type":"UtteranceEnd","last_word_end":2.05}"#), Heard::UtteranceEnd);
@@ -77,7 +94,7 @@ mod tests {
     fn a_turn_is_replaced_until_it_ends() {
         let turn = |event: &str| {
             let text =
-                format!(r#"{{"type":"TurnInfo","event":"{event}","turn_index":0,"transcript":"two "}}"#);
+                format!(r#"{{"type":"TurnInfo","event":"{event}","turn_index":3,"transcript":"two "}}"#);
             message(&text)
         };
         let results = |ended| Heard::Results {
@@ -85,6 +102,8 @@ mod tests {
             is_final: ended,
             speech_final: ended,
             from_finalize: false,
+            stretch: Some(3),
+            ends_ms: None,
         };
         for event in ["StartOfTurn", "Update", "EagerEndOfTurn", "TurnResumed", "a new one"] {
             assert_eq!(turn(event), results(false));
@@ -94,8 +113,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_message_breaks_the_reader(text in "\\PC{0,80}") {
+        fn no_message_breaks_the_reader(text in "\\PC{0,80}", start in any::<f64>(), duration in any::<f64>()) {
             let _ = message(&text);
+            let _ = message(&serde_json::json!({"type": "Results", "start": start, "duration": duration}).to_string());
         }
     }
 }

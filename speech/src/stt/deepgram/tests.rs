@@ -176,6 +176,80 @@ fn pitfall_14_the_end_that_never_comes_is_made_by_our_own_clock() {
 }
 
 #[test]
+fn pitfall_14_the_answer_to_the_question_for_the_end_is_the_end() {
+    let mut bed = Bed::open();
+    bed.words(1_000, "four seven", false, false);
+    bed.until(3_000);
+    let channel = json!({"alternatives": [{"transcript": "four seven one"}]});
+    bed.message(
+        3_100,
+        &json!({"type": "Results", "is_final": true, "from_finalize": true, "channel": channel}),
+    );
+    assert_eq!(bed.utterances, ["four seven one"], "at once, with the words that came with it");
+    bed.until(60_000);
+    assert_eq!(bed.utterances.len(), 1);
+}
+
+#[test]
+fn pitfall_14_the_longest_utterance_waits_for_its_last_words_and_tells_them_once() {
+    let mut bed = Bed::open();
+    bed.ears.caller_speaks(at(0), true);
+    bed.words(1_000, "my number is", false, false);
+    bed.until(31_100);
+    assert_eq!((bed.texts.last(), bed.utterances.len()), (Some(&json!({"type": "Finalize"})), 0));
+    let channel = json!({"alternatives": [{"transcript": "my number is five"}]});
+    bed.message(
+        31_200,
+        &json!({"type": "Results", "is_final": true, "from_finalize": true, "channel": channel}),
+    );
+    bed.until(60_000);
+    assert_eq!(bed.utterances, ["my number is five"]);
+}
+
+#[test]
+fn pitfall_14_words_that_were_told_before_their_final_result_came_are_not_told_again() {
+    let mut bed = Bed::open();
+    let result = |text: &str, start: f64, is_final: bool| {
+        let channel = json!({"alternatives": [{"transcript": text}]});
+        json!({"type": "Results", "start": start, "duration": 1.0, "is_final": is_final, "channel": channel})
+    };
+    bed.message(1_000, &result("a room for", 0.5, false));
+    bed.message(2_100, &json!({"type": "UtteranceEnd"}));
+    bed.message(2_200, &result("A room for two.", 0.5, false));
+    bed.message(3_300, &json!({"type": "UtteranceEnd"}));
+    bed.message(3_400, &result("A room for two, please.", 0.5, true));
+    bed.message(4_500, &json!({"type": "UtteranceEnd"}));
+    bed.message(5_000, &result("Thanks.", 4.0, true));
+    bed.message(6_000, &json!({"type": "UtteranceEnd"}));
+    assert_eq!(bed.utterances, ["a room for", "two.", "please.", "Thanks."]);
+}
+
+#[test]
+fn pitfall_13_after_a_break_only_what_no_final_result_covers_is_heard_again_and_all_of_it() {
+    let mut bed = Bed::open();
+    let result = |text: &str, is_final: bool| {
+        let channel = json!({"alternatives": [{"transcript": text}]});
+        json!({"type": "Results", "start": 0.0, "duration": 2.0, "is_final": is_final, "channel": channel})
+    };
+    let audio: Vec<i16> = (0..48_000).map(|i| i as i16).collect();
+    bed.hear(100, &audio[..16_000]);
+    bed.message(200, &result("I need a room", true));
+    bed.hear(300, &audio[16_000..]);
+    bed.message(400, &result("for two nights and a", false));
+    bed.audio.clear();
+    bed.ears.handle_net(at(500), bed.conn(), FromNet::Closed(Closed::Lost(Lost::Broken)));
+    bed.until(1_000);
+    bed.up(1_100);
+    assert_eq!(
+        bed.audio,
+        to_bytes(&audio[16_000..]),
+        "four seconds: neither what was final nor a part of the rest"
+    );
+    bed.words(1_200, "for two nights and a day", true, true);
+    assert_eq!(bed.utterances, ["I need a room for two nights and a day"]);
+}
+
+#[test]
 fn pitfall_14_word_gaps_do_not_end_an_utterance_while_the_caller_is_heard() {
     let mut bed = Bed::open();
     bed.ears.caller_speaks(at(0), true);
