@@ -226,16 +226,19 @@ impl WyomingEars {
         self.tell();
     }
 
-    /// When an utterance is over, or its words have not come in time.
-    fn due(&self, utterance: &Utterance) -> Moment {
-        match (utterance.over, utterance.quiet) {
+    /// When an utterance is over, or its words have not come in time; never for one that only waits for those before it.
+    fn due(&self, utterance: &Utterance) -> Option<Moment> {
+        if utterance.text.is_some() {
+            return None;
+        }
+        Some(match (utterance.over, utterance.quiet) {
             (Some(over), _) => over + ANSWER,
             (None, Some(quiet)) => {
                 let silence = Span::from_millis(i64::from(self.settings.endpointing_ms));
                 (quiet + silence).min(utterance.began + LONGEST)
             }
             (None, None) => utterance.began + LONGEST,
-        }
+        })
     }
 
     fn event(&mut self, event: SttEvent) {
@@ -296,7 +299,7 @@ impl Recogniser for WyomingEars {
                     utterance.reader.put(&bytes);
                 }
                 // The place may move as utterances in front are told.
-                while let Some(at) = self.utterances.iter().position(|u| u.conn == conn) {
+                while let Some(at) = self.utterances.iter().position(mine) {
                     let Some(utterance) = self.utterances.get_mut(at) else { return };
                     match utterance.reader.next() {
                         Ok(Some(event)) => self.take(now, conn, &event),
@@ -313,7 +316,8 @@ impl Recogniser for WyomingEars {
     }
 
     fn handle_timeout(&mut self, now: Moment) {
-        while let Some(at) = self.utterances.iter().position(|utterance| now >= self.due(utterance)) {
+        let is_due = |it: &Self, utterance: &Utterance| it.due(utterance).is_some_and(|due| now >= due);
+        while let Some(at) = self.utterances.iter().position(|utterance| is_due(self, utterance)) {
             let Some(utterance) = self.utterances.get_mut(at) else { return };
             if utterance.over.is_none() {
                 utterance.over = Some(now);
@@ -331,7 +335,7 @@ impl Recogniser for WyomingEars {
     }
 
     fn poll_timeout(&self) -> Option<Moment> {
-        self.utterances.iter().map(|utterance| self.due(utterance)).min()
+        self.utterances.iter().filter_map(|utterance| self.due(utterance)).min()
     }
 
     fn poll_output(&mut self) -> Option<SttOutput> {
@@ -494,6 +498,24 @@ mod tests {
         bed.net(45_001, bed.opened[1], FromNet::Opened);
         bed.time(60_000);
         assert_eq!((bed.ears.poll_timeout(), bed.closed.len()), (None, 2));
+    }
+
+    #[test]
+    fn words_that_came_wait_for_those_before_them_however_long_these_take() {
+        let mut bed = Bed::new();
+        let (first, second) = (bed.utter(1_000), bed.utter(2_000));
+        bed.answer(2_500, second, "two");
+        // The server says more than it was asked.
+        bed.net(2_501, second, FromNet::Binary(encode("error", &json!({"text": "x"}), &[])));
+        bed.time(16_400);
+        let again = *bed.opened.last().unwrap();
+        assert_eq!((bed.opened.len(), bed.closed.as_slice()), (3, &[second, first][..]));
+        bed.time(17_400);
+        assert_eq!(bed.opened.len(), 3, "what is answered is not asked again");
+        bed.net(17_500, again, FromNet::Opened);
+        bed.answer(17_600, again, "one");
+        assert_eq!(bed.told[1..], ["one", "two"].map(|text| SttEvent::Utterance(text.to_owned())));
+        assert_eq!(bed.ears.poll_timeout(), None);
     }
 
     #[test]
