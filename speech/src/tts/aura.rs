@@ -193,6 +193,7 @@ impl Aura {
                 }
                 // What was written without being flushed must not come out with the next phrase.
                 self.clear(now);
+                self.pump(now);
             }
             "Error" => self.failed(now, Fault::of_name(text).unwrap_or(Fault::Passing(Passing::Inside))),
             _ => {}

@@ -13,7 +13,7 @@ mod context;
 use super::eleven::{self, ElevenSettings};
 use super::{JobId, TtsEvent, TtsOutput, VoiceSocket};
 use crate::failure::{Backoff, Breaker, Fault, Passing};
-use crate::transport::{Closed, ConnId, FromNet, Part, ToNet};
+use crate::transport::{ConnId, FromNet, Part, ToNet};
 use context::{Context, Stage};
 use offhook_units::{Moment, Span};
 use serde_json::json;
@@ -135,8 +135,10 @@ impl VoiceSocket for ElevenMulti {
     }
 
     fn end(&mut self, now: Moment, job: JobId) {
-        if let Some(context) = self.contexts.iter_mut().find(|context| context.job == job) {
-            context.ends = true;
+        match self.contexts.iter_mut().find(|context| context.job == job) {
+            Some(context) => context.ends = true,
+            // It had nothing to say.
+            None => return self.event(TtsEvent::Finished(job)),
         }
         self.write(now);
     }
@@ -179,7 +181,7 @@ impl VoiceSocket for ElevenMulti {
             }
             FromNet::Text(text) => self.message(now, &text),
             FromNet::Binary(_) => self.strays += 1,
-            FromNet::Closed(closed) => self.closed(now, &closed),
+            FromNet::Closed(closed) => self.ended(now, Fault::of_close(&closed)),
         }
     }
 
@@ -291,7 +293,7 @@ impl ElevenMulti {
         }
         let message = eleven::read(text);
         if let Some(error) = message.error {
-            return self.failed(now, Fault::of_name(&error).unwrap_or(Fault::Passing(Passing::Inside)));
+            return self.ended(now, Fault::of_name(&error).unwrap_or(Fault::Passing(Passing::Inside)));
         }
         let id = message.context.unwrap_or_default();
         let Some(at) = self.contexts.iter().position(|context| context.id == id) else {
@@ -323,15 +325,14 @@ impl ElevenMulti {
         }
     }
 
-    fn closed(&mut self, now: Moment, closed: &Closed) {
-        let fault = Fault::of_close(closed);
-        let since = match self.socket {
-            Socket::Open { since, .. } => Some(since),
-            _ => None,
-        };
-        let idle = fault == Fault::Passing(Passing::Idle);
-        if idle && since.is_some_and(|since| now.since(since) >= IDLE_NOT_BEFORE) {
+    /// The service ended the socket, or says that it will.
+    fn ended(&mut self, now: Moment, fault: Fault) {
+        if let Socket::Open { conn, since, .. } = self.socket
+            && fault == Fault::Passing(Passing::Idle)
+            && now.since(since) >= IDLE_NOT_BEFORE
+        {
             // Nothing is wrong: a new one at once.
+            self.out.push_back(TtsOutput::Net(ToNet::Close(conn)));
             self.lose_all(fault);
             self.event(TtsEvent::Fault(fault));
             return self.connect(now);

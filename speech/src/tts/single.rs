@@ -157,18 +157,16 @@ impl ElevenSingle {
 
     /// A link's stream came to its end.
     fn over(&mut self, now: Moment, at: usize, close: bool) {
+        let whole = self.links.get(at).is_some_and(|link| link.ended.is_some() && link.any);
+        if !whole {
+            // An end of what nobody began, or of nothing, at once and again and again: a service that fails.
+            return self.failed(now, at, Fault::Passing(Passing::Silent), close);
+        }
         let link = self.links.remove(at);
         if close {
             self.out.push_back(TtsOutput::Net(ToNet::Close(link.conn)));
         }
-        let whole = link.ended.is_some() && link.any;
-        if let Some(job) = link.job {
-            self.event(if whole {
-                TtsEvent::Finished(job)
-            } else {
-                TtsEvent::Lost(job, Fault::Passing(Passing::Silent))
-            });
-        }
+        link.job.into_iter().for_each(|job| self.event(TtsEvent::Finished(job)));
         self.prepare(now);
     }
 
@@ -490,6 +488,21 @@ mod tests {
         bed.say(10_000, 1, "Hello.");
         let lost = TtsEvent::Lost(JobId(1), Fault::Passing(Passing::Lost));
         assert!(bed.single.is_ready() || bed.single.is_starting() || bed.events.contains(&lost));
+    }
+
+    #[test]
+    fn pitfall_11_a_service_that_ends_a_stream_which_nobody_began_is_not_flooded() {
+        let mut bed = Bed::open();
+        let mut ended = 0;
+        for ms in (0..10_000).step_by(10) {
+            bed.until(ms);
+            if bed.opened.len() > ended {
+                ended += 1;
+                bed.up(ms, ended - 1);
+                bed.message(ms, ended - 1, &json!({"isFinal": true}));
+            }
+        }
+        assert!((3..10).contains(&bed.opened.len()), "{}", bed.opened.len());
     }
 
     #[test]

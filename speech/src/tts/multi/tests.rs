@@ -1,7 +1,7 @@
 use super::super::eleven::test_settings;
 use super::*;
 use crate::failure::Fatal;
-use crate::transport::Lost;
+use crate::transport::{Closed, Lost};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -176,6 +176,17 @@ fn pitfall_01_keep_alives_go_out_through_silences_and_an_idle_close_is_harmless(
 }
 
 #[test]
+fn pitfall_01_an_idle_close_is_harmless_when_a_message_announces_it_too() {
+    let mut bed = Bed::open();
+    for minute in 1..=6u64 {
+        bed.hear(minute * 60_000, &json!({"message": "x", "error": "input_timeout_exceeded", "code": 1008}));
+        assert_eq!(bed.opened.len() as u64, minute + 1, "at once, and no switch opens");
+        bed.up(minute * 60_000);
+    }
+    assert_eq!(bed.events, vec![TtsEvent::Fault(Fault::Passing(Passing::Idle)); 6]);
+}
+
+#[test]
 fn pitfall_01_an_idle_close_that_comes_at_once_is_not_believed() {
     let mut bed = Bed::open();
     bed.close(100, 1008, "input_timeout_exceeded");
@@ -234,6 +245,7 @@ fn pitfall_03_nothing_is_sent_about_a_context_that_the_service_has_not_seen() {
     bed.end(0, TWO);
     bed.cancel(0, TWO);
     assert!(bed.sent.is_empty());
+    assert_eq!(bed.events, [TtsEvent::Finished(ONE), TtsEvent::Finished(TWO)], "nothing to say is said");
 
     let mut bed = Bed::new();
     bed.multi.open(at(0));
