@@ -50,6 +50,11 @@ pub(super) struct Stream {
 /// A character that ends later than this after its piece goes on in the next one; services round their times.
 const ROUNDING_MS: u64 = 5;
 
+/// A service whose last audio is no older is sending.
+const SENDS: Span = Span::from_millis(150);
+/// While it is, so much is in the play-out's hand, if it has come: two packets.
+const LEAST_MS: u64 = 40;
+
 /// A character in a piece of audio: it ends at sample `offset`, and is number `chars` of its phrase.
 struct Ends {
     offset: usize,
@@ -206,11 +211,15 @@ impl Speaking {
     }
 
     /// How far the stream may be handed out: a word of which only a part came is held back, so that it can be said
-    /// whole by another voice. Not before the first word is whole: the first sound is worth more.
+    /// whole by another voice. Not before the first word is whole, and never so far that the caller would hear nothing
+    /// while the service is sending: that would break a long word's sentence each time, and a service dies seldom.
     pub(super) fn handed_out_to(&self) -> Option<u64> {
         let turn = self.turn.as_ref()?;
         let stream = turn.stream.as_ref().filter(|stream| stream.aligned && stream.whole_to > 0)?;
-        stream.owes(turn).then_some(stream.whole_to)
+        let (played, at) = self.played;
+        let sends = stream.last_audio.is_some_and(|last| at.since(last) < SENDS);
+        let least = if sends { played + u64::from(self.mix.rate_hz()) * LEAST_MS / 1000 } else { 0 };
+        stream.owes(turn).then_some(stream.whole_to.max(least))
     }
 
     /// All of a stream has come.

@@ -104,6 +104,8 @@ struct World {
     /// How much faster than real time services deliver, in percent.
     pace: u64,
     busy_until: u64,
+    /// Characters in one message of the socket.
+    piece: usize,
     aligned: bool,
     ring: VecDeque<i16>,
     taken: u64,
@@ -139,6 +141,7 @@ impl World {
             http: Way::Works,
             pace: 300,
             busy_until: 0,
+            piece: 7,
             aligned: true,
             ring: VecDeque::new(),
             taken: 0,
@@ -209,7 +212,7 @@ impl World {
         let id = message["context_id"].clone();
         self.busy_until = self.busy_until.max(self.now_ms + 150);
         if message["flush"] == true {
-            for part in voice(message["text"].as_str().unwrap()).chunks(7) {
+            for part in voice(message["text"].as_str().unwrap()).chunks(self.piece) {
                 let samples: Vec<i16> = part.iter().flat_map(|(_, samples)| samples.clone()).collect();
                 let mut frame =
                     json!({"audio": STANDARD.encode(to_bytes(&samples)), "contextId": id, "isFinal": null});
@@ -221,7 +224,7 @@ impl World {
                         json!({"chars": chars, "charStartTimesMs": starts, "charDurationsMs": lengths});
                 }
                 self.later(self.busy_until, Happens::Net(conn, FromNet::Text(frame.to_string())));
-                self.busy_until += CHAR_MS * 7 * 100 / self.pace;
+                self.busy_until += CHAR_MS * self.piece as u64 * 100 / self.pace;
             }
         }
         if message["close_context"] == true {
@@ -364,6 +367,20 @@ fn c3_the_pause_between_sentences_is_the_planned_one_whatever_the_service_leaves
         MarkKind::SentenceEnds(1),
     ];
     assert_eq!(marks, expected);
+}
+
+#[test]
+fn c5_a_long_word_of_which_only_a_part_has_come_makes_no_gap_while_the_service_sends() {
+    for (piece, pace) in [(2, 300), (3, 150), (1, 120)] {
+        let mut world = World::new(true);
+        (world.piece, world.pace) = (piece, pace);
+        world.say("1 unfortunately02 three03 incomprehensibly04 five05.");
+        world.run(7_000);
+        assert_eq!(world.words(), [1, 2, 3, 4, 5], "{piece} a message, {pace} %");
+        // Between words the voice itself is silent for a character.
+        let silence = longest_silence_ms(&world.heard);
+        assert!(silence <= CHAR_MS + 5, "{piece} a message, {pace} %: {silence} ms");
+    }
 }
 
 #[test]
