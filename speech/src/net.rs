@@ -6,8 +6,9 @@
 //!
 //! Each connection is read a little at a time in turn, so one that floods delays nobody else; one that does not take
 //! what is sent is closed when a megabyte waits. Names are looked up on threads of their own, since the system's
-//! resolver blocks. A WebSocket from which nothing comes is pinged, so that one with nobody behind it is found out.
+//! resolver blocks; of several addresses one that does not answer is soon left for the next. A WebSocket from which nothing comes is pinged, so that one with nobody behind it is found out.
 
+mod names;
 mod talk;
 mod tls;
 
@@ -16,18 +17,21 @@ pub use tls::TlsError;
 use crate::transport::{ConnId, FromNet, Lost, Request, RequestKind, ToNet};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use names::{Name, Names};
 use offhook_units::{Moment, Span};
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 use talk::{Stream, Talk, Went, lost};
 use tungstenite::{Bytes, Message};
 
 /// Name, TCP, TLS and upgrade together.
 const OPENING: Span = Span::from_millis(5_000);
+/// An address that has not answered by then is left for the next one, where there is one: on premises with half of an
+/// IPv6 the first never does.
+const NEXT_ADDRESS: Span = Span::from_millis(1_000);
 /// A closed connection may still send what it has for so long.
 const LINGER: Span = Span::from_millis(1_000);
 /// Nothing came on a WebSocket for so long: a ping, which every implementation answers (RFC 6455 5.5.2).
@@ -86,8 +90,10 @@ struct Connection {
     request: Request,
     state: State,
     opened: bool,
-    /// Opening must be done, lingering ends, or a ping is due or was not answered, then.
+    /// The next address is tried, opening must be done, lingering ends, or a ping is due or was not answered, then.
     due: Option<Moment>,
+    /// Opening must be done then, whichever address it is.
+    opens_by: Moment,
     lingers: bool,
     /// Nothing came since a ping.
     pinged: bool,
@@ -96,8 +102,6 @@ struct Connection {
     /// Messages sent before it was open.
     early: Vec<Message>,
 }
-
-type Resolved = (Token, Vec<SocketAddr>);
 
 /// All connections. Calling order: [`Network::apply`] and [`Network::poll`] in a loop, both on one thread.
 pub struct Network {
@@ -108,8 +112,7 @@ pub struct Network {
     connections: HashMap<Token, Connection>,
     tokens: HashMap<(Owner, ConnId), Token>,
     last: usize,
-    resolved: Receiver<Resolved>,
-    resolver: Sender<Resolved>,
+    names: Names,
     out: Vec<NetEvent>,
 }
 
@@ -128,17 +131,15 @@ impl Network {
         let poll = Poll::new().map_err(NetError::Poll)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(NetError::Poll)?);
         let tls = tls::config(extra_roots_pem).map_err(NetError::Tls)?;
-        let (resolver, resolved) = channel();
         Ok(Self {
             poll,
             events: Events::with_capacity(256),
+            names: Names::new(Arc::clone(&waker)),
             waker,
             tls,
             connections: HashMap::new(),
             tokens: HashMap::new(),
             last: 0,
-            resolved,
-            resolver,
             out: Vec::new(),
         })
     }
@@ -181,8 +182,8 @@ impl Network {
         ready.extend(
             self.connections.iter().filter(|(_, connection)| connection.more).map(|(token, _)| *token),
         );
-        while let Ok((token, addresses)) = self.resolved.try_recv() {
-            self.connect(token, addresses);
+        while let Some((name, addresses)) = self.names.poll() {
+            self.found(now, &name, &addresses);
         }
         for token in ready {
             self.drive(now, token);
@@ -219,6 +220,7 @@ impl Network {
             state: State::Resolving,
             opened: false,
             due: Some(now + OPENING),
+            opens_by: now + OPENING,
             lingers: false,
             pinged: false,
             more: false,
@@ -227,26 +229,26 @@ impl Network {
         self.connections.insert(token, connection);
         self.tokens.insert((owner, conn), token);
         match host.parse::<IpAddr>() {
-            Ok(address) => self.connect(token, vec![SocketAddr::new(address, port)]),
-            Err(_) => self.look_up(token, host, port),
+            Ok(address) => self.connect(now, token, vec![SocketAddr::new(address, port)]),
+            Err(_) => self.names.ask((host, port)),
         }
     }
 
-    fn look_up(&self, token: Token, host: String, port: u16) {
-        let (resolver, waker) = (self.resolver.clone(), Arc::clone(&self.waker));
-        let spawned = std::thread::Builder::new().name("look-up".to_owned()).spawn(move || {
-            let addresses =
-                (host.as_str(), port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
-            let _ = resolver.send((token, addresses));
-            let _ = waker.wake();
-        });
-        if spawned.is_err() {
-            let _ = self.resolver.send((token, Vec::new()));
+    /// Everybody who waits for this name connects.
+    fn found(&mut self, now: Moment, name: &Name, addresses: &[SocketAddr]) {
+        let waits = |connection: &Connection| {
+            let url = &connection.request.url;
+            matches!(connection.state, State::Resolving) && (url.host(), url.port()) == (&*name.0, name.1)
+        };
+        let waiting: Vec<Token> =
+            self.connections.iter().filter(|(_, c)| waits(c)).map(|(token, _)| *token).collect();
+        for token in waiting {
+            self.connect(now, token, addresses.to_vec());
         }
     }
 
     /// Connects to the first address that can be tried.
-    fn connect(&mut self, token: Token, mut addresses: Vec<SocketAddr>) {
+    fn connect(&mut self, now: Moment, token: Token, mut addresses: Vec<SocketAddr>) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         if addresses.is_empty() {
             return self.end(token, lost(Lost::NoAddress));
@@ -256,6 +258,9 @@ impl Network {
             if let Ok(mut socket) = TcpStream::connect(address) {
                 let _ = socket.set_nodelay(true);
                 if register(self.poll.registry(), &mut socket, token) {
+                    let last = addresses.is_empty();
+                    let patience = if last { connection.opens_by } else { now + NEXT_ADDRESS };
+                    connection.due = Some(patience.min(connection.opens_by));
                     connection.state = State::Connecting { socket, others: addresses };
                     return;
                 }
@@ -297,7 +302,7 @@ impl Network {
         if let State::Connecting { socket, .. } = &connection.state {
             match connected(socket) {
                 Some(true) => self.talk(token, &mut told),
-                Some(false) => return self.next_address(token),
+                Some(false) => return self.next_address(now, token),
                 None => return,
             }
         }
@@ -332,6 +337,7 @@ impl Network {
         } else {
             Some(Box::new(socket))
         };
+        connection.due = Some(connection.opens_by);
         match stream {
             Some(stream) => {
                 connection.state = State::Talking(Talk::start(stream, &connection.request, told));
@@ -344,10 +350,10 @@ impl Network {
         }
     }
 
-    fn next_address(&mut self, token: Token) {
+    fn next_address(&mut self, now: Moment, token: Token) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         match std::mem::replace(&mut connection.state, State::Over) {
-            State::Connecting { others, .. } if !others.is_empty() => self.connect(token, others),
+            State::Connecting { others, .. } if !others.is_empty() => self.connect(now, token, others),
             _ => self.end(token, lost(Lost::Broken)),
         }
     }
@@ -370,6 +376,9 @@ impl Network {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let mut told = Vec::new();
         match &mut connection.state {
+            State::Connecting { others, .. } if !others.is_empty() && now < connection.opens_by => {
+                return self.next_address(now, token);
+            }
             State::Talking(talk) if connection.opened && !connection.lingers && !connection.pinged => {
                 connection.pinged = true;
                 connection.due = Some(now + PONG_WITHIN);
@@ -415,5 +424,69 @@ fn connected(socket: &TcpStream) -> Option<bool> {
         Ok(_) => Some(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotConnected => None,
         Err(_) => Some(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Part;
+    use crate::wire::url::Url;
+    use mio::net::TcpListener;
+
+    const CONN: ConnId = ConnId { part: Part::Ears, number: 1 };
+
+    fn at(ms: u64) -> Moment {
+        Moment::from_millis(ms)
+    }
+
+    fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    /// Waits for so many events.
+    fn told(network: &mut Network, ms: u64, count: usize) -> Vec<(u64, FromNet)> {
+        let mut events = Vec::new();
+        for _ in 0..1_000 {
+            network.poll(at(ms), Some(Span::from_millis(10)), &mut events).unwrap();
+            if events.len() >= count {
+                break;
+            }
+        }
+        events.into_iter().map(|event| (event.owner.0, event.what)).collect()
+    }
+
+    #[test]
+    fn an_address_that_does_not_answer_is_left_for_the_next_one_and_the_last_has_all_the_time() {
+        let mut network = Network::new(None).unwrap();
+        let ((_silent, first), (second, second_address)) = (listener(), listener());
+        let url = Url::parse(&format!("tcp://{first}")).unwrap();
+        network.open(at(0), Owner(1), CONN, Request::raw(url));
+        let token = *network.tokens.values().next().unwrap();
+        // What it hears of the first is not looked at, as if it were nothing.
+        network.connect(at(0), token, vec![first, second_address]);
+        network.expire(at(999));
+        assert!(second.accept().is_err(), "it waits");
+        network.expire(at(1_000));
+        assert_eq!(network.connections.get(&token).unwrap().due, Some(at(5_000)));
+        assert_eq!(told(&mut network, 1_001, 1), [(1, FromNet::Opened)]);
+        assert!(second.accept().is_ok());
+    }
+
+    #[test]
+    fn all_who_wait_for_a_name_connect_when_it_is_found_and_nobody_else() {
+        let mut network = Network::new(None).unwrap();
+        let (_listener, address) = listener();
+        let look_up = move |name: &Name| if name.1 == 77 { vec![address] } else { Vec::new() };
+        network.names = Names::with(network.waker(), Arc::new(look_up));
+        for (n, port) in [(1, 77), (2, 77), (3, 78)] {
+            let url = Url::parse(&format!("tcp://here.invalid:{port}")).unwrap();
+            network.open(at(0), Owner(n), CONN, Request::raw(url));
+        }
+        let mut told = told(&mut network, 1, 3);
+        told.sort_by_key(|(owner, _)| *owner);
+        assert_eq!(told, [(1, FromNet::Opened), (2, FromNet::Opened), (3, lost(Lost::NoAddress))]);
     }
 }
