@@ -117,6 +117,7 @@ impl Chunker {
         self.open = None;
         self.fresh = true;
         self.silent = true;
+        self.again = None;
     }
 
     /// The service let us wait so long, for its first sound or for more when there was nothing left to play.
@@ -277,6 +278,14 @@ mod tests {
         let chunks = all(&mut chunker, 9_600, ms(1_200), true);
         assert_eq!(chunks[0].sequence, 3, "the call goes on counting");
         assert!(chunks[0].flags.first && chunks[0].flags.retransmit && !chunks[2].flags.retransmit);
+    }
+
+    #[test]
+    fn c1_a_voice_that_would_have_taken_over_in_a_turn_that_was_stopped_marks_no_chunk_of_the_next() {
+        let mut chunker = chunker();
+        chunker.again(ms(1_000) as u64);
+        chunker.turn();
+        assert!(all(&mut chunker, 0, ms(3_000), true).iter().all(|chunk| !chunk.flags.retransmit));
     }
 
     #[test]

@@ -172,6 +172,10 @@ pub struct Speaking {
     out: VecDeque<SpeakingOutput>,
 }
 
+/// So much speech may wait to be played before no more is asked for: a long answer is made as it is heard,
+const AHEAD_S: u64 = 30;
+/// and so many characters may be on their way. Together they fit into what is kept.
+const UNSAID_MAX: u32 = 400;
 /// After it failed HTTP is left alone for so long.
 const HTTP_REST: Span = Span::from_millis(10_000);
 
@@ -306,6 +310,8 @@ impl Speaking {
         if over && let Some(turn) = self.turn.take() {
             self.event(SpeakingEvent::Heard(turn.spoken(self.played.0)));
         }
+        self.go_on(now);
+        self.pump(now);
     }
 
     /// Takes what came for a connection of its services.
@@ -408,8 +414,20 @@ impl Speaking {
         self.has_device.then_some(Source::Device)
     }
 
+    /// Gives phrases that were held back to voices, once there is room for them.
+    fn go_on(&mut self, now: Moment) {
+        let waits = |turn: &Turn| match &turn.stream {
+            Some(stream) => !stream.by_phrase && stream.sent_to < turn.phrases.len(),
+            None => turn.next < turn.phrases.len(),
+        };
+        if self.turn.as_ref().is_some_and(waits) {
+            self.assign(now);
+        }
+    }
+
     /// Gives phrases to voices.
     fn assign(&mut self, now: Moment) {
+        let ahead = self.mix.made().saturating_sub(self.played.0) >= AHEAD_S * u64::from(self.mix.rate_hz());
         while let Some(turn) = &mut self.turn {
             let owed = turn.stream.as_ref().is_some_and(|stream| stream.owes(turn));
             if let Some(stream) = &mut turn.stream {
@@ -421,11 +439,15 @@ impl Speaking {
                     && let Some(cloud) = &mut self.cloud
                 {
                     let job = stream.job;
-                    for phrase in turn.phrases.iter().skip(stream.sent_to) {
+                    while !ahead
+                        && stream.unsaid(&turn.phrases) < UNSAID_MAX
+                        && let Some(phrase) = turn.phrases.get(stream.sent_to)
+                    {
                         cloud.socket.say(now, job, &phrase.text);
+                        stream.sent_to += 1;
                     }
-                    stream.sent_to = turn.phrases.len();
-                    if turn.complete && !std::mem::replace(&mut stream.ended, true) {
+                    let all = stream.sent_to >= turn.phrases.len();
+                    if all && turn.complete && !std::mem::replace(&mut stream.ended, true) {
                         cloud.socket.end(now, job);
                     }
                 }
@@ -443,6 +465,9 @@ impl Speaking {
                 }
                 return;
             };
+            if ahead {
+                return;
+            }
             // A socket that speaks phrase by phrase goes on within a sentence; another one begins with a sentence.
             let goes_on = turn.last_source == Some(Source::Socket)
                 && self.cloud.as_ref().is_some_and(|cloud| !cloud.socket.takes_turns());

@@ -4,7 +4,7 @@ use super::script::words_end;
 use super::timeline::Point;
 use super::turn::Turn;
 use super::{HTTP_REST, Mark, MarkKind, Source, Speaking, SpeakingEvent, script};
-use crate::text::Rest;
+use crate::text::{Rest, is_speakable};
 use crate::tts::{CharTime, JobId};
 use offhook_units::{Moment, Span};
 
@@ -123,6 +123,15 @@ impl Stream {
         (self.job, self.source)
     }
 
+    /// Characters that it was given and has not said, where that is known.
+    pub(super) fn unsaid(&self, phrases: &[script::Phrase]) -> u32 {
+        if !self.aligned && self.last_audio.is_some() {
+            return 0;
+        }
+        let given = phrases.iter().take(self.sent_to).skip(self.phrase);
+        given.map(script::Phrase::chars).sum::<u32>().saturating_sub(self.chars)
+    }
+
     /// Whether words were given to it whose audio has not come.
     pub(super) fn owes(&self, turn: &Turn) -> bool {
         // Where nothing tells whose audio comes, a pause of the model cannot be told from one of the service.
@@ -148,14 +157,15 @@ impl Speaking {
     ) {
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = turn.stream.as_mut().filter(|stream| stream.job == job) else { return };
-        let first = stream.last_audio.is_none().then_some(stream.asked);
+        let (first, asked) = (stream.last_audio.is_none(), stream.asked);
         stream.heard(now, samples.len(), rate_hz);
         stream.aligned |= !chars.is_empty();
         if !std::mem::replace(&mut turn.has_sounded, true) {
             self.event(SpeakingEvent::FirstAudio);
         }
-        // Before more is there: how long there was nothing.
-        if let Some(since) = first.or_else(|| Some(self.dry_at()).filter(|dry| *dry < now)) {
+        // Before more is there: how long there was nothing, and it was owed.
+        let since = if first { asked } else { self.dry_at().max(asked) };
+        if first || since < now {
             self.chunks.waited(now.since(since));
         }
         self.begin_phrase();
@@ -195,6 +205,7 @@ impl Speaking {
             self.word_is_whole(&mut ends);
         }
         self.put(samples.get(from..).unwrap_or_default(), rate_hz, from, &mut ends);
+        self.go_on(now);
     }
 
     /// The last character was the end of its word.
@@ -236,8 +247,10 @@ impl Speaking {
         let end = self.mix.position();
         if stream.aligned {
             turn.timeline.ends(end);
-            let chars = turn.phrases.get(stream.phrase).map_or(0, script::Phrase::chars);
-            turn.timeline.add(Point { position: end, phrase: stream.phrase, chars });
+            // All that it was given is said, be it that its last letters came without their times.
+            let phrase = stream.phrase.max(stream.sent_to.saturating_sub(1));
+            let chars = turn.phrases.get(phrase).map_or(0, script::Phrase::chars);
+            turn.timeline.add(Point { position: end, phrase, chars });
         }
         spread(turn, &stream, end);
         turn.next = stream.sent_to;
@@ -257,9 +270,11 @@ impl Speaking {
         let text = turn.phrases.get(phrase).map(|phrase| phrase.text.as_str()).unwrap_or_default();
         let all = script::count(text);
         turn.lost_at = Some(phrase);
-        if chars >= all && stream.last_audio.is_some() {
+        let left = text.get(words_end(text, chars)..).unwrap_or_default();
+        if !is_speakable(left) && stream.last_audio.is_some() {
             self.mix.end_stream();
             self.mix.end_phrase();
+            turn.timeline.add(Point { position: self.mix.position(), phrase, chars: all });
             (turn.next, turn.skip) = (phrase + 1, 0);
         } else {
             let whole = script::count(text.get(..words_end(text, chars)).unwrap_or_default()).max(

@@ -107,6 +107,8 @@ struct World {
     /// Characters in one message of the socket.
     piece: usize,
     aligned: bool,
+    /// So many texts have times, if any have.
+    timed: usize,
     ring: VecDeque<i16>,
     taken: u64,
     heard: Vec<i16>,
@@ -143,6 +145,7 @@ impl World {
             busy_until: 0,
             piece: 7,
             aligned: true,
+            timed: usize::MAX,
             ring: VecDeque::new(),
             taken: 0,
             heard: Vec::new(),
@@ -212,11 +215,13 @@ impl World {
         let id = message["context_id"].clone();
         self.busy_until = self.busy_until.max(self.now_ms + 150);
         if message["flush"] == true {
+            let timed = self.aligned && self.timed > 0;
+            self.timed = self.timed.saturating_sub(1);
             for part in voice(message["text"].as_str().unwrap()).chunks(self.piece) {
                 let samples: Vec<i16> = part.iter().flat_map(|(_, samples)| samples.clone()).collect();
                 let mut frame =
                     json!({"audio": STANDARD.encode(to_bytes(&samples)), "contextId": id, "isFinal": null});
-                if self.aligned {
+                if timed {
                     let starts: Vec<u64> = (0..part.len() as u64).map(|i| i * CHAR_MS).collect();
                     let chars: Vec<String> = part.iter().map(|(c, _)| c.to_string()).collect();
                     let lengths = vec![CHAR_MS; part.len()];
@@ -538,6 +543,80 @@ fn a_service_without_alignment_is_heard_whole_and_claims_nothing_early() {
     world.run(9_000);
     assert_eq!(world.words(), all_words());
     assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
+}
+
+#[test]
+fn v5_letters_without_times_at_the_end_are_remembered_once_all_of_it_was_heard() {
+    let mut world = World::new(true);
+    (world.pace, world.timed) = (2_000, 1);
+    world.say(TEXT);
+    world.run(9_000);
+    assert_eq!((world.words(), world.moves()), (all_words(), Vec::new()));
+    assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
+}
+
+#[test]
+fn v2_a_mark_that_stands_alone_is_not_said_by_another_voice() {
+    let text = "one01 two02 three03 ?!";
+    let mut world = World::new(true);
+    world.say(text);
+    // The last word is here, and what follows it is not.
+    world.run(600);
+    assert_eq!(world.speaking.turn.as_ref().and_then(|turn| turn.stream.as_ref()).unwrap().chars, 18);
+    world.kill_socket(Way::Refuses);
+    world.run(5_000);
+    // This voice has a tone for the mark that came.
+    assert_eq!((world.words(), world.http_texts.len()), (vec![1, 2, 3, 0], 0));
+    assert_eq!(world.spoken(), [&Spoken { text: text.to_owned(), whole: true }]);
+}
+
+#[test]
+fn v5_an_answer_of_minutes_from_a_quick_service_is_heard_whole_and_made_as_it_is_heard() {
+    let answer = [TEXT; 30].join(" ");
+    for has_cloud in [true, false] {
+        let mut world = World::new(true);
+        world.pace = 10_000;
+        if !has_cloud {
+            world.speaking.cloud = None;
+        }
+        world.say(&answer);
+        let mut most = 0;
+        while world.spoken().is_empty() && world.now_ms < 300_000 {
+            world.run(world.now_ms + 1_000);
+            most = most.max(world.speaking.mix.made() - world.taken);
+        }
+        assert_eq!(world.words(), all_words().repeat(30), "cloud: {has_cloud}");
+        assert_eq!(world.spoken(), [&Spoken { text: answer.clone(), whole: true }]);
+        assert!(most < 110 * u64::from(RATE), "{} s were made ahead", most / u64::from(RATE));
+    }
+}
+
+#[test]
+fn with_one_voice_left_that_hangs_the_turn_ends_all_the_same() {
+    let mut world = World::new(false);
+    world.http = Way::Silent;
+    world.kill_socket(Way::Silent);
+    world.say("one01 two02.");
+    world.run(30_000);
+    assert_eq!(world.events.iter().filter(|e| matches!(e, SpeakingEvent::Unspoken(_))).count(), 1);
+    assert_eq!(world.spoken(), [&Spoken { text: String::new(), whole: false }]);
+}
+
+#[test]
+fn c1_a_model_that_thinks_in_mid_turn_does_not_make_the_service_slow() {
+    let mut world = World::new(true);
+    world.speaking.begin(at(world.now_ms));
+    world.add("one01 two02 three03.");
+    world.run(9_000);
+    world.add("four04 five05.");
+    world.speaking.complete(at(world.now_ms));
+    world.run(14_000);
+    let chunks = world.events.iter();
+    let last = chunks
+        .filter_map(|e| if let SpeakingEvent::Chunk(chunk) = e { Some(chunk) } else { None })
+        .next_back();
+    let latency = last.unwrap().latency;
+    assert!(latency < Span::from_millis(400), "{latency:?}: six seconds of thinking are not the voice's");
 }
 
 #[test]

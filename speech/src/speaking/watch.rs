@@ -17,6 +17,9 @@ struct Patience {
 /// voice would say it again.
 const FIRST_WORD: Span = Span::from_millis(100);
 
+/// With no other way to speak waiting is all that can be done, but not for ever: what is said next may be heard again.
+const ALONE: Span = Span::from_millis(8_000);
+
 const fn patience(source: Source) -> Option<Patience> {
     match source {
         Source::Socket => {
@@ -36,10 +39,11 @@ impl Speaking {
         let turn = self.turn.as_ref()?;
         let stream = turn.stream.as_ref().filter(|stream| stream.owes(turn))?;
         let Patience { first, quiet, left_ms } = patience(stream.source)?;
-        // With nothing below, waiting is all that can be done.
         let has_http = self.cloud.as_ref().is_some_and(|cloud| cloud.http.is_some());
         if !self.has_device && (stream.source == Source::Http || !has_http) {
-            return None;
+            // A socket has a watch of its own.
+            let since = stream.last_audio.unwrap_or(stream.asked).max(stream.asked);
+            return (stream.source == Source::Http).then(|| (since + ALONE).max(self.dry_at()));
         }
         if self.mix.made() == turn.starts {
             return Some(stream.asked + first);

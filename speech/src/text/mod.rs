@@ -11,5 +11,6 @@ mod words;
 
 pub use pauses::{BadPauseRange, PauseKind, PauseRange, PauseTable, RateMeter, SpeechRate};
 pub use plan::{PlanSettings, Planner, Rest, Step};
+pub(crate) use sentence::is_speakable;
 pub use sentence::{Cue, CueKind, End, Sentence};
 pub use splitter::{Splitter, SplitterSettings};

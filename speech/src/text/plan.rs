@@ -1,7 +1,7 @@
 //! A plan of speech: what to say in one go, and the rests between, with their breaths.
 
 use super::boundary;
-use super::{CueKind, End, PauseKind, PauseTable, Sentence, SpeechRate};
+use super::{CueKind, End, PauseKind, PauseTable, Sentence, SpeechRate, is_speakable};
 use crate::Random;
 use crate::breath::{Breath, BreathKind, BreathLevel, BreathRule, Spoken};
 use offhook_units::Span;
@@ -97,7 +97,7 @@ impl Planner {
 
     fn speak(&mut self, text: &str, steps: &mut Vec<Step>) {
         let text = text.trim();
-        if text.chars().any(char::is_alphanumeric) {
+        if is_speakable(text) {
             self.spoken.add(text.chars().count() as u32);
             steps.push(Step::Speak(text.to_owned()));
         }

@@ -17,8 +17,13 @@ pub struct Sentence {
 impl Sentence {
     /// Whether there is anything in it that a voice can say. Services fail on text that has nothing.
     pub fn is_speakable(&self) -> bool {
-        self.text.chars().any(char::is_alphanumeric)
+        is_speakable(&self.text)
     }
+}
+
+/// Whether there is anything in `text` that a voice can say.
+pub(crate) fn is_speakable(text: &str) -> bool {
+    text.chars().any(char::is_alphanumeric)
 }
 
 /// Something that happens at a place in the text.

@@ -145,13 +145,14 @@ fn characters(alignment: &Value) -> Vec<CharTime> {
     let (Some(chars), Some(starts)) = (chars, starts) else { return Vec::new() };
     // Whatever number comes is taken into an hour.
     let ms = |value: &Value| value.as_f64().unwrap_or(0.0).clamp(0.0, 3_600_000.0) as u32;
-    let one = |(i, (c, start)): (usize, (&Value, &Value))| {
-        let c = c.as_str()?.chars().next()?;
+    // A letter and its accent may be one of theirs and are two of ours.
+    let letters = |(i, (letters, start)): (usize, (&Value, &Value))| {
         let at_ms = ms(start);
-        let length = lengths.and_then(|all| all.get(i)).map_or(0, ms);
-        Some(CharTime { c, at_ms, end_ms: at_ms + length })
+        let end_ms = at_ms + lengths.and_then(|all| all.get(i)).map_or(0, ms);
+        let letters = letters.as_str().unwrap_or_default().to_owned();
+        letters.chars().map(|c| CharTime { c, at_ms, end_ms }).collect::<Vec<_>>()
     };
-    chars.iter().zip(starts).enumerate().filter_map(one).collect()
+    chars.iter().zip(starts).enumerate().flat_map(letters).collect()
 }
 
 #[cfg(test)]
@@ -190,6 +191,10 @@ mod tests {
             };
             assert_eq!(read(text), message);
         }
+        let accent =
+            r#"{"alignment":{"chars":["e\u0301",""],"charStartTimesMs":[10,70],"charDurationsMs":[60,0]}}"#;
+        let letter = |c| CharTime { c, at_ms: 10, end_ms: 70 };
+        assert_eq!(read(accent).chars, ['e', '\u{301}'].map(letter));
         assert!(read(r#"{"isFinal":true,"contextId":"t1"}"#).is_final);
         assert_eq!(read(r#"{"type":"flush_done"}"#), Message::default());
         assert_eq!(

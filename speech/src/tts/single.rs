@@ -10,6 +10,7 @@
 use super::eleven::{self, ElevenSettings};
 use super::{JobId, TtsEvent, TtsOutput, VoiceSocket};
 use crate::failure::{Backoff, Breaker, Fault, Passing};
+use crate::text::is_speakable;
 use crate::transport::{Closed, ConnId, FromNet, Part, ToNet};
 use crate::wire::audio::AudioDecoder;
 use offhook_units::{Moment, Span};
@@ -232,7 +233,7 @@ impl VoiceSocket for ElevenSingle {
 
     fn say(&mut self, now: Moment, job: JobId, text: &str) {
         let text = text.trim();
-        if !text.chars().any(char::is_alphanumeric) {
+        if !is_speakable(text) {
             return;
         }
         let known = self.links.iter().position(|link| link.job == Some(job));

@@ -4,6 +4,7 @@
 
 use super::wav::PcmStream;
 use super::{Sink, Spoke, Voice, VoiceError, check_length};
+use crate::text::is_speakable;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
@@ -139,7 +140,7 @@ impl Voice for Command {
 
     fn speak(&mut self, text: &str, sink: Sink<'_>) -> Result<Spoke, VoiceError> {
         check_length(text)?;
-        if !text.chars().any(char::is_alphanumeric) || text.contains('\0') {
+        if !is_speakable(text) || text.contains('\0') {
             return Err(VoiceError::Unspeakable);
         }
         let running = self.start(text)?;
