@@ -15,6 +15,7 @@
 pub mod breath;
 pub mod conversation;
 pub mod failure;
+mod lifeline;
 pub mod llm;
 pub mod net;
 mod random;

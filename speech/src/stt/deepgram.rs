@@ -7,8 +7,9 @@
 
 use super::read::{Heard, message};
 use super::{Recogniser, SttEvent, SttOutput};
-use crate::failure::{Backoff, Breaker, Fault, Passing};
-use crate::transport::{Closed, ConnId, FromNet, Part, Request, ToNet};
+use crate::failure::{Breaker, Fault, Passing};
+use crate::lifeline::{Due, Lifeline};
+use crate::transport::{ConnId, FromNet, Part, Request, ToNet};
 use crate::wire::audio::to_bytes;
 use crate::wire::url::{Scheme, Url};
 use offhook_units::{Moment, Pii, Span};
@@ -95,8 +96,6 @@ impl DeepgramSettings {
 
 /// Without audio for so long a keep-alive goes out; the service closes after 10 s.
 const KEEP_ALIVE: Span = Span::from_millis(4_000);
-/// The socket must be open after this.
-const CONNECT: Span = Span::from_millis(3_000);
 /// What is kept for a new connection to hear again: what no final result has covered yet, so much of it while nobody is
 /// heard to speak,
 const REPLAY_MS: u32 = 1_500;
@@ -110,14 +109,6 @@ const FINALIZED: Span = Span::from_millis(1_000);
 const LONGEST: Span = Span::from_millis(30_000);
 /// A transcript beyond this is cut off.
 const TEXT_MAX: usize = 8_000;
-
-#[derive(Debug, PartialEq)]
-enum Socket {
-    Shut,
-    Opening { conn: ConnId, since: Moment },
-    Open { conn: ConnId, last_sent: Moment },
-    Waiting(Moment),
-}
 
 /// The utterance that is being heard.
 #[derive(Debug, Default)]
@@ -156,8 +147,8 @@ fn append(text: &mut String, more: &str) {
 #[derive(Debug)]
 pub struct Deepgram {
     settings: DeepgramSettings,
-    socket: Socket,
-    last: ConnId,
+    line: Lifeline,
+    last_sent: Moment,
     /// Audio that is not sent yet.
     waiting: Vec<i16>,
     /// The last audio that was sent, as far as no final result covers it.
@@ -169,8 +160,6 @@ pub struct Deepgram {
     told: Option<(u64, usize)>,
     /// Whether the caller is heard to speak, by the appliance's own ears.
     speaking: bool,
-    backoff: Backoff,
-    breaker: Breaker,
     out: VecDeque<SttOutput>,
 }
 
@@ -179,16 +168,14 @@ impl Deepgram {
     pub fn new(settings: DeepgramSettings, breaker: Breaker, seed: u64) -> Self {
         Self {
             settings,
-            socket: Socket::Shut,
-            last: ConnId::none(Part::Ears),
+            line: Lifeline::new(Part::Ears, breaker, seed),
+            last_sent: Moment::ZERO,
             waiting: Vec::new(),
             sent: VecDeque::new(),
             sent_to: 0,
             utterance: Utterance::default(),
             told: None,
             speaking: false,
-            backoff: Backoff::new(seed),
-            breaker,
             out: VecDeque::new(),
         }
     }
@@ -196,7 +183,7 @@ impl Deepgram {
 
 impl Recogniser for Deepgram {
     fn open(&mut self, now: Moment) {
-        if self.socket == Socket::Shut {
+        if self.line.is_shut() {
             self.connect(now);
         }
     }
@@ -204,7 +191,7 @@ impl Recogniser for Deepgram {
     fn hear(&mut self, now: Moment, samples: &[i16]) {
         self.waiting.extend_from_slice(samples);
         let piece = self.frames(self.settings.dialect.piece_ms());
-        let Socket::Open { conn, last_sent } = &mut self.socket else {
+        let Some(conn) = self.line.open() else {
             // Nobody to send it to: the end of it is kept for the next connection.
             let excess =
                 self.waiting.len().saturating_sub(self.settings.rate_hz as usize * REPLAY_MS as usize / 1000);
@@ -215,8 +202,7 @@ impl Recogniser for Deepgram {
         if whole == 0 {
             return;
         }
-        *last_sent = now;
-        let conn = *conn;
+        self.last_sent = now;
         let part: Vec<i16> = self.waiting.drain(..whole).collect();
         for piece in part.chunks(piece) {
             self.send(conn, piece);
@@ -228,30 +214,25 @@ impl Recogniser for Deepgram {
     }
 
     fn shut(&mut self) {
-        match self.socket {
-            Socket::Open { conn, .. } => {
-                let close = "{\"type\":\"CloseStream\"}".to_owned();
-                self.out.push_back(SttOutput::Net(ToNet::Text(conn, close)));
-                self.out.push_back(SttOutput::Net(ToNet::Close(conn)));
-            }
-            Socket::Opening { conn, .. } => self.out.push_back(SttOutput::Net(ToNet::Close(conn))),
-            Socket::Shut | Socket::Waiting(_) => {}
+        if let Some(conn) = self.line.open() {
+            let close = "{\"type\":\"CloseStream\"}".to_owned();
+            self.out.push_back(SttOutput::Net(ToNet::Text(conn, close)));
         }
-        self.socket = Socket::Shut;
+        let held = self.line.shut();
+        self.close(held);
         self.utterance = Utterance::default();
         self.waiting.clear();
         self.sent.clear();
     }
 
     fn handle_net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
-        match self.socket {
-            Socket::Opening { conn: current, .. } | Socket::Open { conn: current, .. } if current == conn => {
-            }
-            _ => return,
+        if self.line.held() != Some(conn) {
+            return;
         }
         match message {
             FromNet::Opened => {
-                self.socket = Socket::Open { conn, last_sent: now };
+                self.line.opened(now);
+                self.last_sent = now;
                 // What the last connection has not answered for good is heard again, if words were on their way.
                 if self.utterance.began.is_some() || self.speaking {
                     let again: Vec<i16> = self.sent.drain(..).chain(self.waiting.drain(..)).collect();
@@ -264,23 +245,19 @@ impl Recogniser for Deepgram {
             }
             FromNet::Text(text) => self.message(now, &text),
             FromNet::Binary(_) => {}
-            FromNet::Closed(closed) => self.closed(now, &closed),
+            FromNet::Closed(closed) => self.ended(now, Fault::of_close(&closed)),
         }
     }
 
     fn handle_timeout(&mut self, now: Moment) {
-        match self.socket {
-            Socket::Waiting(until) if now >= until => self.connect(now),
-            Socket::Opening { since, .. } if now >= since + CONNECT => {
-                self.failed(now, Fault::Passing(Passing::Silent));
-            }
-            Socket::Open { last_sent, .. } if now >= last_sent + KEEP_ALIVE => {
-                self.keep_alive(now);
-            }
-            _ => {}
+        match self.line.due(now) {
+            Some(Due::Connect) => self.connect(now),
+            Some(Due::GiveUp) => self.failed(now, Fault::Passing(Passing::Silent)),
+            None if self.line.open().is_some() && now >= self.last_sent + KEEP_ALIVE => self.keep_alive(now),
+            None => {}
         }
         if self.stale_at().is_some_and(|at| now >= at) {
-            if self.utterance.asked || !matches!(self.socket, Socket::Open { .. }) {
+            if self.utterance.asked || self.line.open().is_none() {
                 self.end_utterance();
             } else {
                 self.utterance.asked = true;
@@ -291,13 +268,8 @@ impl Recogniser for Deepgram {
     }
 
     fn poll_timeout(&self) -> Option<Moment> {
-        let socket = match self.socket {
-            Socket::Shut => None,
-            Socket::Waiting(until) => Some(until),
-            Socket::Opening { since, .. } => Some(since + CONNECT),
-            Socket::Open { last_sent, .. } => Some(last_sent + KEEP_ALIVE),
-        };
-        [socket, self.stale_at()].into_iter().flatten().min()
+        let alive = self.line.open().map(|_| self.last_sent + KEEP_ALIVE);
+        [self.line.poll_timeout(), alive, self.stale_at()].into_iter().flatten().min()
     }
 
     fn poll_output(&mut self) -> Option<SttOutput> {
@@ -342,15 +314,14 @@ impl Deepgram {
     }
 
     fn connect(&mut self, now: Moment) {
-        if !self.breaker.allows(now) {
-            self.socket = Socket::Waiting(self.breaker.opens_at(now));
-            return;
-        }
+        let Some(conn) = self.line.connect(now) else { return };
         let token = Pii::new(format!("Token {}", self.settings.key.reveal()));
-        self.last = self.last.next();
-        self.socket = Socket::Opening { conn: self.last, since: now };
         let request = Request::web_socket(self.settings.url()).header("Authorization", &token);
-        self.out.push_back(SttOutput::Net(ToNet::Open(self.last, request)));
+        self.out.push_back(SttOutput::Net(ToNet::Open(conn, request)));
+    }
+
+    fn close(&mut self, conn: Option<ConnId>) {
+        self.out.extend(conn.map(|conn| SttOutput::Net(ToNet::Close(conn))));
     }
 
     fn keep_alive(&mut self, now: Moment) {
@@ -359,9 +330,8 @@ impl Deepgram {
             // It has no such message: silence is one.
             Dialect::Flux => {
                 let silence = vec![0; self.frames(Dialect::Flux.piece_ms())];
-                if let Socket::Open { conn, last_sent } = &mut self.socket {
-                    *last_sent = now;
-                    let conn = *conn;
+                if let Some(conn) = self.line.open() {
+                    self.last_sent = now;
                     self.send(conn, &silence);
                 }
             }
@@ -369,17 +339,16 @@ impl Deepgram {
     }
 
     fn control(&mut self, now: Moment, text: &str) {
-        if let Socket::Open { conn, last_sent } = &mut self.socket {
-            *last_sent = now;
-            self.out.push_back(SttOutput::Net(ToNet::Text(*conn, text.to_owned())));
+        if let Some(conn) = self.line.open() {
+            self.last_sent = now;
+            self.out.push_back(SttOutput::Net(ToNet::Text(conn, text.to_owned())));
         }
     }
 
     fn message(&mut self, now: Moment, text: &str) {
         match message(text) {
             Heard::Results { text, is_final, speech_final, from_finalize, stretch, ends_ms } => {
-                self.backoff.worked();
-                self.breaker.worked();
+                self.line.worked();
                 let text = self.untold(stretch, text);
                 let asked = self.utterance.asked;
                 self.words(now, &text, is_final);
@@ -395,7 +364,7 @@ impl Deepgram {
             // Word gaps alone: the caller may be in the middle of a number.
             Heard::UtteranceEnd if !self.speaking => self.end_utterance(),
             Heard::Error(text) => {
-                self.failed(now, Fault::of_name(&text).unwrap_or(Fault::Passing(Passing::Inside)));
+                self.ended(now, Fault::of_name(&text).unwrap_or(Fault::Passing(Passing::Inside)));
             }
             Heard::UtteranceEnd | Heard::Other => {}
         }
@@ -444,23 +413,19 @@ impl Deepgram {
         }
     }
 
-    fn closed(&mut self, now: Moment, closed: &Closed) {
-        let fault = Fault::of_close(closed);
-        if fault == Fault::Passing(Passing::Idle) && matches!(self.socket, Socket::Open { .. }) {
-            self.event(SttEvent::Fault(fault));
-            // A pause before it, so that a service which does nothing but this is not flooded.
-            self.socket = Socket::Waiting(now + self.backoff.failed(Span::ZERO));
-            return;
+    /// The service ended the socket, or says that it will.
+    fn ended(&mut self, now: Moment, fault: Fault) {
+        if !self.line.was_idle(now, fault) {
+            return self.failed(now, fault);
         }
-        self.failed(now, fault);
+        self.close(self.line.held());
+        self.event(SttEvent::Fault(fault));
+        self.connect(now);
     }
 
     fn failed(&mut self, now: Moment, fault: Fault) {
-        if let Socket::Opening { conn, .. } | Socket::Open { conn, .. } = self.socket {
-            self.out.push_back(SttOutput::Net(ToNet::Close(conn)));
-        }
-        self.breaker.failed(now, fault);
-        self.socket = Socket::Waiting(now + self.backoff.failed(fault.at_least()));
+        let held = self.line.failed(now, fault);
+        self.close(held);
         self.event(SttEvent::Fault(fault));
     }
 

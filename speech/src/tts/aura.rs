@@ -2,7 +2,9 @@
 //! order of `Flushed` and `Cleared` is all there is. A service that does not answer a `Clear` gets a new socket.
 
 use super::{JobId, SpeaksOverHttp, TtsEvent, TtsOutput, VoiceSocket};
-use crate::failure::{Backoff, Breaker, Fault, Passing};
+use crate::failure::{Breaker, Fault, Passing};
+use crate::lifeline::{Due, Lifeline};
+use crate::text::is_speakable;
 use crate::transport::{ConnId, FromNet, Part, Request, ToNet};
 use crate::wire::audio::{AudioDecoder, AudioFormat};
 use crate::wire::url::{Scheme, Url};
@@ -54,8 +56,6 @@ impl SpeaksOverHttp for AuraSettings {
     }
 }
 
-/// The socket must be open after this.
-const CONNECT: Span = Span::from_millis(3_000);
 /// After a flush audio must come within this, and after audio more of it, or the answer to the flush.
 const SILENT: Span = Span::from_millis(2_500);
 /// A `Clear` must be answered within this.
@@ -65,14 +65,6 @@ const FLUSHES: usize = 19;
 const MINUTE: Span = Span::from_millis(60_000);
 /// Jobs that wait; above it they are lost at once.
 const WAITING_MAX: usize = 16;
-
-#[derive(Debug, PartialEq)]
-enum Socket {
-    Shut,
-    Opening { conn: ConnId, since: Moment },
-    Open { conn: ConnId },
-    Waiting(Moment),
-}
 
 #[derive(Debug)]
 struct Job {
@@ -94,17 +86,12 @@ struct Said {
 #[derive(Debug)]
 pub struct Aura {
     settings: AuraSettings,
-    socket: Socket,
-    last: ConnId,
+    line: Lifeline,
     jobs: VecDeque<Job>,
     said: Option<Said>,
     /// Audio is of what was cleared since then, until the service says that it is done.
     clearing: Option<Moment>,
     flushes: VecDeque<Moment>,
-    /// The socket has spoken.
-    worked: bool,
-    backoff: Backoff,
-    breaker: Breaker,
     out: VecDeque<TtsOutput>,
 }
 
@@ -113,37 +100,28 @@ impl Aura {
     pub const fn new(settings: AuraSettings, breaker: Breaker, seed: u64) -> Self {
         Self {
             settings,
-            socket: Socket::Shut,
-            last: ConnId::none(Part::Voice),
+            line: Lifeline::new(Part::Voice, breaker, seed),
             jobs: VecDeque::new(),
             said: None,
             clearing: None,
             flushes: VecDeque::new(),
-            worked: false,
-            backoff: Backoff::new(seed),
-            breaker,
             out: VecDeque::new(),
         }
     }
 
     fn connect(&mut self, now: Moment) {
-        if !self.breaker.allows(now) {
-            self.socket = Socket::Waiting(self.breaker.opens_at(now));
-            return;
-        }
-        self.last = self.last.next();
-        (self.clearing, self.worked) = (None, false);
+        let Some(conn) = self.line.connect(now) else { return };
+        self.clearing = None;
         // The service counts them for each socket.
         self.flushes.clear();
-        self.socket = Socket::Opening { conn: self.last, since: now };
         let request = Request::web_socket(self.settings.url(Scheme::Ws, Scheme::Wss))
             .header("Authorization", &self.settings.token());
-        self.out.push_back(TtsOutput::Net(ToNet::Open(self.last, request)));
+        self.out.push_back(TtsOutput::Net(ToNet::Open(conn, request)));
     }
 
     /// Has the next job said, if none is.
     fn pump(&mut self, now: Moment) {
-        let Socket::Open { conn } = self.socket else { return };
+        let Some(conn) = self.line.open() else { return };
         while self.said.is_none() {
             let Some(job) = self.jobs.pop_front_if(|job| job.ended) else { return };
             if job.text.is_empty() {
@@ -213,15 +191,12 @@ impl Aura {
         }
         said.any = true;
         let job = said.job;
-        // Something useful came: only that proves that the service works.
-        self.worked = true;
-        self.backoff.worked();
-        self.breaker.worked();
+        self.line.worked();
         self.event(TtsEvent::Audio { job, samples, chars: Vec::new() });
     }
 
     fn clear(&mut self, now: Moment) {
-        if let Socket::Open { conn } = self.socket {
+        if let Some(conn) = self.line.open() {
             self.send(conn, &json!({"type": "Clear"}));
             self.clearing = self.clearing.or(Some(now));
         }
@@ -229,9 +204,8 @@ impl Aura {
 
     /// The socket is of no use any more.
     fn failed(&mut self, now: Moment, fault: Fault) {
-        self.close();
-        self.breaker.failed(now, fault);
-        self.socket = Socket::Waiting(now + self.backoff.failed(fault.at_least()));
+        let held = self.line.failed(now, fault);
+        self.close(held);
         self.lose_all(fault);
         self.event(TtsEvent::Fault(fault));
     }
@@ -243,11 +217,8 @@ impl Aura {
         }
     }
 
-    fn close(&mut self) {
-        if let Socket::Opening { conn, .. } | Socket::Open { conn } = self.socket {
-            self.out.push_back(TtsOutput::Net(ToNet::Close(conn)));
-        }
-        self.socket = Socket::Shut;
+    fn close(&mut self, conn: Option<ConnId>) {
+        self.out.extend(conn.map(|conn| TtsOutput::Net(ToNet::Close(conn))));
     }
 
     fn event(&mut self, event: TtsEvent) {
@@ -261,11 +232,11 @@ impl VoiceSocket for Aura {
     }
 
     fn is_ready(&self) -> bool {
-        matches!(self.socket, Socket::Open { .. })
+        self.line.open().is_some()
     }
 
     fn is_starting(&self) -> bool {
-        matches!(self.socket, Socket::Opening { .. }) && !self.backoff.has_failed()
+        self.line.is_starting()
     }
 
     fn takes_turns(&self) -> bool {
@@ -273,17 +244,17 @@ impl VoiceSocket for Aura {
     }
 
     fn open(&mut self, now: Moment) {
-        if self.socket == Socket::Shut {
+        if self.line.is_shut() {
             self.connect(now);
         }
     }
 
     fn say(&mut self, now: Moment, job: JobId, text: &str) {
-        if matches!(self.socket, Socket::Shut | Socket::Waiting(_)) || self.jobs.len() >= WAITING_MAX {
+        if self.line.held().is_none() || self.jobs.len() >= WAITING_MAX {
             return self.event(TtsEvent::Lost(job, Fault::Passing(Passing::Lost)));
         }
         let text = text.trim();
-        let text = if text.chars().any(char::is_alphanumeric) { text } else { "" };
+        let text = if is_speakable(text) { text } else { "" };
         match self.jobs.iter_mut().find(|known| known.id == job) {
             Some(known) => {
                 known.text.push(' ');
@@ -310,38 +281,38 @@ impl VoiceSocket for Aura {
     }
 
     fn shut(&mut self, _now: Moment) {
-        if let Socket::Open { conn } = self.socket {
+        if let Some(conn) = self.line.open() {
             self.send(conn, &json!({"type": "Close"}));
         }
-        self.close();
+        let held = self.line.shut();
+        self.close(held);
         self.said = None;
         self.jobs.clear();
     }
 
     fn handle_net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
-        match self.socket {
-            Socket::Opening { conn: current, .. } | Socket::Open { conn: current } if current == conn => {}
-            _ => return,
+        if self.line.held() != Some(conn) {
+            return;
         }
         match message {
             FromNet::Opened => {
-                self.socket = Socket::Open { conn };
+                self.line.opened(now);
                 self.pump(now);
             }
             FromNet::Text(text) => self.message(now, &text),
             FromNet::Binary(bytes) => self.audio(now, &bytes),
             // It has spoken, and nothing was owed: an idle socket, or the end of its hour.
-            FromNet::Closed(_) if self.worked && self.said.is_none() => self.connect(now),
+            FromNet::Closed(_) if self.line.has_worked() && self.said.is_none() => self.connect(now),
             FromNet::Closed(closed) => self.failed(now, Fault::of_close(&closed)),
         }
     }
 
     fn handle_timeout(&mut self, now: Moment) {
-        match self.socket {
-            Socket::Waiting(until) if now >= until => self.connect(now),
-            Socket::Open { .. } if self.clearing.is_some_and(|since| now >= since + CLEARED) => {
+        match self.line.due(now) {
+            Some(Due::Connect) => self.connect(now),
+            None if self.is_ready() && self.clearing.is_some_and(|since| now >= since + CLEARED) => {
                 // What it still sends is of nobody knows what: a new socket, and what waits goes with it.
-                self.close();
+                self.close(self.line.held());
                 self.lose_all(Fault::Passing(Passing::Silent));
                 self.connect(now);
             }
@@ -353,16 +324,12 @@ impl VoiceSocket for Aura {
     }
 
     fn poll_timeout(&self) -> Option<Moment> {
-        match self.socket {
-            Socket::Shut => None,
-            Socket::Waiting(until) => Some(until),
-            Socket::Opening { since, .. } => Some(since + CONNECT),
-            Socket::Open { .. } => {
-                let clearing = self.clearing.map(|since| since + CLEARED);
-                let said = self.said.as_ref().map(|said| said.last + SILENT);
-                [clearing, said].into_iter().flatten().min()
-            }
+        if !self.is_ready() {
+            return self.line.poll_timeout();
         }
+        let clearing = self.clearing.map(|since| since + CLEARED);
+        let said = self.said.as_ref().map(|said| said.last + SILENT);
+        [clearing, said].into_iter().flatten().min()
     }
 
     fn poll_output(&mut self) -> Option<TtsOutput> {

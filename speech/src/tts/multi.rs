@@ -12,7 +12,9 @@ mod context;
 
 use super::eleven::{self, ElevenSettings};
 use super::{JobId, TtsEvent, TtsOutput, VoiceSocket};
-use crate::failure::{Backoff, Breaker, Fault, Passing};
+use crate::failure::{Breaker, Fault, Passing};
+use crate::lifeline::{Due, Lifeline};
+use crate::text::is_speakable;
 use crate::transport::{ConnId, FromNet, Part, ToNet};
 use context::{Context, Stage};
 use offhook_units::{Moment, Span};
@@ -23,46 +25,23 @@ use std::collections::VecDeque;
 const CONTEXTS_MAX: usize = 4;
 /// Without any message for so long a keep-alive goes out: half of the service's shortest limit.
 const KEEP_ALIVE: Span = Span::from_millis(10_000);
-/// The socket must be open after this.
-const CONNECT: Span = Span::from_millis(3_000);
 /// After a flush audio must come within this.
 const FIRST_AUDIO: Span = Span::from_millis(2_500);
 /// After a close the final must come this long after the last audio.
 const FINAL: Span = Span::from_millis(4_000);
 /// A job that waits this long for a free context gets a new socket.
 const SATURATED: Span = Span::from_millis(700);
-/// An idle close of a socket younger than this is no idle close.
-const IDLE_NOT_BEFORE: Span = Span::from_millis(5_000);
 /// Jobs that wait; above it they are lost at once.
 const WAITING_MAX: usize = 16;
-
-#[derive(Debug, PartialEq)]
-enum Socket {
-    /// Not wanted, or never again.
-    Shut,
-    Opening {
-        conn: ConnId,
-        since: Moment,
-    },
-    Open {
-        conn: ConnId,
-        since: Moment,
-        last_sent: Moment,
-        last_heard: Moment,
-    },
-    /// Failed; tried again then.
-    Waiting(Moment),
-}
 
 /// The machine. See [`VoiceSocket`] for the calling order.
 #[derive(Debug)]
 pub struct ElevenMulti {
     settings: ElevenSettings,
-    socket: Socket,
-    last: ConnId,
+    line: Lifeline,
+    last_sent: Moment,
+    last_heard: Moment,
     contexts: Vec<Context>,
-    backoff: Backoff,
-    breaker: Breaker,
     /// Messages about contexts that are over, or never were.
     strays: u64,
     out: VecDeque<TtsOutput>,
@@ -73,11 +52,10 @@ impl ElevenMulti {
     pub fn new(settings: ElevenSettings, breaker: Breaker, seed: u64) -> Self {
         Self {
             settings,
-            socket: Socket::Shut,
-            last: ConnId::none(Part::Voice),
+            line: Lifeline::new(Part::Voice, breaker, seed),
+            last_sent: Moment::ZERO,
+            last_heard: Moment::ZERO,
             contexts: Vec::new(),
-            backoff: Backoff::new(seed),
-            breaker,
             strays: 0,
             out: VecDeque::new(),
         }
@@ -95,11 +73,11 @@ impl VoiceSocket for ElevenMulti {
     }
 
     fn is_ready(&self) -> bool {
-        matches!(self.socket, Socket::Open { .. })
+        self.line.open().is_some()
     }
 
     fn is_starting(&self) -> bool {
-        matches!(self.socket, Socket::Opening { .. }) && self.last.number == 1
+        self.line.is_starting()
     }
 
     fn takes_turns(&self) -> bool {
@@ -107,18 +85,17 @@ impl VoiceSocket for ElevenMulti {
     }
 
     fn open(&mut self, now: Moment) {
-        if self.socket != Socket::Shut {
-            return;
+        if self.line.is_shut() {
+            self.connect(now);
         }
-        self.connect(now);
     }
 
     fn say(&mut self, now: Moment, job: JobId, text: &str) {
         let text = text.trim();
-        if !text.chars().any(char::is_alphanumeric) {
+        if !is_speakable(text) {
             return;
         }
-        if matches!(self.socket, Socket::Shut | Socket::Waiting(_)) || self.contexts.len() >= WAITING_MAX {
+        if self.line.held().is_none() || self.contexts.len() >= WAITING_MAX {
             return self.event(TtsEvent::Lost(job, Fault::Passing(Passing::Lost)));
         }
         let context = match self.contexts.iter_mut().position(|context| context.job == job) {
@@ -158,25 +135,20 @@ impl VoiceSocket for ElevenMulti {
     }
 
     fn shut(&mut self, now: Moment) {
-        if let Socket::Open { conn, .. } = self.socket {
-            self.send(now, &json!({"close_socket": true}));
-            self.out.push_back(TtsOutput::Net(ToNet::Close(conn)));
-        } else if let Socket::Opening { conn, .. } = self.socket {
-            self.out.push_back(TtsOutput::Net(ToNet::Close(conn)));
-        }
-        self.socket = Socket::Shut;
+        self.send(now, &json!({"close_socket": true}));
+        let held = self.line.shut();
+        self.close(held);
         self.contexts.clear();
     }
 
     fn handle_net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
-        match self.socket {
-            Socket::Opening { conn: current, .. } | Socket::Open { conn: current, .. } if current == conn => {
-            }
-            _ => return,
+        if self.line.held() != Some(conn) {
+            return;
         }
         match message {
             FromNet::Opened => {
-                self.socket = Socket::Open { conn, since: now, last_sent: now, last_heard: now };
+                self.line.opened(now);
+                (self.last_sent, self.last_heard) = (now, now);
                 self.write(now);
             }
             FromNet::Text(text) => self.message(now, &text),
@@ -186,29 +158,25 @@ impl VoiceSocket for ElevenMulti {
     }
 
     fn handle_timeout(&mut self, now: Moment) {
-        match self.socket {
-            Socket::Waiting(until) if now >= until => self.connect(now),
-            Socket::Opening { since, .. } if now >= since + CONNECT => self.drop_socket(now, Passing::Silent),
-            Socket::Open { last_sent, .. } => {
-                if now >= last_sent + KEEP_ALIVE {
+        match self.line.due(now) {
+            Some(Due::Connect) => self.connect(now),
+            Some(Due::GiveUp) => self.failed(now, Fault::Passing(Passing::Silent)),
+            None if self.is_ready() => {
+                if now >= self.last_sent + KEEP_ALIVE {
                     self.keep_alive(now);
                 }
                 self.watch(now);
             }
-            _ => {}
+            None => {}
         }
     }
 
     fn poll_timeout(&self) -> Option<Moment> {
-        match self.socket {
-            Socket::Shut => None,
-            Socket::Waiting(until) => Some(until),
-            Socket::Opening { since, .. } => Some(since + CONNECT),
-            Socket::Open { last_sent, .. } => {
-                let watched = self.contexts.iter().filter_map(Context::due);
-                watched.chain([last_sent + KEEP_ALIVE]).min()
-            }
+        if !self.is_ready() {
+            return self.line.poll_timeout();
         }
+        let watched = self.contexts.iter().filter_map(Context::due);
+        watched.chain([self.last_sent + KEEP_ALIVE]).min()
     }
 
     fn poll_output(&mut self) -> Option<TtsOutput> {
@@ -218,14 +186,14 @@ impl VoiceSocket for ElevenMulti {
 
 impl ElevenMulti {
     fn connect(&mut self, now: Moment) {
-        if !self.breaker.allows(now) {
-            self.socket = Socket::Waiting(self.breaker.opens_at(now));
-            return;
+        if let Some(conn) = self.line.connect(now) {
+            let request = self.settings.socket("multi-stream-input");
+            self.out.push_back(TtsOutput::Net(ToNet::Open(conn, request)));
         }
-        self.last = self.last.next();
-        self.socket = Socket::Opening { conn: self.last, since: now };
-        let request = self.settings.socket("multi-stream-input");
-        self.out.push_back(TtsOutput::Net(ToNet::Open(self.last, request)));
+    }
+
+    fn close(&mut self, conn: Option<ConnId>) {
+        self.out.extend(conn.map(|conn| TtsOutput::Net(ToNet::Close(conn))));
     }
 
     /// Writes all that may be written: closes first, since they make room.
@@ -272,9 +240,9 @@ impl ElevenMulti {
     }
 
     fn send(&mut self, now: Moment, message: &serde_json::Value) {
-        if let Socket::Open { conn, last_sent, .. } = &mut self.socket {
-            *last_sent = now;
-            self.out.push_back(TtsOutput::Net(ToNet::Text(*conn, message.to_string())));
+        if let Some(conn) = self.line.open() {
+            self.last_sent = now;
+            self.out.push_back(TtsOutput::Net(ToNet::Text(conn, message.to_string())));
         }
     }
 
@@ -288,9 +256,7 @@ impl ElevenMulti {
     }
 
     fn message(&mut self, now: Moment, text: &str) {
-        if let Socket::Open { last_heard, .. } = &mut self.socket {
-            *last_heard = now;
-        }
+        self.last_heard = now;
         let message = eleven::read(text);
         if let Some(error) = message.error {
             return self.ended(now, Fault::of_name(&error).unwrap_or(Fault::Passing(Passing::Inside)));
@@ -304,9 +270,7 @@ impl ElevenMulti {
         let (job, heard) = (context.job, !context.cancelled);
         let samples = context.audio(now, &message.audio);
         if !samples.is_empty() || message.is_final {
-            // Something useful came: only that proves that the service works.
-            self.backoff.worked();
-            self.breaker.worked();
+            self.line.worked();
         }
         if heard && !(samples.is_empty() && message.chars.is_empty()) {
             self.event(TtsEvent::Audio { job, samples, chars: message.chars });
@@ -327,12 +291,8 @@ impl ElevenMulti {
 
     /// The service ended the socket, or says that it will.
     fn ended(&mut self, now: Moment, fault: Fault) {
-        if let Socket::Open { conn, since, .. } = self.socket
-            && fault == Fault::Passing(Passing::Idle)
-            && now.since(since) >= IDLE_NOT_BEFORE
-        {
-            // Nothing is wrong: a new one at once.
-            self.out.push_back(TtsOutput::Net(ToNet::Close(conn)));
+        if self.line.was_idle(now, fault) {
+            self.close(self.line.held());
             self.lose_all(fault);
             self.event(TtsEvent::Fault(fault));
             return self.connect(now);
@@ -342,18 +302,10 @@ impl ElevenMulti {
 
     /// The socket is of no use any more.
     fn failed(&mut self, now: Moment, fault: Fault) {
-        if let Socket::Opening { conn, .. } | Socket::Open { conn, .. } = self.socket {
-            self.out.push_back(TtsOutput::Net(ToNet::Close(conn)));
-        }
-        self.breaker.failed(now, fault);
-        let wait = self.backoff.failed(fault.at_least());
-        self.socket = Socket::Waiting(now + wait);
+        let held = self.line.failed(now, fault);
+        self.close(held);
         self.lose_all(fault);
         self.event(TtsEvent::Fault(fault));
-    }
-
-    fn drop_socket(&mut self, now: Moment, why: Passing) {
-        self.failed(now, Fault::Passing(why));
     }
 
     fn lose_all(&mut self, fault: Fault) {
@@ -366,15 +318,14 @@ impl ElevenMulti {
 
     /// Contexts that owe something and are silent.
     fn watch(&mut self, now: Moment) {
-        let Socket::Open { last_heard, .. } = self.socket else { return };
         let overdue = |context: &Context| context.due().is_some_and(|due| now >= due);
         let Some(at) = self.contexts.iter().position(overdue) else { return };
         let Some(context) = self.contexts.get(at) else { return };
         let asked = context.asked();
         let saturated = context.stage == Stage::Waiting;
-        if saturated || last_heard < asked {
+        if saturated || self.last_heard < asked {
             // Four contexts that never end, or a socket with nobody behind it: a new one serves everybody better.
-            return self.drop_socket(now, Passing::Silent);
+            return self.failed(now, Fault::Passing(Passing::Silent));
         }
         let context = self.contexts.remove(at);
         if context.stage == Stage::Open {

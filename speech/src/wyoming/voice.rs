@@ -1,7 +1,9 @@
 //! A voice over Wyoming: one phrase at a time on a connection that stays.
 
 use super::event::{Event, Reader, encode};
-use crate::failure::{Backoff, Breaker, Fault, Passing};
+use crate::failure::{Breaker, Fault, Passing};
+use crate::lifeline::{Due, Lifeline};
+use crate::text::is_speakable;
 use crate::transport::{ConnId, FromNet, Part, Request, ToNet};
 use crate::tts::{JobId, TtsEvent, TtsOutput, VoiceSocket};
 use crate::wire::audio::{AudioDecoder, AudioFormat};
@@ -21,8 +23,6 @@ pub struct WyomingVoiceSettings {
     pub language: Option<String>,
 }
 
-/// The connection must be open after this.
-const CONNECT: Span = Span::from_millis(3_000);
 /// Something must come within this after a phrase was asked for, and after each piece of it. A voice on a small
 /// machine makes a sentence before it says it.
 const SILENT: Span = Span::from_millis(5_000);
@@ -30,14 +30,6 @@ const SILENT: Span = Span::from_millis(5_000);
 const WAITING_MAX: usize = 16;
 /// Channels beyond this are nonsense.
 const CHANNELS_MAX: u32 = 8;
-
-#[derive(Debug, PartialEq)]
-enum Socket {
-    Shut,
-    Opening { conn: ConnId, since: Moment },
-    Open { conn: ConnId },
-    Waiting(Moment),
-}
 
 #[derive(Debug)]
 struct Job {
@@ -61,17 +53,12 @@ struct Phrase {
 #[derive(Debug)]
 pub struct WyomingVoice {
     settings: WyomingVoiceSettings,
-    socket: Socket,
-    last: ConnId,
+    line: Lifeline,
     reader: Reader,
     jobs: VecDeque<Job>,
     /// The first job's phrase that is being said.
     phrase: Option<Phrase>,
     rate_hz: u32,
-    /// The connection has done something useful.
-    worked: bool,
-    backoff: Backoff,
-    breaker: Breaker,
     out: VecDeque<TtsOutput>,
 }
 
@@ -80,30 +67,20 @@ impl WyomingVoice {
     pub fn new(settings: WyomingVoiceSettings, breaker: Breaker, seed: u64) -> Self {
         Self {
             settings,
-            socket: Socket::Shut,
-            last: ConnId::none(Part::Voice),
+            line: Lifeline::new(Part::Voice, breaker, seed),
             reader: Reader::default(),
             jobs: VecDeque::new(),
             phrase: None,
             // What most voices of piper have; the server says it before the first sample.
             rate_hz: 22_050,
-            worked: false,
-            backoff: Backoff::new(seed),
-            breaker,
             out: VecDeque::new(),
         }
     }
 
     fn connect(&mut self, now: Moment) {
-        if !self.breaker.allows(now) {
-            self.socket = Socket::Waiting(self.breaker.opens_at(now));
-            return;
-        }
-        self.last = self.last.next();
+        let Some(conn) = self.line.connect(now) else { return };
         self.reader = Reader::default();
-        self.worked = false;
-        self.socket = Socket::Opening { conn: self.last, since: now };
-        self.out.push_back(TtsOutput::Net(ToNet::Open(self.last, Request::raw(self.settings.url.clone()))));
+        self.out.push_back(TtsOutput::Net(ToNet::Open(conn, Request::raw(self.settings.url.clone()))));
     }
 
     /// Asks for the next phrase, if none is being said.
@@ -119,7 +96,7 @@ impl WyomingVoice {
                 self.event(TtsEvent::Finished(id));
                 continue;
             }
-            let Socket::Open { conn } = self.socket else { return };
+            let Some(conn) = self.line.open() else { return };
             let Some(text) = job.texts.pop_front() else { return };
             let WyomingVoiceSettings { voice, language, .. } = &self.settings;
             let data = match (voice, language) {
@@ -182,10 +159,7 @@ impl WyomingVoice {
         }
         phrase.any = true;
         let job = job.id;
-        // Something useful came: only that proves that the service works.
-        self.worked = true;
-        self.backoff.worked();
-        self.breaker.worked();
+        self.line.worked();
         self.event(TtsEvent::Audio { job, samples, chars: Vec::new() });
     }
 
@@ -195,18 +169,14 @@ impl WyomingVoice {
         }
     }
 
-    fn close(&mut self) {
-        if let Socket::Opening { conn, .. } | Socket::Open { conn } = self.socket {
-            self.out.push_back(TtsOutput::Net(ToNet::Close(conn)));
-        }
-        self.socket = Socket::Shut;
+    fn close(&mut self, conn: Option<ConnId>) {
+        self.out.extend(conn.map(|conn| TtsOutput::Net(ToNet::Close(conn))));
     }
 
     /// The connection is of no use any more.
     fn failed(&mut self, now: Moment, fault: Fault) {
-        self.close();
-        self.breaker.failed(now, fault);
-        self.socket = Socket::Waiting(now + self.backoff.failed(fault.at_least()));
+        let held = self.line.failed(now, fault);
+        self.close(held);
         self.phrase = None;
         while !self.jobs.is_empty() {
             self.lose_first(fault);
@@ -225,12 +195,12 @@ impl VoiceSocket for WyomingVoice {
     }
 
     fn is_ready(&self) -> bool {
-        matches!(self.socket, Socket::Open { .. })
+        self.line.open().is_some()
     }
 
     fn is_starting(&self) -> bool {
         // After a barge-in, too: a machine of the local network answers within a few milliseconds.
-        matches!(self.socket, Socket::Opening { .. }) && !self.backoff.has_failed()
+        self.line.is_starting()
     }
 
     fn takes_turns(&self) -> bool {
@@ -238,21 +208,21 @@ impl VoiceSocket for WyomingVoice {
     }
 
     fn open(&mut self, now: Moment) {
-        if self.socket == Socket::Shut {
+        if self.line.is_shut() {
             self.connect(now);
         }
     }
 
     fn say(&mut self, now: Moment, job: JobId, text: &str) {
         let text = text.trim();
-        if !text.chars().any(char::is_alphanumeric) {
+        if !is_speakable(text) {
             // A job that has nothing to say ends like any other.
             if !self.jobs.iter().any(|known| known.id == job) && self.jobs.len() < WAITING_MAX {
                 self.jobs.push_back(Job { id: job, texts: VecDeque::new(), ended: false });
             }
             return;
         }
-        if matches!(self.socket, Socket::Shut | Socket::Waiting(_)) || self.jobs.len() >= WAITING_MAX {
+        if self.line.held().is_none() || self.jobs.len() >= WAITING_MAX {
             return self.event(TtsEvent::Lost(job, Fault::Passing(Passing::Lost)));
         }
         match self.jobs.iter_mut().find(|known| known.id == job) {
@@ -277,26 +247,26 @@ impl VoiceSocket for WyomingVoice {
         self.jobs.remove(at);
         if at == 0 && self.phrase.take().is_some() {
             // Nothing else stops it.
-            self.close();
+            self.close(self.line.held());
             self.connect(now);
         }
         self.pump(now);
     }
 
     fn shut(&mut self, _now: Moment) {
-        self.close();
+        let held = self.line.shut();
+        self.close(held);
         self.phrase = None;
         self.jobs.clear();
     }
 
     fn handle_net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
-        match self.socket {
-            Socket::Opening { conn: current, .. } | Socket::Open { conn: current } if current == conn => {}
-            _ => return,
+        if self.line.held() != Some(conn) {
+            return;
         }
         match message {
             FromNet::Opened => {
-                self.socket = Socket::Open { conn };
+                self.line.opened(now);
                 self.pump(now);
             }
             FromNet::Text(_) => {}
@@ -309,13 +279,15 @@ impl VoiceSocket for WyomingVoice {
                         Err(_) => return self.failed(now, Fault::Passing(Passing::Inside)),
                     }
                     // What still lies in the reader of a connection that was given up is for nobody.
-                    if !matches!(self.socket, Socket::Open { conn: current } if current == conn) {
+                    if self.line.open() != Some(conn) {
                         return;
                     }
                 }
             }
             // A server that closes behind each request has done its work; it may not have seen the next one.
-            FromNet::Closed(_) if self.worked && self.phrase.as_ref().is_none_or(|phrase| !phrase.any) => {
+            FromNet::Closed(_)
+                if self.line.has_worked() && self.phrase.as_ref().is_none_or(|phrase| !phrase.any) =>
+            {
                 if let (Some(phrase), Some(job)) = (self.phrase.take(), self.jobs.front_mut()) {
                     job.texts.push_front(phrase.text);
                 }
@@ -326,8 +298,8 @@ impl VoiceSocket for WyomingVoice {
     }
 
     fn handle_timeout(&mut self, now: Moment) {
-        match self.socket {
-            Socket::Waiting(until) if now >= until => self.connect(now),
+        match self.line.due(now) {
+            Some(Due::Connect) => self.connect(now),
             _ if self.poll_timeout().is_some_and(|due| now >= due) => {
                 self.failed(now, Fault::Passing(Passing::Silent));
             }
@@ -336,12 +308,10 @@ impl VoiceSocket for WyomingVoice {
     }
 
     fn poll_timeout(&self) -> Option<Moment> {
-        match self.socket {
-            Socket::Shut => None,
-            Socket::Waiting(until) => Some(until),
-            Socket::Opening { since, .. } => Some(since + CONNECT),
-            Socket::Open { .. } => self.phrase.as_ref().map(|phrase| phrase.last + SILENT),
+        if !self.is_ready() {
+            return self.line.poll_timeout();
         }
+        self.phrase.as_ref().map(|phrase| phrase.last + SILENT)
     }
 
     fn poll_output(&mut self) -> Option<TtsOutput> {

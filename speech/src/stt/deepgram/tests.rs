@@ -1,5 +1,5 @@
 use super::*;
-use crate::transport::Lost;
+use crate::transport::{Closed, Lost};
 use serde_json::{Value, json};
 
 fn at(ms: u64) -> Moment {
