@@ -16,7 +16,7 @@ use crate::audio::route::Route;
 use crate::clock::Clock;
 use crate::rings;
 use crate::trunk::routes::Target;
-use crate::trunk::switchboard::{Plain, Switchboard};
+use crate::trunk::switchboard::{Plain, Switchboard, Unserved};
 use offhook_speech::conversation::ConversationSettings;
 use offhook_speech::llm::ChatSettings;
 use offhook_speech::service::{Call, Speech};
@@ -107,8 +107,8 @@ impl Conversations {
 }
 
 impl Switchboard for Conversations {
-    fn serves(&self, target: &Target) -> bool {
-        *target == Target::Agent || Plain.serves(target)
+    fn serves(&self, target: &Target) -> Result<(), Unserved> {
+        if *target == Target::Agent { Ok(()) } else { Plain.serves(target) }
     }
 
     fn connect(&mut self, line: LineId, target: &Target, codec: Codec) -> Option<Route> {

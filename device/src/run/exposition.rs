@@ -151,6 +151,8 @@ fn calls(to: &mut Exposition, book: &Book) {
     let refused = [
         ("no_route", counters.no_route),
         ("no_media", counters.no_media),
+        ("absent", counters.absent),
+        ("busy", counters.busy),
         ("full", counters.agent.refused_full + counters.transactions.refused_full),
         ("unproven", counters.agent.refused_unproven),
     ];

@@ -4,7 +4,7 @@ use crate::audio::LineId;
 use crate::audio::route::Route;
 use crate::audio::sound::gauges::SoundGauges;
 use crate::trunk::routes::Target;
-use crate::trunk::switchboard::Switchboard;
+use crate::trunk::switchboard::{Switchboard, Unserved};
 use offhook_units::Codec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -23,16 +23,19 @@ struct WithHandset {
 }
 
 impl Switchboard for WithHandset {
-    fn serves(&self, target: &Target) -> bool {
+    fn serves(&self, target: &Target) -> Result<(), Unserved> {
         if *target != Target::Handset {
             return self.others.serves(target);
         }
-        let is_free = self.call.is_none() && self.gauges.is_ready();
-        if !is_free {
-            // The sound thread looks at this, and says why.
-            self.gauges.refused.fetch_add(1, Relaxed);
-        }
-        is_free
+        let why = match self.call {
+            None if self.gauges.is_ready() => return Ok(()),
+            // Without a card nobody could talk to the next caller either.
+            Some(_) if self.gauges.is_ready() => Unserved::Busy,
+            _ => Unserved::Absent,
+        };
+        // The sound thread looks at this, and says why.
+        self.gauges.refused.fetch_add(1, Relaxed);
+        Err(why)
     }
 
     fn connect(&mut self, line: LineId, target: &Target, codec: Codec) -> Option<Route> {
@@ -72,13 +75,14 @@ mod tests {
     fn without_a_card_the_handset_takes_no_call_and_all_else_goes_on() {
         let (mut board, gauges) = board();
         gauges.speaker.set_wanted(true);
-        assert!(!board.serves(&Target::Handset) && board.serves(&Target::Echo));
+        assert_eq!(board.serves(&Target::Handset), Err(Unserved::Absent));
+        assert_eq!(board.serves(&Target::Echo), Ok(()));
         assert!(board.connect(LineId(1), &Target::Echo, Codec::Pcmu).is_some());
         assert_eq!(gauges.refused.load(Relaxed), 1);
         gauges.speaker.opened();
-        assert!(board.serves(&Target::Handset));
+        assert_eq!(board.serves(&Target::Handset), Ok(()));
         gauges.microphone.set_wanted(true);
-        assert!(!board.serves(&Target::Handset), "half a handset is none");
+        assert_eq!(board.serves(&Target::Handset), Err(Unserved::Absent), "half a handset is none");
     }
 
     #[test]
@@ -87,13 +91,14 @@ mod tests {
         gauges.speaker.set_wanted(true);
         gauges.speaker.opened();
         assert!(board.connect(LineId(1), &Target::Handset, Codec::Pcmu).is_some());
-        assert!(!board.serves(&Target::Handset));
+        assert_eq!(board.serves(&Target::Handset), Err(Unserved::Busy));
         assert!(board.connect(LineId(2), &Target::Handset, Codec::Pcmu).is_none());
         board.disconnect(LineId(2), &Target::Handset);
-        assert!(!board.serves(&Target::Handset), "the first call stands");
+        assert_eq!(board.serves(&Target::Handset), Err(Unserved::Busy), "the first call stands");
         gauges.speaker.closed();
+        assert_eq!(board.serves(&Target::Handset), Err(Unserved::Absent), "it has lost its voice");
         board.disconnect(LineId(1), &Target::Handset);
         gauges.speaker.opened();
-        assert!(board.serves(&Target::Handset));
+        assert_eq!(board.serves(&Target::Handset), Ok(()));
     }
 }

@@ -16,7 +16,7 @@ use crate::audio::route::Route;
 use crate::clock::Clock;
 use crate::conversation::{Conversations, Parts, Told};
 use crate::trunk::routes::Target as To;
-use crate::trunk::switchboard::{Plain, Switchboard};
+use crate::trunk::switchboard::{Plain, Switchboard, Unserved};
 use offhook_config::{Chunks, Config, Speech as Wanted, Speed, Target};
 use offhook_lab::{Lab, LabVoice, Options};
 use offhook_speech::conversation::ConversationSettings;
@@ -163,7 +163,7 @@ impl Late {
 }
 
 impl Switchboard for Late {
-    fn serves(&self, target: &To) -> bool {
+    fn serves(&self, target: &To) -> Result<(), Unserved> {
         self.look().map_or_else(|| Plain.serves(target), |agent| agent.conversations.serves(target))
     }
 

@@ -83,12 +83,7 @@ impl Trunk {
         };
         self.office.tell(Report::Incoming(call, route.target.name()));
         if let Err(why) = self.open_leg(now, call, route.target, false) {
-            self.counters.no_media += 1;
-            let status = match why {
-                Refused::NoTarget => Status::TEMPORARILY_UNAVAILABLE,
-                _ => Status::SERVICE_UNAVAILABLE,
-            };
-            return self.refuse(now, call, status);
+            return self.turn_away(now, call, why);
         }
         if route.ring <= Span::ZERO {
             return self.answer(now, call);
@@ -101,6 +96,20 @@ impl Trunk {
         if let (Ok(()), Some(leg)) = (said, self.legs.get_mut(&call)) {
             leg.act_at = Some(now + route.ring);
         }
+    }
+
+    /// Refuses a call that has a route.
+    fn turn_away(&mut self, now: Moment, call: CallId, why: Refused) {
+        let counters = &mut self.counters;
+        let (counter, status) = match why {
+            Refused::NoTarget => (&mut counters.absent, Status::TEMPORARILY_UNAVAILABLE),
+            Refused::Busy => (&mut counters.busy, Status::BUSY_HERE),
+            Refused::Agent(_) | Refused::NoPort | Refused::Keys => {
+                (&mut counters.no_media, Status::SERVICE_UNAVAILABLE)
+            }
+        };
+        *counter += 1;
+        self.refuse(now, call, status);
     }
 
     fn refuse(&mut self, now: Moment, call: CallId, status: Status) {
@@ -117,9 +126,7 @@ impl Trunk {
         target: Target,
         ours: bool,
     ) -> Result<(), Refused> {
-        if !self.switchboard.serves(&target) {
-            return Err(Refused::NoTarget);
-        }
+        self.switchboard.serves(&target)?;
         let sockets = self.open_sockets()?;
         self.add_leg(now, call, sockets, target, ours)
     }
@@ -280,6 +287,8 @@ impl Trunk {
         }
         for call in due {
             self.act(now, call);
+            // Whom the one took is not there for the next.
+            self.flush();
         }
         let calls: Vec<CallId> = self.legs.keys().copied().collect();
         for call in calls {
@@ -297,6 +306,12 @@ impl Trunk {
                     let _ = self.agent.hang_up(now, call);
                 }
             }
+            // Whoever was free when it began to ring may have taken another call meanwhile. Where media flow already,
+            // this is the call that was taken.
+            (target, false) if leg.media.is_none() => match self.switchboard.serves(target) {
+                Ok(()) => self.answer(now, call),
+                Err(why) => self.turn_away(now, call, why.into()),
+            },
             _ => self.answer(now, call),
         }
     }

@@ -5,6 +5,7 @@
 
 use super::figures::{CallFigures, Snapshot};
 use super::routes::Routes;
+use super::switchboard::Unserved;
 use mio::Waker;
 use offhook_engine::Settings as PlayoutSettings;
 use offhook_sip_rtp::media::dtmf::Digit;
@@ -81,6 +82,8 @@ pub enum Refused {
     NoPort,
     /// Nothing here can answer with that.
     NoTarget,
+    /// What answers with that is in another call.
+    Busy,
     /// The peer takes no telephone keys that way, or too many wait.
     Keys,
 }
@@ -90,13 +93,23 @@ impl fmt::Display for Refused {
         match self {
             Self::Agent(error) => error.fmt(f),
             Self::NoPort => f.write_str("no media port is free"),
-            Self::NoTarget => f.write_str("nothing here answers that route"),
+            Self::NoTarget => f.write_str("nothing here answers that route just now"),
+            Self::Busy => f.write_str("what answers that route is in another call"),
             Self::Keys => f.write_str("the keys cannot be sent"),
         }
     }
 }
 
 impl std::error::Error for Refused {}
+
+impl From<Unserved> for Refused {
+    fn from(why: Unserved) -> Self {
+        match why {
+            Unserved::Busy => Self::Busy,
+            Unserved::Absent => Self::NoTarget,
+        }
+    }
+}
 
 /// What the thread tells.
 #[derive(Debug)]

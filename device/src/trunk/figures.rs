@@ -120,8 +120,12 @@ pub struct Counters {
     pub ended: u64,
     /// Calls refused as their number is in no route.
     pub no_route: u64,
-    /// Calls refused for want of a media port or of an audio line.
+    /// Calls refused for want of a media port.
     pub no_media: u64,
+    /// Calls refused as nobody was there to answer them.
+    pub absent: u64,
+    /// Calls refused as whoever answers was in another call.
+    pub busy: u64,
     /// Calls that we hung up as the wire was silent.
     pub silent: u64,
     /// Reports that found no room in their channel.

@@ -76,9 +76,7 @@ impl Trunk {
     }
 
     fn place(&mut self, now: Moment, outgoing: Outgoing) -> Result<CallId, Refused> {
-        if !self.switchboard.serves(&outgoing.target) {
-            return Err(Refused::NoTarget);
-        }
+        self.switchboard.serves(&outgoing.target)?;
         let sockets = self.open_sockets()?;
         let media = self.media_at(sockets.port());
         let place = Place { to: outgoing.to, display: None, trunk: outgoing.trunk, media };

@@ -7,11 +7,23 @@ use crate::audio::tone::Tone;
 use offhook_units::Codec;
 use std::fmt::Debug;
 
+/// Why a call is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unserved {
+    /// Whoever answers there is in another call.
+    Busy,
+    /// Nobody is there to answer.
+    Absent,
+}
+
 /// Makes the audio thread's side of a call's route. Called on the trunk's thread, so it must not wait for anything:
 /// what needs time (a socket to a speech service) begins elsewhere.
 pub trait Switchboard: Debug + Send {
     /// Whether calls to `target` can be answered now.
-    fn serves(&self, target: &Target) -> bool;
+    ///
+    /// # Errors
+    /// Why not.
+    fn serves(&self, target: &Target) -> Result<(), Unserved>;
 
     /// A call to `target` stands, in `codec`. `None` hangs it up.
     fn connect(&mut self, line: LineId, target: &Target, codec: Codec) -> Option<Route>;
@@ -25,8 +37,11 @@ pub trait Switchboard: Debug + Send {
 pub struct Plain;
 
 impl Switchboard for Plain {
-    fn serves(&self, target: &Target) -> bool {
-        matches!(target, Target::Echo | Target::Tone | Target::Transfer(_))
+    fn serves(&self, target: &Target) -> Result<(), Unserved> {
+        match target {
+            Target::Echo | Target::Tone | Target::Transfer(_) => Ok(()),
+            Target::Handset | Target::Agent | Target::Reject => Err(Unserved::Absent),
+        }
     }
 
     fn connect(&mut self, _line: LineId, target: &Target, _codec: Codec) -> Option<Route> {

@@ -1,6 +1,7 @@
 //! The trunk thread and the audio thread as they run, on loopback, with a small telephone at the other end.
 
 mod authority;
+mod busy;
 mod calls;
 mod doors;
 mod media;

@@ -9,7 +9,7 @@ use offhook::trunk::command::{Handle, Report, Request};
 use offhook::trunk::routes::{Route, Routes, Target};
 use offhook::trunk::settings::Settings;
 use offhook::trunk::start::{Started, start};
-use offhook::trunk::switchboard::Plain;
+use offhook::trunk::switchboard::{Plain, Switchboard};
 use offhook_sip_rtp::sip::local::LocalAddrs;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,13 +51,18 @@ pub(crate) struct Office {
 
 impl Office {
     pub(crate) fn open(settings: Settings) -> Self {
+        Self::open_with(settings, Box::new(Plain))
+    }
+
+    /// One whose calls are answered by `switchboard`.
+    pub(crate) fn open_with(settings: Settings, switchboard: Box<dyn Switchboard>) -> Self {
         let clock = Clock::start();
         let (desk, _control, audio) = rings::shared(MOST_CALLS);
         let gauges = Arc::new(TickGauges::default());
         let stage = Stage::new(MOST_CALLS, audio, gauges.clone());
         let stop = Arc::new(AtomicBool::new(false));
         let playout = offhook_engine::Settings::default();
-        let started = start(settings, playout, clock, desk, Box::new(Plain)).expect("free ports");
+        let started = start(settings, playout, clock, desk, switchboard).expect("free ports");
         let Started { trunk, handle, reports } = started;
         let locals = *trunk.locals();
         let stopped = stop.clone();
