@@ -101,6 +101,10 @@ fn it_starts_shows_itself_and_ends_when_told() {
     assert!(service.get("/api/voice/sessions").ends_with("\r\n\r\n[]\n"));
     assert!(service.get("/api/voice/sessions/1").starts_with("HTTP/1.1 404 "));
     assert!(service.get("/").contains("0 of at most 50 calls"));
+    let foreign = "POST /api/voice/stop-tts HTTP/1.0\r\nOrigin: http://evil.example\r\n\r\n";
+    assert!(service.ask(foreign).starts_with("HTTP/1.1 403 "));
+    let renamed = "GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
+    assert!(service.ask(renamed).starts_with("HTTP/1.1 403 "));
     let stop = service.ask("POST /api/voice/stop-tts HTTP/1.0\r\n\r\n");
     assert!(stop.starts_with("HTTP/1.1 409 "), "{stop}");
     let done = service.end("-TERM");

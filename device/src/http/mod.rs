@@ -7,6 +7,7 @@
 //! One thread, and no other thread ever waits for it. [`connection`] and [`router`] are told the time and handed bytes;
 //! the sockets are in [`server`].
 
+mod browser;
 pub mod connection;
 pub mod metrics;
 pub mod request;

@@ -27,6 +27,10 @@ pub struct Request {
     pub method: Method,
     /// Of what: the path without its query.
     pub path: String,
+    /// Under which name: `Host`.
+    pub host: Option<String>,
+    /// From which site, when a browser asks for a page of one: `Origin`.
+    pub origin: Option<String>,
     /// `Authorization: Bearer …`.
     pub token: Option<String>,
     /// What came with it.
@@ -76,6 +80,10 @@ pub fn read(bytes: &[u8]) -> Reading {
         Some("POST") => Method::Post,
         _ => return Reading::Refused(Status::MethodNotAllowed),
     };
+    let (host, origin) = match (only(head.headers, "host"), only(head.headers, "origin")) {
+        (Ok(host), Ok(origin)) => (host, origin),
+        (Err(status), _) | (_, Err(status)) => return Reading::Refused(status),
+    };
     if bytes.len() < length + body {
         return Reading::Partial;
     }
@@ -83,15 +91,21 @@ pub fn read(bytes: &[u8]) -> Reading {
     let path = path.split_once('?').map_or(path, |(path, _)| path).to_owned();
     let keep_alive = keeps_alive(head.headers, head.version);
     let sent = bytes.get(length..length + body).unwrap_or_default().to_vec();
-    Reading::Whole(
-        Request { method, path, token: token(head.headers), body: sent, keep_alive },
-        length + body,
-    )
+    let token = token(head.headers);
+    Reading::Whole(Request { method, path, host, origin, token, body: sent, keep_alive }, length + body)
 }
 
 fn values<'h>(headers: &'h [httparse::Header<'_>], name: &str) -> impl Iterator<Item = &'h str> {
     let named = headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
     named.filter_map(|header| std::str::from_utf8(header.value).ok()).map(str::trim)
+}
+
+/// A header that may stand there once (RFC 9112 3.2): which of two is meant nobody knows.
+fn only(headers: &[httparse::Header<'_>], name: &str) -> Result<Option<String>, Status> {
+    let mut named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+    let Some(header) = named.next() else { return Ok(None) };
+    let value = std::str::from_utf8(header.value).map_err(|_no_text| Status::BadRequest)?;
+    if named.next().is_some() { Err(Status::BadRequest) } else { Ok(Some(value.trim().to_owned())) }
 }
 
 /// RFC 9112 6.3. A length that two headers tell differently is how requests are smuggled past one another.
@@ -141,6 +155,7 @@ mod tests {
         let (request, length) = whole(text);
         assert_eq!((request.method, &*request.path, request.keep_alive), (Method::Get, "/metrics", true));
         assert_eq!(request.token.as_deref(), Some("abc"));
+        assert_eq!((request.host.as_deref(), request.origin.as_deref()), (Some("a"), None));
         assert_eq!(&text[length..], "rest");
         assert!(!format!("{request:?}").contains("abc"), "a token does not show");
         assert!(!whole("GET / HTTP/1.1\r\nConnection: x, Close\r\n\r\n").0.keep_alive);
@@ -168,6 +183,8 @@ mod tests {
             ("POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", Status::BodyTooLarge),
             ("POST / HTTP/1.1\r\nContent-Length: +4\r\n\r\nabcd", Status::BadRequest),
             ("POST / HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde", Status::BadRequest),
+            ("GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", Status::BadRequest),
+            ("GET / HTTP/1.1\r\nOrigin: a\r\nOrigin: a\r\n\r\n", Status::BadRequest),
             (&long, Status::HeadTooLarge),
             (&many, Status::HeadTooLarge),
         ] {

@@ -13,6 +13,8 @@ pub enum Status {
     BadRequest,
     /// Without a token, or with a wrong one.
     Unauthorized,
+    /// Not for whoever asks.
+    Forbidden,
     /// There is no such page.
     NotFound,
     /// It cannot be asked for like this.
@@ -38,6 +40,7 @@ impl Status {
             Self::Accepted => "202 Accepted",
             Self::BadRequest => "400 Bad Request",
             Self::Unauthorized => "401 Unauthorized",
+            Self::Forbidden => "403 Forbidden",
             Self::NotFound => "404 Not Found",
             Self::MethodNotAllowed => "405 Method Not Allowed",
             Self::Timeout => "408 Request Timeout",

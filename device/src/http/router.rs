@@ -1,5 +1,6 @@
 //! Which page a request is for, and who may see it.
 
+use super::browser;
 use super::request::{Method, Request};
 use super::response::{Kind, Response, Status};
 use offhook_units::Pii;
@@ -46,11 +47,19 @@ pub fn answer(request: &Request, token: Option<&str>, pages: &mut dyn Pages) -> 
     if path == "/health" {
         return looked_at(request, || Response::line(Status::Ok, "alive"));
     }
-    if !is_allowed(token, request.token.as_deref()) {
-        return Response::line(
-            Status::Unauthorized,
-            "send the token of http.token_file as \"Authorization: Bearer TOKEN\"",
-        );
+    match token {
+        Some(token) if !is_token(token, request.token.as_deref()) => {
+            return Response::line(
+                Status::Unauthorized,
+                "send the token of http.token_file as \"Authorization: Bearer TOKEN\"",
+            );
+        }
+        Some(_) => {}
+        None => {
+            if let Some(objection) = browser::objection(request) {
+                return Response::line(Status::Forbidden, objection);
+            }
+        }
     }
     match path {
         "/" => looked_at(request, || Response::page(Kind::Html, pages.status())),
@@ -120,8 +129,7 @@ fn looked_at(request: &Request, page: impl FnOnce() -> Response) -> Response {
 }
 
 /// Compared without telling by the time it takes how much of it was right.
-fn is_allowed(token: Option<&str>, given: Option<&str>) -> bool {
-    let Some(token) = token else { return true };
+fn is_token(token: &str, given: Option<&str>) -> bool {
     let given = given.unwrap_or_default();
     let differs = token.bytes().zip(given.bytes()).fold(0, |differs, (a, b)| differs | (a ^ b));
     differs == 0 && token.len() == given.len()
@@ -196,12 +204,12 @@ mod tests {
         token: Option<&str>,
         pages: &mut Made,
     ) -> Response {
-        let token_given = given.map(str::to_owned);
-        answer(
-            &Request { method, path: path.into(), token: token_given, body: vec![], keep_alive: true },
-            token,
-            pages,
-        )
+        answer(&Request { token: given.map(str::to_owned), ..request(method, path) }, token, pages)
+    }
+
+    fn request(method: Method, path: &str) -> Request {
+        let path = path.to_owned();
+        Request { method, path, host: None, origin: None, token: None, body: vec![], keep_alive: true }
     }
 
     fn get(path: &str) -> Response {
@@ -245,9 +253,7 @@ mod tests {
     }
 
     fn post(path: &str, body: &str) -> (Status, String) {
-        let path = path.to_owned();
-        let request =
-            Request { method: Method::Post, path, token: None, body: body.into(), keep_alive: true };
+        let request = Request { body: body.into(), ..request(Method::Post, path) };
         let response = answer(&request, None, &mut Made::default());
         (response.status, response.body)
     }
@@ -289,5 +295,24 @@ mod tests {
         }
         assert_eq!(status("/metrics", Some("secret")), Status::Ok);
         assert_eq!(status("/none", Some("secret")), Status::NotFound);
+    }
+
+    #[test]
+    fn without_a_token_no_page_of_another_site_gets_anything() {
+        let path = "/api/voice/stop-tts";
+        let foreign = Request { origin: Some("http://evil.example".into()), ..request(Method::Post, path) };
+        let renamed = Request { host: Some("evil.example".into()), ..request(Method::Get, "/metrics") };
+        let mut pages = Made { trunk: None, speaking: 1 };
+        for asked in [&foreign, &renamed] {
+            assert_eq!(answer(asked, None, &mut pages).status, Status::Forbidden);
+        }
+        assert_eq!(pages.speaking, 1, "nothing was stopped");
+        let alive = Request { path: "/health".into(), ..renamed.clone() };
+        assert_eq!(answer(&alive, None, &mut pages).status, Status::Ok);
+        // No page can bring the token: whoever brings it may ask under any name.
+        for asked in [foreign, renamed] {
+            let asked = Request { token: Some("secret".into()), ..asked };
+            assert_eq!(answer(&asked, Some("secret"), &mut pages).status, Status::Ok);
+        }
     }
 }
