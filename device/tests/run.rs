@@ -258,5 +258,8 @@ fn every_metric_that_the_dashboard_names_is_exported() {
         }
     }
     assert!(named >= 20, "the dashboard names {named} metrics only");
+    for part in ["audio", "trunk", "sip", "calls", "rtp", "playout", "agent", "sound"] {
+        assert!(dashboard.contains(&format!("offhook_{part}_")), "the dashboard shows nothing of {part}");
+    }
     assert_eq!(service.end("-TERM").code, 0);
 }
