@@ -1,11 +1,10 @@
 //! What holds in the end, key by key, where each value came from, and what a reload changes.
 
 use crate::Config;
-use crate::key::{Effect, Expects, Key, keys};
+use crate::key::{Effect, Key, keys};
 use crate::layer::{Layer, ROUTE};
 use crate::reading::Reading;
 use crate::route;
-use crate::text::Kind;
 use std::fmt;
 
 /// A configuration together with what was said about each key.
@@ -30,7 +29,7 @@ pub struct Effective {
     pub origin: String,
     /// When a change of it acts.
     pub effect: Effect,
-    /// Whether the value may not stand in a log: a person's name or number.
+    /// Whether the value may not stand in a log: a person's name or number. In `[route]` the name is one too.
     pub is_personal: bool,
 }
 
@@ -94,7 +93,7 @@ fn of_key(key: &'static Key, layers: &[Layer], reading: &Reading) -> Effective {
         value: setting.value.to_string(),
         origin: origin.unwrap_or_else(|| default.to_owned()),
         effect: key.effect,
-        is_personal: matches!(key.expects, Expects::Text { kind: Kind::User, .. }),
+        is_personal: key.is_personal(),
     }
 }
 
@@ -131,7 +130,11 @@ impl fmt::Display for Change {
             Some(one) if one.is_personal => "[redacted]".to_owned(),
             Some(one) => one.value.clone(),
         };
-        write!(f, "{}.{}: ", one.section, one.name)?;
+        if one.section == ROUTE {
+            write!(f, "a line of [{ROUTE}] ({}): ", one.origin)?;
+        } else {
+            write!(f, "{}.{}: ", one.section, one.name)?;
+        }
         write!(f, "{} -> {} ({})", shown(&self.before), shown(&self.after), self.effect)
     }
 }

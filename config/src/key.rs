@@ -2,7 +2,9 @@
 
 use crate::text::Kind;
 use crate::value::Value;
-use crate::{Fault, audio, calls, chunks, http, jitter, log, media, sip, sound, speech, speed, trunk};
+use crate::{
+    Fault, audio, calls, chunks, http, jitter, log, media, secret, sip, sound, speech, speed, trunk,
+};
 use std::fmt;
 
 /// Every section's keys, in the order of the sample file.
@@ -100,6 +102,11 @@ impl Key {
         self.path.rsplit_once('.').map_or(self.path, |(_, name)| name)
     }
 
+    /// Whether what stands there may not stand in a log: somebody's name or number, and words in which there may be one.
+    pub(crate) const fn is_personal(&self) -> bool {
+        matches!(self.expects, Expects::Text { kind: Kind::User | Kind::Words, .. })
+    }
+
     pub(crate) fn default(&self) -> Value {
         match self.expects {
             Expects::Whole { default, .. } => Value::Whole(default),
@@ -150,7 +157,7 @@ impl Key {
     }
 
     fn bad_text(&self, value: &Value) -> Result<(), Fault> {
-        Err(Fault::BadText { key: self.path, found: value.to_string() })
+        Err(Fault::BadText { key: self.path, found: secret::cover(&value.to_string()) })
     }
 
     /// How to mend a value that is not what this key expects, where there is more to say than the range.
@@ -165,6 +172,9 @@ impl Key {
                 let ms = round(number * 1000.0);
                 let fits = (*from as f64..=*to as f64).contains(&ms);
                 fits.then(|| format!("this is in milliseconds: for {number} seconds write {ms}"))
+            }
+            Expects::Text { kind: Kind::Url | Kind::SocketUrl, .. } if value.as_text().contains('@') => {
+                Some("keys and passwords do not stand in an address; the service's key has a file".to_owned())
             }
             Expects::Choice { of, .. } => {
                 let nearest = crate::nearest::nearest(value.as_text(), of.iter().copied())?;

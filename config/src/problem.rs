@@ -2,6 +2,7 @@
 
 use crate::key::Key;
 use crate::layer::{Layer, Place};
+use crate::redacted::Redacted;
 use crate::route;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use std::fmt;
@@ -139,7 +140,7 @@ impl Problem {
         &self.fault
     }
 
-    fn advice(&self) -> Option<String> {
+    pub(crate) fn advice(&self) -> Option<String> {
         match &self.fault {
             Fault::UnknownKey { nearest: Some(nearest), .. } => Some(format!("did you mean {nearest}?")),
             Fault::BadTarget { nearest: Some(nearest), .. } => Some(format!("did you mean \"{nearest}\"?")),
@@ -189,7 +190,7 @@ fn floor(text: &str, at: usize) -> usize {
 
 impl Fault {
     /// What stands under the caret: what was expected there.
-    fn label(&self) -> Option<String> {
+    pub(crate) fn label(&self) -> Option<String> {
         match self {
             Self::Syntax(_) => None,
             Self::NotAnAssignment => Some("expected KEY=VALUE, as in jitter.min_ms=40".to_owned()),
@@ -269,6 +270,17 @@ impl Problems {
     /// Each of them, from the first source to the last, and from the top of each to its end.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter()
+    }
+
+    /// The same for a log: `Display` shows the lines of the file, and numbers of people with them.
+    pub const fn redacted(&self) -> Redacted<'_> {
+        Redacted(self)
+    }
+
+    /// Each with its place in words.
+    pub(crate) fn placed(&self) -> impl Iterator<Item = (String, &Problem)> {
+        let tell = |place: &Place| self.layers.get(place.layer).map(|layer| layer.tell(place));
+        self.problems.iter().map(move |problem| (tell(&problem.place).unwrap_or_default(), problem))
     }
 }
 

@@ -23,7 +23,28 @@ pub(crate) fn cover(text: &str) -> String {
             shown
         }
     });
-    lines.collect::<Vec<_>>().concat()
+    without_users(lines.collect::<Vec<_>>().concat())
+}
+
+/// With what stands before the host of an address covered, as in `https://user:password@host`.
+fn without_users(text: String) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once("://") {
+        let end = after.find(|c: char| "/?#\"'".contains(c) || c.is_whitespace()).unwrap_or(after.len());
+        let (authority, behind) = after.split_at(end);
+        shown.push_str(before);
+        shown.push_str("://");
+        if let Some((user, host)) = authority.rsplit_once('@') {
+            shown.push_str(&hidden(user));
+            shown.push('@');
+            shown.push_str(host);
+        } else {
+            shown.push_str(authority);
+        }
+        rest = behind;
+    }
+    shown + rest
 }
 
 /// What ends a value that goes on behind this line: of a text or a list of several lines.
@@ -106,6 +127,14 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_before_the_host_of_an_address_is_covered() {
+        let covered = "voice_url = \"https://*******@a.example:1/b@c\"\nmind_url = \"http://b/?x=d@e\"";
+        assert_eq!(cover(&covered.replace("*******", "me:sk@1")), covered);
+        assert_eq!(cover("\"https://sk-1@a\""), "\"https://****@a\"");
+        assert_eq!(cover("https://"), "https://");
+    }
+
+    #[test]
     fn values_of_several_lines_are_covered_to_their_end() {
         for (open, end) in [("\"\"\"", "\"\"\""), ("'''", "'''"), ("[", "]")] {
             let covered = cover(&format!("token = {open}\nabc\nde{end}\nuser = \"601\""));
@@ -129,7 +158,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_moves(text in any::<String>(), name in "[a-z_]{0,3}(password|token)[a-z_]{0,5}") {
-            let text = format!("{name} = \"{text}\"\n{text}");
+            let text = format!("{name} = \"{text}\"\n{text}\nurl = \"https://{text}@a://{text}@");
             prop_assert_eq!(cover(&text).len(), text.len());
         }
     }

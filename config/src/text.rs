@@ -81,8 +81,20 @@ impl fmt::Display for Kind {
 
 fn is_url(text: &str, schemes: &[&str]) -> bool {
     let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+    rest.is_some_and(|rest| is_authority(rest.split(['/', '?', '#']).next().unwrap_or_default()))
         && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A host with or without a port (RFC 3986 3.2); no user, who would bring a password along.
+fn is_authority(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(None) => return false,
+        Some(Some((host, ""))) => (host, None),
+        Some(Some((host, rest))) => (host, Some(rest.strip_prefix(':').unwrap_or_default())),
+        None => text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
+    !host.is_empty() && !text.contains('@') && port.is_none_or(is_port)
 }
 
 /// Text that is none of its kind.
@@ -174,6 +186,34 @@ mod tests {
         {
             assert_eq!(server(bad), Err(Misfit), "{bad}");
         }
+    }
+
+    #[test]
+    fn services_are_at_a_host_with_or_without_a_port() {
+        for good in
+            ["https://a", "http://192.0.2.7:1/v1?x=y@z", "https://[2001:db8::1]/", "tcp://[::1]:10200"]
+        {
+            assert!(Kind::Url.takes(good), "{good}");
+        }
+        for bad in [
+            "a",
+            "https:/a",
+            "https://",
+            "https:///a",
+            "https://:80",
+            "https://a:",
+            "https://a:x",
+            "https://a:65536",
+            "https://a:0",
+            "https://u:p@a",
+            "https://[::1",
+            "https://[::1]80",
+            "https://a b",
+            "ws://a",
+        ] {
+            assert!(!Kind::Url.takes(bad), "{bad}");
+        }
+        assert!(Kind::SocketUrl.takes("wss://a.example/ws") && !Kind::SocketUrl.takes("https://a"));
     }
 
     #[test]

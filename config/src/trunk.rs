@@ -111,7 +111,7 @@ fn one(reading: &mut Reading, keys: &'static Keys) -> Option<Trunk> {
     };
     let (user, auth_user) = (reading.text(&keys.user), reading.text(&keys.auth_user));
     let register: i64 = reading.whole(&keys.register_s);
-    if user.is_empty() && reading.flag(&keys.register) {
+    if user.is_empty() && reading.setting(&keys.user).sound && reading.flag(&keys.register) {
         let (this, other) = (reading.setting(&keys.server), reading.setting(&keys.register));
         let because = "there is nobody to register";
         reading.contradiction(

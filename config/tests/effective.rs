@@ -72,9 +72,9 @@ fn a_change_says_when_it_acts() {
         [
             "jitter.min_ms: 40 -> 60 (live now)",
             "calls.max: 50 -> 20 (needs a restart)",
-            "route.\"600\": [redacted] -> [redacted] (next call)",
-            "route.\"601\": [redacted] -> nothing (next call)",
-            "route.\"602\": nothing -> [redacted] (next call)",
+            "a line of [route] (offhook.toml:6): [redacted] -> [redacted] (next call)",
+            "a line of [route] (offhook.toml:5): [redacted] -> nothing (next call)",
+            "a line of [route] (offhook.toml:7): nothing -> [redacted] (next call)",
         ]
     );
     assert_eq!(before.changes(&before), []);

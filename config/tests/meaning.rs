@@ -113,6 +113,27 @@ fn a_password_in_the_file_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_log_is_told_the_place_and_what_was_expected_and_no_number_of_a_person() {
+    let text = "493055501 = 5\n[trunk]\nserver = \"sip.example.com\"\nuser = \"4930 55502\"\n[jitter]\nmin_ms = 5\n\
+                [speech]\nmind_url = \"https://me:4930@a\"\n\
+                [route]\n\"4930 55503\" = \"echo\"\n\"600\" = \"transfer 493 055504\"\n\"493055505\"\n";
+    let told = Config::from_toml(text, "offhook.toml").unwrap_err().redacted().to_string();
+    assert_eq!(
+        told,
+        "\
+offhook.toml:1: unknown key; no such key
+offhook.toml:4: trunk.user cannot be what stands there; expected a user name, default none (\"\")
+offhook.toml:6: jitter.min_ms 5 is out of range; expected whole milliseconds from 20 to 500, default 20
+offhook.toml:8: speech.mind_url cannot be \"https://*******@a\"; expected an address, as in https://api.example.com or tcp://192.0.2.7:10200, default none (\"\"); keys and passwords do not stand in an address; the service's key has a file
+offhook.toml:10: a line of [route] can never be called; expected what is called, as in \"600\" or \"+49*\"; * at the end stands for anything
+offhook.toml:11: no call can go where a line of [route] leads; expected echo, tone, agent, handset, reject, or transfer and a number or a sip: address; ring or early and seconds may follow
+offhook.toml:12: this is not TOML"
+    );
+    let told = error(text);
+    assert!(told.contains("https://*******@a") && !told.contains("me:4930"), "{told}");
+}
+
+#[test]
 fn the_usual_size_of_chunks_moves_between_bounds_that_were_given() {
     let chunks = |text: &str| Config::from_toml(text, "t").unwrap().chunks;
     let usual = chunks("");

@@ -79,7 +79,7 @@ where
 /// Whether the service manager connected stderr to the journal and it still is (systemd.exec(5)): the variable holds
 /// the device and the inode of what it connected, and is inherited by whatever is started below, whose stderr may be
 /// another.
-fn is_journals_stderr() -> bool {
+pub fn is_journals_stderr() -> bool {
     let Some(stream) = std::env::var_os("JOURNAL_STREAM") else { return false };
     let Ok(stderr) = std::fs::metadata("/dev/stderr") else { return false };
     stream.to_str() == Some(&format!("{}:{}", stderr.dev(), stderr.ino()))

@@ -132,11 +132,50 @@ fn a_changed_file_and_a_signal_reload_it_and_a_bad_file_changes_nothing() {
     for told in [
         "jitter.min_ms: 20 -> 60 (live now)",
         "calls.max: 50 -> 20 (needs a restart)",
-        "max_ms 30 is below min_ms 60: the buffer could never start",
-        "c.toml:9:10",
+        "configuration: c.toml:9: max_ms 30 is below min_ms 60: the buffer could never start; expected 60 or more",
+        "`offhook check c.toml` shows the lines themselves",
         "jitter.min_ms: 60 -> 20 (live now)",
     ] {
         assert!(done.err.contains(told), "{told}: {done:?}");
+    }
+}
+
+#[test]
+fn no_number_of_a_route_or_a_person_gets_into_the_log() {
+    let folder = Folder::new("run-redacted");
+    let service = Service::start(&folder, "[route]\n\"600\" = \"echo\"\n\"493055501\" = \"tone\"\n");
+    let trunk = "[trunk]\nserver = \"127.0.0.1:9\"\nuser = \"493055502\"\n";
+    for (reading, text) in [
+        (
+            "done",
+            "[route]\n\"600\" = \"echo\"\n\"493055503\" = \"transfer sip:493055504@127.0.0.1\"\n".to_owned(),
+        ),
+        (
+            "refused",
+            "[route]\n\"4930 55505\" = \"echo\"\n\"493055506\" = \"transfer 4930-555 07\"\n".to_owned(),
+        ),
+        ("refused", "493055508 = \"echo\"\n\"a\nb493055509\" = 5\n".to_owned()),
+        ("refused", format!("{trunk}auth_user = \"4930 55510\"\n")),
+        ("refused", "[route]\n\"493055511\" = \"transfer 493055512\"\n".to_owned()),
+        ("done", format!("{trunk}[speech]\ngreeting = \"Doctor 493055513\"\n")),
+    ] {
+        let metric = |page: &str| {
+            let line = page.lines().find(|line| line.contains(&format!("{{outcome=\"{reading}\"}}")));
+            line.unwrap().rsplit(' ').next().unwrap().parse::<u32>().unwrap()
+        };
+        let before = metric(&service.get("/metrics"));
+        folder.write("c.toml", format!("{text}{BASE}"));
+        while metric(&service.get("/metrics")) == before {
+            std::thread::yield_now();
+        }
+    }
+    let done = service.end("-TERM");
+    for told in ["a line of [route] (", "configuration: c.toml:", "speech.greeting: [redacted] -> [redacted]"]
+    {
+        assert!(done.err.contains(told), "{told}: {done:?}");
+    }
+    for number in ["493055", "4930 55", "4930-55", "Doctor"] {
+        assert!(!done.err.contains(number), "{number}: {done:?}");
     }
 }
 

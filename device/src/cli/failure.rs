@@ -131,6 +131,19 @@ impl Failure {
             Self::Interrupted => exit::INTERRUPTED,
         }
     }
+
+    /// The same for a log, in which no numbers of people stand: a line for each thing that is wrong.
+    pub fn redacted(&self) -> String {
+        match self {
+            Self::Config(problems) => problems.redacted().to_string(),
+            Self::Transfer(_) => {
+                "a line of [route] hands calls on to what is no address: expected a sip: address, or a number and a \
+                 trunk"
+                    .to_owned()
+            }
+            other => other.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Failure {

@@ -16,6 +16,7 @@ pub use failure::Failure;
 
 use crate::draft::Draft;
 use crate::exit;
+use crate::log::is_journals_stderr;
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};
 use std::path::Path;
@@ -61,8 +62,10 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::from(exit::OK),
         Err(failure) => {
+            // To a person whole; into a journal without what must not stand in one.
+            let told = if is_journals_stderr() { failure.redacted() } else { failure.to_string() };
             // Where even stderr is gone, the exit code is all that is left to say.
-            let _ = writeln!(io::stderr(), "{failure}");
+            let _ = writeln!(io::stderr(), "{told}");
             ExitCode::from(failure.code())
         }
     }

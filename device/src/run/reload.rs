@@ -17,7 +17,11 @@ pub(super) fn reload(live: &mut Live, arguments: &ConfigArguments, asked: bool) 
         Ok(next) => next,
         Err(failure) => {
             live.shared.book().reloads_failed += 1;
-            tracing::error!("the configuration is as it was: what is there now cannot be used\n{failure}");
+            tracing::error!("the configuration is as it was: what is there now cannot be used");
+            failure.redacted().lines().for_each(|line| tracing::error!("configuration: {line}"));
+            if let (Failure::Config(_), Some(file)) = (&failure, arguments.file()) {
+                tracing::error!("`offhook check {}` shows the lines themselves", file.display());
+            }
             return;
         }
     };
