@@ -17,7 +17,7 @@ use offhook::audio::tone::Tone;
 use offhook::audio::{Command, LineId};
 use offhook::rings::{self, CallEnds, SpeechEnds};
 use offhook_engine::{Packet, PacketKind, Settings};
-use offhook_units::{Codec, Moment, Ppm, RtpTime, SeqNo, Span, Ssrc};
+use offhook_units::{Codec, Moment, RtpTime, SeqNo, Span, Ssrc};
 use ringbuf::traits::{Consumer as _, Producer as _};
 use std::sync::Arc;
 use support::heap;
@@ -114,7 +114,7 @@ fn ten_thousand_ticks_of_churn_touch_no_heap() {
                     let (ends, agent, prompter) = rings::conversation(codec.sample_rate());
                     speech = Some(Speech { ends, laid: 0, turn: 0 });
                     let rate = codec.sample_rate();
-                    let prompter = Prompter::new(prompter, rate, Ppm(50_000.0));
+                    let prompter = Prompter::new(prompter, rate);
                     let agent = Agent::new(rate, agent, prompter).unwrap();
                     Route::Agent(Box::new(agent))
                 }

@@ -11,7 +11,7 @@ use offhook::audio::{Command, LineId, Retired};
 use offhook::rings::{self, AudioDesk, CallEnds, ControlDesk, Payload, TrunkDesk};
 use offhook_engine::codec::{Decoder, Encoder};
 use offhook_engine::{Packet, PacketKind, Settings};
-use offhook_units::{Codec, Moment, Ppm, RtpTime, SeqNo, Span, Ssrc};
+use offhook_units::{Codec, Moment, RtpTime, SeqNo, Span, Ssrc};
 use ringbuf::traits::{Consumer as _, Observer as _, Producer as _};
 use std::sync::Arc;
 
@@ -183,12 +183,8 @@ fn a_conversation_keeps_its_pitch_and_pace_when_its_call_changes_the_rate() {
     const HZ: f32 = 500.0;
     let mut house = House::new(1);
     let (mut speech, ends, prompter) = rings::conversation(Codec::Pcmu.sample_rate());
-    let agent = Agent::new(
-        Codec::Pcmu.sample_rate(),
-        ends,
-        Prompter::new(prompter, Codec::Pcmu.sample_rate(), Ppm(50_000.0)),
-    )
-    .unwrap();
+    let rate = Codec::Pcmu.sample_rate();
+    let agent = Agent::new(rate, ends, Prompter::new(prompter, rate)).unwrap();
     let mut call = house.open(1, Codec::Pcmu, 20, Route::Agent(Box::new(agent)));
     speech.marks.push(Mark { at: 0, kind: MarkKind::Begin(Turn(1)) }).unwrap();
     let tone = |n: u16| (8_000.0 * (f32::from(n) / 8_000.0 * HZ * std::f32::consts::TAU).sin()) as i16;
@@ -208,6 +204,34 @@ fn a_conversation_keeps_its_pitch_and_pace_when_its_call_changes_the_rate() {
         let peak = middle.iter().map(|sample| sample.unsigned_abs()).max().unwrap();
         assert!((6_000..10_000).contains(&peak), "{peak} in {codec}");
     }
+}
+
+#[test]
+fn the_limit_of_speed_acts_on_a_voice_that_speaks() {
+    let rate = Codec::Pcmu.sample_rate();
+    let taken = |max_speed_change| {
+        let mut house = House::new(1);
+        let (mut speech, ends, prompter) = rings::conversation(rate);
+        let agent = Agent::new(rate, ends, Prompter::new(prompter, rate)).unwrap();
+        let _call = house.open(1, Codec::Pcmu, 20, Route::Agent(Box::new(agent)));
+        let settings = Settings { max_speed_change, ..Settings::default() };
+        house.control.commands.push(Command::Tune(settings)).unwrap();
+        speech.marks.push(Mark { at: 0, kind: MarkKind::Begin(Turn(1)) }).unwrap();
+        let mut laid = 0_u32;
+        for _ in 0..200 {
+            // A ring that is nearly empty all the time: the voice is to be slowed.
+            while speech.samples.occupied_len() < 1_000 {
+                let wave = (f64::from(laid) / 8_000.0 * 125.0 * std::f64::consts::TAU).sin();
+                speech.samples.push_slice(&[(8_000.0 * wave) as i16]);
+                laid += 1;
+            }
+            house.tick();
+        }
+        speech.taken.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    let (natural, slowed) = (taken(0.0), taken(0.05));
+    assert!((15_900..=16_000).contains(&natural), "{natural} samples in 2 s");
+    assert!((15_100..15_700).contains(&slowed), "{slowed} samples in 2 s");
 }
 
 #[test]

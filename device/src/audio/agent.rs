@@ -93,6 +93,11 @@ impl Agent {
         self.prompter.packed(now);
     }
 
+    /// The device's voice may leave its natural speed by this fraction.
+    pub const fn tune(&mut self, most: f32) {
+        self.prompter.tune(most);
+    }
+
     /// Stops the device's voice with the next tick, as somebody asks for it.
     pub const fn hush(&mut self) {
         self.hush = true;

@@ -78,7 +78,14 @@ pub struct Line {
 
 impl Line {
     /// A call that begins; its counters go to `gauges`.
-    pub fn new(id: LineId, media: Box<Media>, route: Route, ends: LineEnds, gauges: Arc<LineGauges>) -> Self {
+    pub fn new(
+        id: LineId,
+        media: Box<Media>,
+        mut route: Route,
+        ends: LineEnds,
+        gauges: Arc<LineGauges>,
+    ) -> Self {
+        route.tune(media.playout.settings().max_speed_change);
         Self { id, media, route, ends, sends: true, sent: Sent::default(), ticks: 0, gauges }
     }
 
@@ -90,6 +97,7 @@ impl Line {
     /// Other buffers' settings.
     pub fn tune(&mut self, settings: Settings) {
         self.media.playout.apply(settings);
+        self.route.tune(self.media.playout.settings().max_speed_change);
     }
 
     /// Whether voice may be sent.

@@ -10,7 +10,7 @@
 use super::TICK_MS;
 use super::tempo::Tempo;
 use crate::rings::PrompterEnds;
-use offhook_units::{Moment, Ppm, SampleRate, Span};
+use offhook_units::{Moment, SampleRate, Span};
 use ringbuf::traits::{Consumer as _, Observer as _};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -108,9 +108,9 @@ pub struct Prompter {
 }
 
 impl Prompter {
-    /// Says what comes by `ends` in a call at `rate`, whose speed may leave 1 by `most`.
-    pub fn new(ends: PrompterEnds, rate: SampleRate, most: Ppm) -> Self {
-        let (tempo, enough) = (Tempo::new(rate, most), rate.frames_in_ms(ENOUGH_MS));
+    /// Says what comes by `ends` in a call at `rate`, at its natural speed until [`Prompter::tune`].
+    pub fn new(ends: PrompterEnds, rate: SampleRate) -> Self {
+        let (tempo, enough) = (Tempo::new(rate), rate.frames_in_ms(ENOUGH_MS));
         Self {
             ends,
             state: State::Idle,
@@ -123,6 +123,11 @@ impl Prompter {
             gap: 0,
             untold: 0,
         }
+    }
+
+    /// The voice may leave its natural speed by this fraction.
+    pub const fn tune(&mut self, most: f32) {
+        self.tempo.tune(most);
     }
 
     /// Whether a turn is being said.
@@ -345,7 +350,9 @@ mod tests {
 
     fn stage() -> (SpeechEnds, Prompter, rings::AgentEnds) {
         let (speech, agent, ends) = rings::conversation(SampleRate::HZ_8000);
-        (speech, Prompter::new(ends, SampleRate::HZ_8000, Ppm(50_000.0)), agent)
+        let mut prompter = Prompter::new(ends, SampleRate::HZ_8000);
+        prompter.tune(0.05);
+        (speech, prompter, agent)
     }
 
     /// Lays a turn down as the speech thread does; gives back where the next one begins.

@@ -42,6 +42,14 @@ impl Route {
         }
     }
 
+    /// The device's voice may leave its natural speed by this fraction, where it has one.
+    pub fn tune(&mut self, most: f32) {
+        match self {
+            Self::Agent(agent) => agent.tune(most),
+            Self::Echo | Self::Tone(_) | Self::Handset | Self::Silent => {}
+        }
+    }
+
     /// Stops the device's voice where it has one.
     pub fn hush(&mut self) {
         match self {

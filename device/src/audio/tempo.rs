@@ -4,7 +4,7 @@
 //! once there is plenty, until what was lost is caught up; never by more than a share of the time that was played.
 
 use offhook_engine::sound::{Limits, Warper};
-use offhook_units::{Ppm, SampleRate};
+use offhook_units::SampleRate;
 use ringbuf::HeapCons;
 use ringbuf::traits::{Consumer as _, Observer as _};
 
@@ -38,13 +38,13 @@ pub(super) struct Tempo {
 }
 
 impl Tempo {
-    /// For sound at `rate`, whose speed may leave 1 by `most`.
+    /// For sound at `rate`, whose speed may not leave 1 yet.
     // start-up: the buffers of the whole call.
-    pub(super) fn new(rate: SampleRate, most: Ppm) -> Self {
+    pub(super) fn new(rate: SampleRate) -> Self {
         let (block, growth) = (rate.frames_in_ms(BLOCK_MS), rate.frames_in_ms(GROWTH_MS));
         Self {
             warper: Warper::new(rate),
-            most: (most.0 / 1e6).clamp(0.0, 0.25),
+            most: 0.0,
             saved: rate.frames_in_ms(SAVED_MS) as f32,
             allowance: 0.0,
             owed: 0,
@@ -54,6 +54,11 @@ impl Tempo {
             end: 0,
             from: 0,
         }
+    }
+
+    /// The speed may leave 1 by this fraction.
+    pub(super) const fn tune(&mut self, most: f32) {
+        self.most = most;
     }
 
     /// A turn begins: nothing is owed.

@@ -26,7 +26,7 @@ use offhook_speech::stt::EarsSettings;
 use offhook_speech::text::PlanSettings;
 use offhook_speech::truevoice::TrueVoiceSettings;
 use offhook_speech::tts::VoiceSettings;
-use offhook_units::{Codec, Ppm, SampleRate};
+use offhook_units::{Codec, SampleRate};
 use std::sync::mpsc::SyncSender;
 
 /// What every conversation is made of; the call's rate is filled in when it stands.
@@ -38,8 +38,6 @@ pub struct Parts {
     pub plan: PlanSettings,
     /// In which portions speech comes.
     pub chunks: ChunkSettings,
-    /// How far the speed of the device's voice may leave 1 where a service falls behind.
-    pub speed: Ppm,
     /// The voice in the cloud.
     pub voice: Option<VoiceSettings>,
     /// Recognition.
@@ -96,7 +94,7 @@ impl Conversations {
 
     fn converse(&mut self, line: LineId, rate: SampleRate) -> Option<Route> {
         let (speech_ends, agent_ends, prompter_ends) = rings::conversation(rate);
-        let prompter = Prompter::new(prompter_ends, rate, self.parts.speed);
+        let prompter = Prompter::new(prompter_ends, rate);
         let agent = Agent::new(rate, agent_ends, prompter).ok()?;
         let port = CallPort::new(line.0, self.clock, speech_ends, self.told.clone());
         let call = Call(line.0);

@@ -184,13 +184,13 @@ mod tests {
     use super::*;
     use crate::audio::prompter::Prompter;
     use crate::rings::{self, AgentEnds};
-    use offhook_units::{Ppm, SampleRate};
+    use offhook_units::SampleRate;
     use std::sync::mpsc::{Receiver, sync_channel};
 
     fn call() -> (CallPort, Prompter, AgentEnds, Receiver<Told>) {
         let (speech, agent, prompter) = rings::conversation(SampleRate::HZ_8000);
         let (told, heard_of) = sync_channel(8);
-        let prompter = Prompter::new(prompter, SampleRate::HZ_8000, Ppm(50_000.0));
+        let prompter = Prompter::new(prompter, SampleRate::HZ_8000);
         (CallPort::new(5, Clock::start(), speech, told), prompter, agent, heard_of)
     }
 

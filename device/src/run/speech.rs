@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::conversation::{Conversations, Parts, Told};
 use crate::trunk::routes::Target as To;
 use crate::trunk::switchboard::{Plain, Switchboard, Unserved};
-use offhook_config::{Chunks, Config, Speech as Wanted, Speed, Target};
+use offhook_config::{Chunks, Config, Speech as Wanted, Target};
 use offhook_lab::{Lab, LabVoice, Options};
 use offhook_speech::conversation::ConversationSettings;
 use offhook_speech::service::{ServiceSettings, Speech};
@@ -83,7 +83,7 @@ impl Starter {
             }
             return Ok(());
         }
-        let (wanted, pace) = (config.speech.clone(), (config.chunks, config.speed));
+        let (wanted, chunks) = (config.speech.clone(), config.chunks);
         check_addresses(&wanted)?;
         let keys = Keys::read(&wanted, places);
         for complaint in keys.complaints() {
@@ -95,7 +95,7 @@ impl Starter {
         let no_thread = |error: std::io::Error| SettingsError::Speech(error.to_string());
         let (clock, events, told_to) = (self.clock, self.events.clone(), shared.clone());
         let body = move || {
-            let state = match begin(&wanted, pace, &keys, clock, sender, events) {
+            let state = match begin(&wanted, chunks, &keys, clock, sender, events) {
                 Ok((agent, voice)) => {
                     // Where the trunk is gone already, so is the process.
                     let _ = ready.send(agent);
@@ -233,7 +233,7 @@ impl Keys {
 /// Starts the lab where it is needed, and the speech thread; says which voice the device has.
 fn begin(
     wanted: &Wanted,
-    pace: (Chunks, Speed),
+    chunks: Chunks,
     keys: &Keys,
     clock: Clock,
     told: SyncSender<Told>,
@@ -244,7 +244,7 @@ fn begin(
         true => Some(Lab::start(lab_options(by_wyoming)).map_err(|error| error.to_string())?),
         false => None,
     };
-    let parts = parts(wanted, pace, keys, lab.as_ref()).map_err(|error| error.to_string())?;
+    let parts = parts(wanted, chunks, keys, lab.as_ref()).map_err(|error| error.to_string())?;
     // Until the thread runs there is no end of it to be told.
     let is_leaving = Arc::new(AtomicBool::new(true));
     let notice = threads::Notice::of(supervisor::Part::Speech, events, is_leaving.clone());
@@ -273,12 +273,7 @@ fn lab_options(by_wyoming: bool) -> Options {
     Options { https_port: None, wyoming_port, voice: LabVoice::Best, ..Options::default() }
 }
 
-fn parts(
-    wanted: &Wanted,
-    (chunks, speed): (Chunks, Speed),
-    keys: &Keys,
-    lab: Option<&Lab>,
-) -> Result<Parts, BadUrl> {
+fn parts(wanted: &Wanted, chunks: Chunks, keys: &Keys, lab: Option<&Lab>) -> Result<Parts, BadUrl> {
     let Chunks { min_ms, default_ms, max_ms } = chunks;
     // What does all of it leaves nothing to the others.
     let asked = |key: &Key| wanted.all_in_one.is_none() && !key.is_missing();
@@ -296,7 +291,6 @@ fn parts(
         },
         plan: PlanSettings::default(),
         chunks: ChunkSettings { min_ms, default_ms, max_ms },
-        speed: speed.max,
         voice: voice.transpose()?,
         ears: ears.transpose()?,
         mind: mind.transpose()?,

@@ -55,7 +55,7 @@ pub enum Request {
 pub struct Live {
     /// What answers which number.
     pub routes: Routes,
-    /// The jitter buffers of the calls to come; those of calls in progress are the audio thread's.
+    /// The jitter buffers of the calls to come; those of calls in progress are the audio thread's, and only reported here.
     pub playout: PlayoutSettings,
 }
 

@@ -442,6 +442,11 @@ impl Media {
         self.rtcp.set_delays(limits, ms(stats.delay).saturating_add(self.packet_ms as u16));
     }
 
+    /// The jitter buffer may hold so much from now on.
+    pub const fn set_longest_delay(&mut self, longest: Span) {
+        self.longest_delay = longest;
+    }
+
     fn tell(&mut self, event: MediaEvent) {
         if self.events.len() < MOST_EVENTS {
             self.events.push_back(event);

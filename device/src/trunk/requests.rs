@@ -56,6 +56,8 @@ impl Trunk {
             Request::Reload(live) => {
                 self.settings.routes = live.routes;
                 self.playout = live.playout;
+                let media = self.legs.values_mut().filter_map(|leg| leg.media.as_mut());
+                media.for_each(|media| media.set_longest_delay(live.playout.max_delay));
             }
             Request::Snapshot(reply) => {
                 let _ = reply.try_send(Box::new(self.snapshot(now)));

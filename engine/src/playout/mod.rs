@@ -154,6 +154,11 @@ impl Playout {
         self.mode
     }
 
+    /// The settings that hold.
+    pub const fn settings(&self) -> Settings {
+        self.settings
+    }
+
     /// Other settings, from now on: the call goes on.
     pub fn apply(&mut self, settings: Settings) {
         self.settings = settings.bounded();
