@@ -3,7 +3,6 @@
 use crate::Fault;
 use crate::key::{Effect, Expects, Key, MILLIS};
 use crate::reading::{Reading, Setting};
-use crate::value::Value;
 use offhook_units::Span;
 
 const FROM_MS: i64 = 20;
@@ -39,10 +38,8 @@ pub(crate) fn read(reading: &mut Reading) -> Jitter {
     if is_below(&max, &min) {
         reading.contradiction(&max, &min, Fault::MaxBelowMin { max_ms, min_ms });
     }
-    if target.place.is_none() {
-        // Nobody asked for this target: it moves between the bounds that somebody did ask for.
-        target_ms = target_ms.max(min_ms).min(max_ms);
-        reading.settle(&TARGET_MS, Value::Whole(target_ms as i64));
+    if let Some(moved) = reading.moved(&TARGET_MS, min_ms as i64, max_ms as i64) {
+        target_ms = moved as f64;
     } else if is_below(&target, &min) {
         reading.contradiction(&target, &min, Fault::TargetBelowMin { target_ms, min_ms });
     } else if is_below(&max, &target) {

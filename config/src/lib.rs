@@ -114,13 +114,14 @@ fn resolve(layers: &[Layer]) -> (Resolved, Vec<Problem>) {
         speed: speed::read(&reading),
         calls,
         audio: audio::read(&reading),
-        sound: sound::read(&reading),
+        sound: sound::read(&mut reading),
         speech: speech::read(&mut reading),
         chunks: chunks::read(&mut reading),
         http: http::read(&mut reading),
         log: log::read(&reading),
         routes: routes.iter().map(|(route, ..)| route.clone()).collect(),
     };
+    route::check_ends(&mut reading, &config, &routes);
     let resolved = Resolved::new(config, layers, &reading, &routes);
     (resolved, reading.problems)
 }

@@ -98,10 +98,31 @@ impl Reading {
     }
 
     /// What holds instead of a default, because other keys were given.
-    pub(crate) fn settle(&mut self, key: &'static Key, value: Value) {
+    fn settle(&mut self, key: &'static Key, value: Value) {
         if let Some(setting) = self.settings.get_mut(key.path) {
             setting.value = value;
         }
+    }
+
+    /// Whether a lower bound lies above an upper one; then that is a problem.
+    pub(crate) fn is_crossed(&mut self, low: &'static Key, high: &'static Key) -> bool {
+        let (this, other) = (self.setting(low), self.setting(high));
+        let (least, most) = (self.whole(low), self.whole(high));
+        let is_crossed = this.sound && other.sound && least > most;
+        if is_crossed {
+            let fault = Fault::Crossed { low: (low.path, least), high: (high.path, most) };
+            self.contradiction(&this, &other, fault);
+        }
+        is_crossed
+    }
+
+    /// A key that nobody gave moves between the bounds that somebody did give; where it is then.
+    pub(crate) fn moved(&mut self, key: &'static Key, least: i64, most: i64) -> Option<i64> {
+        let setting = self.setting(key);
+        let value = setting.value.as_number() as i64;
+        let value = setting.place.is_none().then(|| value.max(least).min(most))?;
+        self.settle(key, Value::Whole(value));
+        Some(value)
     }
 
     /// Two values that are each fine and do not go together: `this` is the one to be changed first.

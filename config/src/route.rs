@@ -4,7 +4,7 @@ use crate::layer::RouteEntry;
 use crate::nearest::nearest;
 use crate::reading::Reading;
 use crate::value::Value;
-use crate::{Fault, Problem};
+use crate::{Config, Fault, Problem, trunk};
 use offhook_units::{Pii, Span};
 
 /// What a route may say, for errors and the sample file.
@@ -67,6 +67,28 @@ pub(crate) fn read(reading: &mut Reading) -> Vec<Line> {
         }
     }
     lines
+}
+
+/// Whether there is somebody at the other end of each line.
+pub(crate) fn check_ends(reading: &mut Reading, config: &Config, lines: &[Line]) {
+    let is_mute = config.sound.speaker.card.is_none() && config.sound.microphone.card.is_none();
+    let has_trunk = !config.trunks.is_empty() || trunk::is_misspelt(reading);
+    for (route, _, place) in lines {
+        let (key, needs, because) = match &route.target {
+            Target::Handset if is_mute => (
+                "a route to handset",
+                "sound.speaker or sound.microphone",
+                "nobody could hear or say anything",
+            ),
+            Target::Transfer(to) if !to.reveal().contains(':') && !has_trunk => {
+                ("a transfer to a number", "trunk.server", "there is nobody who knows the number")
+            }
+            _ => continue,
+        };
+        if let Some(place) = place {
+            reading.problems.push(Problem::new(Fault::Alone { key, needs, because }, place.clone()));
+        }
+    }
 }
 
 fn default() -> Vec<Line> {

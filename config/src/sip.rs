@@ -88,6 +88,9 @@ pub(crate) fn read(reading: &mut Reading) -> Sip {
     needs(reading, &KEY_FILE, &CERTIFICATE_FILE, "a key is of no use without its certificate");
     needs(reading, &CALLER_USER, &CALLER_PASSWORD_FILE, "there is nothing that a caller could prove");
     needs(reading, &CALLER_PASSWORD_FILE, &CALLER_USER, "nobody would be asked for it");
+    if reading.is_changed(&CALLER_DIGEST) {
+        needs(reading, &CALLER_DIGEST, &CALLER_USER, "no caller is asked for anything");
+    }
     let anywhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5060);
     Sip {
         listen: reading.parsed(&LISTEN).unwrap_or(anywhere),

@@ -1,5 +1,6 @@
 //! `[sound]`: the sound card, for calls to `handset` and for listening in.
 
+use crate::Fault;
 use crate::key::{Effect, Expects, Key};
 use crate::reading::Reading;
 use crate::text::Kind;
@@ -82,7 +83,17 @@ pub struct Sound {
     pub duck_db: u8,
 }
 
-pub(crate) fn read(reading: &Reading) -> Sound {
+/// The section as it was read. What it returns counts only where no problem was found.
+pub(crate) fn read(reading: &mut Reading) -> Sound {
+    if reading.is_changed(&MONITOR) && reading.text(&SPEAKER) == NONE {
+        let (this, other) = (reading.setting(&MONITOR), reading.setting(&SPEAKER));
+        let because = "there is nothing to hear them on";
+        reading.contradiction(
+            &this,
+            &other,
+            Fault::Alone { key: MONITOR.path, needs: SPEAKER.path, because },
+        );
+    }
     let side = |card, level, mute| Side {
         card: match reading.text(card).as_str() {
             NONE => None,

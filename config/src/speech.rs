@@ -184,6 +184,15 @@ pub(crate) fn read(reading: &mut Reading) -> Speech {
     };
     address(reading, &VOICE_URL, &VOICE_PROTOCOL);
     address(reading, &EARS_URL, &EARS_PROTOCOL);
+    if matches!(voice_protocol, VoiceProtocol::Deepgram | VoiceProtocol::Wyoming)
+        && reading.is_changed(&VOICE_MODEL)
+        && reading.setting(&VOICE_PROTOCOL).sound
+    {
+        let (this, other) = (reading.setting(&VOICE_MODEL), reading.setting(&VOICE_PROTOCOL));
+        let because = "elsewhere a voice is its model, and has its name in voice_id";
+        let needs = "speech.voice_protocol elevenlabs";
+        reading.contradiction(&this, &other, Fault::Alone { key: VOICE_MODEL.path, needs, because });
+    }
     Speech {
         greeting: reading.text(&GREETING),
         sorry: reading.text(&SORRY),
@@ -210,12 +219,8 @@ fn all_in_one(reading: &mut Reading) -> Option<TrueVoice> {
         let (key, needs) = (TRUEVOICE_KEY_FILE.path, TRUEVOICE_URL.path);
         reading.contradiction(&this, &other, Fault::Alone { key, needs, because });
     }
+    reading.is_crossed(&TRUEVOICE_MIN_IDLE, &TRUEVOICE_MAX_IDLE);
     let (min_idle, max_idle) = (reading.whole(&TRUEVOICE_MIN_IDLE), reading.whole(&TRUEVOICE_MAX_IDLE));
-    if min_idle > max_idle {
-        let (this, other) = (reading.setting(&TRUEVOICE_MIN_IDLE), reading.setting(&TRUEVOICE_MAX_IDLE));
-        let (low, high) = ((TRUEVOICE_MIN_IDLE.path, min_idle), (TRUEVOICE_MAX_IDLE.path, max_idle));
-        reading.contradiction(&this, &other, Fault::Crossed { low, high });
-    }
     let is_wanted = match &*reading.text(&ALL_IN_ONE) {
         "auto" => has_address,
         wanted => wanted == "truevoice",

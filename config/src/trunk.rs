@@ -104,6 +104,11 @@ pub(crate) fn read(reading: &mut Reading) -> Vec<Trunk> {
     [&FIRST, &FALLBACK].into_iter().filter_map(|keys| one(reading, keys)).collect()
 }
 
+/// Whether there would be a trunk if its server were one.
+pub(crate) fn is_misspelt(reading: &Reading) -> bool {
+    [&FIRST, &FALLBACK].into_iter().any(|keys| !reading.setting(&keys.server).sound)
+}
+
 fn one(reading: &mut Reading, keys: &'static Keys) -> Option<Trunk> {
     let Some(server) = reading.parsed::<Server>(&keys.server) else {
         lonely(reading, keys);
@@ -119,6 +124,14 @@ fn one(reading: &mut Reading, keys: &'static Keys) -> Option<Trunk> {
             &other,
             Fault::Alone { key: keys.server.path, needs: keys.user.path, because },
         );
+    }
+    if !auth_user.is_empty() && reading.path(&keys.password_file).is_none() {
+        let (this, other) = (reading.setting(&keys.auth_user), reading.setting(&keys.password_file));
+        let because = "there is no password that it could go with";
+        let fault = Fault::Alone { key: keys.auth_user.path, needs: keys.password_file.path, because };
+        if other.sound {
+            reading.contradiction(&this, &other, fault);
+        }
     }
     Some(Trunk {
         server,

@@ -47,9 +47,58 @@ fn keys_that_would_do_nothing_are_told() {
         ("sip.tls_listen = \"0.0.0.0:5061\"", "sip.tls_listen without sip.certificate_file"),
         ("sip.certificate_file = \"c\"", "sip.certificate_file without sip.key_file"),
         ("sip.caller_user = \"u\"", "sip.caller_user without sip.caller_password_file"),
+        ("sip.caller_digest = \"MD5\"", "sip.caller_digest without sip.caller_user: no caller is asked"),
+        (
+            "trunk = { server = \"a\", user = \"u\", auth_user = \"v\" }",
+            "trunk.auth_user without trunk.password_file: there is no password",
+        ),
+        (
+            "sound = { monitor = \"both\", speaker = \"none\" }",
+            "sound.monitor without sound.speaker: there is nothing",
+        ),
+        (
+            "route.7 = \"handset\"\nsound = { speaker = \"none\", microphone = \"none\" }",
+            "a route to handset without sound.speaker or sound.microphone: nobody",
+        ),
+        ("route.7 = \"transfer 12\"", "a transfer to a number without trunk.server: there is nobody"),
+        (
+            "speech = { voice_protocol = \"deepgram\", voice_model = \"m\" }",
+            "speech.voice_model without speech.voice_protocol elevenlabs: elsewhere a voice is its model",
+        ),
     ] {
         let told = error(text);
         assert!(told.contains(expected), "{text}: {told}");
+        assert!(told.ends_with("\n1 problem in the configuration"), "{text}: {told}");
+    }
+}
+
+#[test]
+fn keys_that_do_something_with_others_are_taken() {
+    for text in [
+        "sip = { caller_digest = \"MD5\", caller_user = \"u\", caller_password_file = \"p\" }",
+        "sip.caller_digest = \"SHA-256\"",
+        "trunk = { server = \"a\", user = \"u\", auth_user = \"v\", password_file = \"p\" }",
+        "sound = { monitor = \"both\", microphone = \"none\" }",
+        "route.7 = \"handset\"\nsound.speaker = \"none\"",
+        "route.7 = \"transfer sip:12@192.0.2.9\"",
+        "route.7 = \"transfer 12\"\ntrunk = { server = \"a\", user = \"u\" }",
+        "route.7 = \"transfer 12\"\ntrunk.fallback = { server = \"a\", register = false }",
+        "speech = { voice_protocol = \"elevenlabs-single\", voice_model = \"m\" }",
+    ] {
+        assert!(Config::from_toml(text, "t").is_ok(), "{text}: {}", error(text));
+    }
+}
+
+#[test]
+fn what_is_wrong_by_itself_is_told_once() {
+    for text in [
+        "trunk = { server = \"a b\" }\nroute.7 = \"transfer 12\"",
+        "trunk = { server = \"a\", user = \"a b\" }",
+        "sip = { caller_digest = \"MD5\", caller_user = \"a b\" }",
+        "speech = { truevoice_min_idle = 9, truevoice_max_idle = 99 }",
+    ] {
+        let told = error(text);
+        assert!(told.ends_with("\n1 problem in the configuration"), "{text}: {told}");
     }
 }
 

@@ -207,6 +207,9 @@ fn a_file_to_be_checked() {
         done.err.contains("bad.toml:2:10") && done.err.contains("unknown key sped"),
         "all at once: {done:?}"
     );
+    folder.write("route.toml", "[route]\n\"7\" = \"transfer sip:@\"\n");
+    let done = folder.run(&["check", "route.toml"]);
+    assert!(done.code == 78 && done.err.contains("calls cannot be handed on to sip:@"), "{done:?}");
     assert_eq!(folder.run(&["check", "none.toml"]).code, 66);
 }
 

@@ -261,12 +261,13 @@ fn what_keeps_it_from_starting_is_told_with_its_code() {
         (&["--set", "calls.max=0"][..], 78, "calls.max 0 is out of range"),
         (&["--set", "http.listen=0.0.0.0:0"], 78, "http.listen without http.token_file"),
         (&["--set", &http], 69, "HTTP on 127.0.0.1:"),
-        (&["--set", "route.7=transfer 12"], 78, "calls cannot be handed on to 12"),
+        (&["--set", "route.7=transfer 12"], 78, "a transfer to a number without trunk.server"),
+        (&["--set", "route.7=transfer sip:@"], 78, "calls cannot be handed on to sip:@"),
         (&["--set", "trunk.password_file=none"], 66, "none cannot be read: No such file"),
         (&["--set", "trunk.password_file=empty"], 65, "empty is empty; expected one line"),
     ] {
         let more = match told {
-            "calls cannot be handed on to 12" => more.to_vec(),
+            "a transfer to a number without trunk.server" => more.to_vec(),
             _ => [&trunk[..], more].concat(),
         };
         let done = folder.run(

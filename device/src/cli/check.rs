@@ -2,6 +2,7 @@
 
 use super::configuration::{self, apply};
 use super::failure::Failure;
+use crate::run::settings;
 use clap::Args;
 use offhook_config::{Config, Sources, Trunk};
 use std::fmt::Write;
@@ -30,6 +31,8 @@ impl Check {
         let text = configuration::text(&self.file)?;
         let name = self.file.display().to_string();
         let config = apply(Sources::new().file(&name, &text), &self.set).read()?;
+        // What only the trunk's own parser of addresses can tell.
+        settings::live(&config)?;
         super::print(&format!("{name} is in order.\n{}", amounts_to(&config)))
     }
 }

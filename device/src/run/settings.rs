@@ -69,7 +69,7 @@ pub(super) fn cards(config: &Config) -> Wants {
 }
 
 /// What the trunk may be told while it runs.
-pub(super) fn live(config: &Config) -> Result<Live, SettingsError> {
+pub(crate) fn live(config: &Config) -> Result<Live, SettingsError> {
     Ok(Live { routes: routes(config)?, playout: join::settings(config) })
 }
 
