@@ -105,6 +105,17 @@ fn it_starts_shows_itself_and_ends_when_told() {
     assert!(service.ask(foreign).starts_with("HTTP/1.1 403 "));
     let renamed = "GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
     assert!(service.ask(renamed).starts_with("HTTP/1.1 403 "));
+    for (answer, told) in [
+        ("handset", "no route leads to the handset"),
+        ("agent", "an agent does not call"),
+        ("eko", "no call can be answered with eko; expected echo, tone or handset"),
+    ] {
+        let body = format!("{{\"to\":\"5\",\"answer\":\"{answer}\"}}");
+        let length = body.len();
+        let placed =
+            service.ask(&format!("POST /api/voice/calls HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}"));
+        assert!(placed.starts_with("HTTP/1.1 409 ") && placed.contains(told), "{placed}");
+    }
     let stop = service.ask("POST /api/voice/stop-tts HTTP/1.0\r\n\r\n");
     assert!(stop.starts_with("HTTP/1.1 409 "), "{stop}");
     let done = service.end("-TERM");

@@ -148,7 +148,17 @@ impl Pages for Desk {
         let target = match answer {
             "echo" => Target::Echo,
             "tone" => Target::Tone,
-            _ => return Err(format!("a call cannot be answered with {answer}; expected echo or tone")),
+            "handset" if !self.shared.book().sound.gauges.is_wanted() => {
+                return Err("no route leads to the handset, so its sound card is not open".to_owned());
+            }
+            "handset" => Target::Handset,
+            // It would greet the ringing tone.
+            "agent" => {
+                return Err("an agent does not call, it is called; expected echo, tone or handset".to_owned());
+            }
+            _ => {
+                return Err(format!("no call can be answered with {answer}; expected echo, tone or handset"));
+            }
         };
         self.ask(|reply| Request::Place(Box::new(Outgoing { to, trunk: None, target }), reply))
     }

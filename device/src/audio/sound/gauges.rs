@@ -18,11 +18,15 @@ pub struct SoundGauges {
 }
 
 impl SoundGauges {
+    /// Whether the configuration asks for a card at all.
+    pub fn is_wanted(&self) -> bool {
+        self.speaker.is_wanted() || self.microphone.is_wanted()
+    }
+
     /// Whether a call can be spoken and heard as the configuration wants it.
     pub fn is_ready(&self) -> bool {
-        let sides = [&self.speaker, &self.microphone];
-        sides.iter().any(|side| side.is_wanted())
-            && sides.iter().all(|side| side.is_up() || !side.is_wanted())
+        let is_there = |side: &SideGauges| side.is_up() || !side.is_wanted();
+        self.is_wanted() && is_there(&self.speaker) && is_there(&self.microphone)
     }
 }
 
