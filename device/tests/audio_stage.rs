@@ -274,6 +274,20 @@ fn nothing_is_lost_when_nobody_fetches_what_is_retired() {
 }
 
 #[test]
+fn what_a_speech_thread_does_not_fetch_is_counted() {
+    let rate = Codec::Pcmu.sample_rate();
+    let mut house = House::new(1);
+    let (speech, ends, prompter) = rings::conversation(rate);
+    let agent = Agent::new(rate, ends, Prompter::new(prompter, rate)).unwrap();
+    let call = house.open(1, Codec::Pcmu, 20, Route::Agent(Box::new(agent)));
+    house.ticks_on(100);
+    assert_eq!(call.gauges.sent().talk_lost, 0, "a second of the caller waits");
+    house.ticks_on(50);
+    assert_eq!(call.gauges.sent().talk_lost, 4_000, "and half a second more is gone");
+    drop(speech);
+}
+
+#[test]
 fn a_trunk_that_fetches_nothing_loses_payloads_of_its_own_call_only() {
     let mut house = House::new(2);
     let stuck = house.open(1, Codec::Pcmu, 20, Route::Silent);

@@ -19,6 +19,7 @@ macro_rules! line_gauges {
             drift: AtomicU64,
             payloads: AtomicU64,
             payloads_lost: AtomicU64,
+            talk_lost: AtomicU64,
         }
 
         impl LineGauges {
@@ -32,6 +33,7 @@ macro_rules! line_gauges {
                 self.drift.store(stats.drift.map_or(0, |ppm| u64::from(ppm.0.to_bits()) + 1), Relaxed);
                 self.payloads.store(sent.payloads, Relaxed);
                 self.payloads_lost.store(sent.lost, Relaxed);
+                self.talk_lost.store(sent.talk_lost, Relaxed);
             }
 
             /// What the engine counted.
@@ -76,19 +78,26 @@ line_gauges!(
 );
 
 impl LineGauges {
-    /// What the line handed on to be sent.
+    /// What the line handed on.
     pub fn sent(&self) -> Sent {
-        Sent { payloads: self.payloads.load(Relaxed), lost: self.payloads_lost.load(Relaxed) }
+        let read = |cell: &AtomicU64| cell.load(Relaxed);
+        Sent {
+            payloads: read(&self.payloads),
+            lost: read(&self.payloads_lost),
+            talk_lost: read(&self.talk_lost),
+        }
     }
 }
 
-/// What a line handed on to be sent.
+/// What a line handed on to other threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// Payloads of voice.
     pub payloads: u64,
     /// Payloads that found their ring full: the trunk did not fetch them in time.
     pub lost: u64,
+    /// The caller's samples, and events, that the speech thread did not fetch in time.
+    pub talk_lost: u64,
 }
 
 /// Upper edges of the lateness histogram, µs; what is later falls behind the last.
@@ -206,9 +215,9 @@ mod tests {
             drift: Some(Ppm(-37.5)),
             ..Stats::default()
         };
-        gauges.publish(&stats, Sent { payloads: 5, lost: 1 });
-        assert_eq!(gauges.stats(), stats);
-        assert_eq!(gauges.sent(), Sent { payloads: 5, lost: 1 });
+        let sent = Sent { payloads: 5, lost: 1, talk_lost: 2 };
+        gauges.publish(&stats, sent);
+        assert_eq!((gauges.stats(), gauges.sent()), (stats, sent));
     }
 
     #[test]

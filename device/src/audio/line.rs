@@ -150,7 +150,8 @@ impl Line {
 
     /// Tells the counters as they are.
     pub fn publish(&self) {
-        self.gauges.publish(self.media.playout.stats(), self.sent);
+        let sent = Sent { talk_lost: self.route.lost(), ..self.sent };
+        self.gauges.publish(self.media.playout.stats(), sent);
     }
 
     fn send(&mut self) {

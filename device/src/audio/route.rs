@@ -42,6 +42,14 @@ impl Route {
         }
     }
 
+    /// What its speech thread did not fetch in time, where it has one.
+    pub const fn lost(&self) -> u64 {
+        match self {
+            Self::Agent(agent) => agent.lost(),
+            Self::Echo | Self::Tone(_) | Self::Handset | Self::Silent => 0,
+        }
+    }
+
     /// The device's voice may leave its natural speed by this fraction, where it has one.
     pub fn tune(&mut self, most: f32) {
         match self {

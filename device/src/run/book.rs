@@ -62,6 +62,10 @@ pub struct Sums {
     pub sent: u64,
     /// Packets that found the ring to the audio thread full.
     pub ring_full: u64,
+    /// Packets that found the ring from the audio thread full.
+    pub unfetched: u64,
+    /// The caller's samples, and events, that the speech thread did not fetch in time.
+    pub talk_lost: u64,
     /// Datagrams turned away, in the order of [`Dropped::ALL`].
     pub dropped: [u64; Dropped::ALL.len()],
     /// Keys heard.
@@ -82,6 +86,8 @@ impl Sums {
             underruns,
             sent: figures.media.sent,
             ring_full: figures.media.ring_full,
+            unfetched: figures.said.lost,
+            talk_lost: figures.said.talk_lost,
             dropped: Dropped::ALL.map(|(why, _)| figures.drops.dropped(why)),
             keys: figures.media.keys,
         }
@@ -95,6 +101,8 @@ impl Sums {
         self.underruns += other.underruns;
         self.sent += other.sent;
         self.ring_full += other.ring_full;
+        self.unfetched += other.unfetched;
+        self.talk_lost += other.talk_lost;
         self.keys += other.keys;
         add_each(&mut self.fates, &other.fates);
         add_each(&mut self.operations, &other.operations);
@@ -330,20 +338,11 @@ mod tests {
     use super::*;
     use crate::trunk::figures::CallState;
     use offhook_sip_rtp::sip::agent::EndReason;
-    use offhook_units::Codec;
 
     fn figures(packets: u64) -> Box<CallFigures> {
         let playout =
             Stats { packets, voice_frames: packets * 160, delay: Span::from_millis(50), ..Stats::default() };
-        Box::new(CallFigures {
-            codec: Codec::Pcmu,
-            encrypted: false,
-            held: false,
-            reception: None,
-            drops: Default::default(),
-            media: Default::default(),
-            playout,
-        })
+        Box::new(CallFigures::of_playout(playout))
     }
 
     fn state(call: u64, packets: u64) -> CallState {

@@ -72,6 +72,9 @@ fn counters(line: &mut JsonLine, figures: &CallFigures) {
         ("packets_sent", figures.media.sent),
         ("packets_unsent", figures.media.unsent),
         ("ring_full", figures.media.ring_full),
+        ("packets_made", figures.said.payloads),
+        ("packets_unfetched", figures.said.lost),
+        ("talk_unfetched", figures.said.talk_lost),
         ("datagrams_dropped", figures.drops.all_dropped()),
         ("keys", figures.media.keys),
     ] {
@@ -102,20 +105,11 @@ mod tests {
     use super::*;
     use offhook_engine::Stats;
     use offhook_sip_rtp::sip::agent::CallId;
-    use offhook_units::Codec;
     use std::collections::BTreeSet;
 
     #[test]
     fn each_figure_of_a_call_has_a_name_of_its_own() {
-        let figures = CallFigures {
-            codec: Codec::Pcmu,
-            encrypted: false,
-            held: false,
-            reception: None,
-            drops: Default::default(),
-            media: Default::default(),
-            playout: Stats { voice_frames: 8_000, ..Stats::default() },
-        };
+        let figures = CallFigures::of_playout(Stats { voice_frames: 8_000, ..Stats::default() });
         let (call, age) = (CallId(7), Span::from_millis(1_500));
         let call = CallState { call, route: "agent", ours: false, age, figures: Some(Box::new(figures)) };
         let stages = [("hearing", Span::from_millis(300)), ("voice", Span::from_millis(90))];

@@ -2,6 +2,7 @@
 
 use super::media::{Media, MediaCounters};
 use super::settings::Line;
+use crate::audio::gauges::Sent;
 use offhook_engine::Stats;
 use offhook_sip_rtp::media::rtcp::LocalFigures;
 use offhook_sip_rtp::media::stream::DropCounters;
@@ -73,6 +74,8 @@ pub struct CallFigures {
     pub media: MediaCounters,
     /// What the jitter buffer did.
     pub playout: Stats,
+    /// What the audio thread handed on.
+    pub said: Sent,
 }
 
 impl CallFigures {
@@ -87,6 +90,24 @@ impl CallFigures {
             drops: *media.drops(),
             media: *media.counters(),
             playout: media.gauges().stats(),
+            said: media.gauges().sent(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl CallFigures {
+    /// A call whose jitter buffer did this, and of which nothing else is known.
+    pub(crate) fn of_playout(playout: Stats) -> Self {
+        Self {
+            codec: Codec::Pcmu,
+            encrypted: false,
+            held: false,
+            reception: None,
+            drops: DropCounters::default(),
+            media: MediaCounters::default(),
+            playout,
+            said: Sent::default(),
         }
     }
 }
