@@ -81,6 +81,15 @@ enum State {
     Buffering { turn: Turn, began: u64, ticks: u8 },
 }
 
+/// What becomes of a turn that begins in the middle of a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beyond {
+    /// It is heard.
+    GoesOn,
+    /// It is left for the next tick: this one fades out.
+    Waits,
+}
+
 /// After a pause so much must be there again, ms,
 const ENOUGH_MS: u32 = 100;
 /// or something for so many ticks: a service that trickles is heard in pieces rather than not at all.
@@ -144,12 +153,12 @@ impl Prompter {
             {
                 self.cut(out);
             }
-            _ => self.play(out),
+            _ => self.play(out, Beyond::GoesOn),
         }
         self.ends.taken.store(self.taken, Relaxed);
     }
 
-    fn play(&mut self, out: &mut [i16]) {
+    fn play(&mut self, out: &mut [i16], beyond: Beyond) {
         let mut filled = 0;
         while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             // What was made of the ring's samples before comes first; it holds no mark.
@@ -162,7 +171,7 @@ impl Prompter {
             }
             // Looked at before the marks: what lies there then has its marks there too, as they are laid first.
             let there = self.ends.samples.occupied_len();
-            self.pass_marks();
+            self.pass_marks(beyond);
             let until_mark = self.samples_until_mark();
             match self.state {
                 State::Idle => {
@@ -214,7 +223,7 @@ impl Prompter {
         silence.fill(0);
         if silence.is_empty() {
             // A turn that ends just here ends now, not a tick later.
-            self.pass_marks();
+            self.pass_marks(beyond);
         } else if let State::Saying { turn, began } = self.state
             && self.taken > began
         {
@@ -249,7 +258,7 @@ impl Prompter {
         else {
             return out.fill(0);
         };
-        self.play(out);
+        self.play(out, Beyond::Waits);
         fade_out(out);
         // The turn may have ended within the fade: then it was said.
         if self.is_saying() {
@@ -270,12 +279,13 @@ impl Prompter {
     }
 
     /// Marks that were reached.
-    fn pass_marks(&mut self) {
+    fn pass_marks(&mut self, beyond: Beyond) {
         while let Ok(mark) = self.ends.marks.peek() {
-            if mark.at > self.taken {
+            let kind = mark.kind;
+            let waits = beyond == Beyond::Waits && matches!(kind, MarkKind::Begin(_));
+            if mark.at > self.taken || waits {
                 return;
             }
-            let kind = mark.kind;
             let _read = self.ends.marks.pop();
             match (kind, self.state) {
                 (MarkKind::Begin(turn), _) if self.cut.is_none_or(|cut| turn > cut) => {
@@ -391,6 +401,24 @@ mod tests {
             [Said::Began(Turn(1)), Said::Ended(Turn(1)), Said::Began(Turn(2)), Said::Ended(Turn(2))]
         );
         assert!(!prompter.is_saying());
+    }
+
+    #[test]
+    fn a_turn_that_follows_a_stopped_one_in_its_last_tick_is_said_whole() {
+        for left in [0, 1, 40, 79, 80, 81, 400] {
+            let (mut speech, mut prompter, _agent) = stage();
+            speech.marks.push(Mark { at: 0, kind: MarkKind::Begin(Turn(1)) }).unwrap();
+            speech.samples.push_slice(&vec![1_000; 80 + left]);
+            tick(&mut prompter);
+            // The conversation stops it, and answers anew at once.
+            speech.hushed.store(1, Relaxed);
+            let end = 80 + left as u64;
+            speech.marks.push(Mark { at: end, kind: MarkKind::End }).unwrap();
+            lay(&mut speech, end, 2, &[3_000; 160]);
+            let heard: Vec<i16> = (0..10).flat_map(|_| tick(&mut prompter)).collect();
+            assert_eq!(heard.iter().filter(|sample| **sample == 3_000).count(), 160, "{left} were left");
+            assert_eq!(events(&mut speech).last(), Some(&Said::Ended(Turn(2))), "{left} were left");
+        }
     }
 
     #[test]
