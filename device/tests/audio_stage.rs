@@ -174,6 +174,8 @@ fn another_codec_keeps_the_call_and_its_route() {
     house.trunk.commands.push(Command::Recode(LineId(1), media)).unwrap();
     call.said(&mut Decoder::new(Codec::Pcmu).unwrap());
     house.ticks_on(10);
+    let stats = call.gauges.stats();
+    assert_eq!((stats.ticks, stats.silent_frames), (20, 20 * 160), "what was counted before counts on");
     assert_eq!(call.said(&mut Decoder::new(Codec::G722).unwrap()).0.len(), 1_600, "100 ms at 16 kHz");
     assert!(matches!(house.trunk.retired.pop(), Ok(Retired::Media(_))));
 }

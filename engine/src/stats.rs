@@ -3,7 +3,7 @@
 //! What happened to one call's incoming voice. Every refusal and every operation has its counter.
 
 use crate::sequencer::Misfit;
-use offhook_units::{Ppm, Span};
+use offhook_units::{Ppm, SampleRate, Span};
 
 /// Counters since the call began; frames are of the call's sample rate.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -73,5 +73,33 @@ impl Stats {
             Misfit::Straggler => &mut self.stragglers,
         };
         *counter += 1;
+    }
+
+    /// Counts on from what another codec counted at `from`, in frames of `to`. What is no count is this one's own.
+    pub(crate) fn go_on_from(&mut self, before: &Self, from: SampleRate, to: SampleRate) {
+        let frames = |frames: u64| frames * u64::from(to.hz()) / u64::from(from.hz().max(1));
+        self.packets += before.packets;
+        self.played += before.played;
+        self.duplicates += before.duplicates;
+        self.too_old += before.too_old;
+        self.on_probation += before.on_probation;
+        self.stragglers += before.stragglers;
+        self.late += before.late;
+        self.undecodable += before.undecodable;
+        self.overrun += before.overrun;
+        self.restarts += before.restarts;
+        self.missing += before.missing;
+        self.ticks += before.ticks;
+        self.voice_frames += frames(before.voice_frames);
+        self.extrapolated_frames += frames(before.extrapolated_frames);
+        self.bridged_frames += frames(before.bridged_frames);
+        self.recovered_frames += frames(before.recovered_frames);
+        self.noise_frames += frames(before.noise_frames);
+        self.silent_frames += frames(before.silent_frames);
+        self.underruns += before.underruns;
+        self.squeezed_frames += frames(before.squeezed_frames);
+        self.stretched_frames += frames(before.stretched_frames);
+        self.hurried_frames += frames(before.hurried_frames);
+        self.warps += before.warps;
     }
 }

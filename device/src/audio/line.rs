@@ -111,7 +111,8 @@ impl Line {
     }
 
     /// Another codec from here on; gives back what served until now.
-    pub const fn recode(&mut self, media: Box<Media>) -> Box<Media> {
+    pub fn recode(&mut self, mut media: Box<Media>) -> Box<Media> {
+        media.playout.go_on_from(&self.media.playout);
         std::mem::replace(&mut self.media, media)
     }
 

@@ -154,6 +154,11 @@ impl Playout {
         self.mode
     }
 
+    /// Counts on from where `before` stopped, which served the same call in another codec.
+    pub fn go_on_from(&mut self, before: &Self) {
+        self.stats.go_on_from(&before.stats, before.rate, self.rate);
+    }
+
     /// The settings that hold.
     pub const fn settings(&self) -> Settings {
         self.settings
