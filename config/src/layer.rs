@@ -241,7 +241,8 @@ impl Found<'_> {
         let sections = || keys().map(|key| key.section()).chain([ROUTE]);
         let nearest = match path.contains('.') {
             true => nearest(path, keys().map(|key| key.path).chain(sections())),
-            // A lone word may be a section, or a key whose section was forgotten.
+            // A lone word may be a section, or a key whose section was forgotten: a number belongs to the routes.
+            false if path.bytes().any(|byte| byte.is_ascii_digit()) => Some(ROUTE),
             false => nearest(path, sections()).or_else(|| {
                 let name = nearest(path, keys().map(|key| key.name()))?;
                 keys().find(|key| key.name() == name).map(|key| key.path)

@@ -108,6 +108,7 @@ fn the_same_key_twice_is_an_error() {
 #[test]
 fn a_key_without_its_section_is_sent_there() {
     assert!(error("max_percent = 3").contains("did you mean speed.max_percent?"));
+    assert!(error("600 = \"echo\"").contains("help: did you mean route?"));
 }
 
 #[test]

@@ -66,7 +66,7 @@ enum VoiceName {
 
 /// The switches stand in the library, with what they do.
 fn after_help() -> String {
-    let switches: String = SWITCHES.iter().map(|(name, does)| format!("  {name:<28}{does}\n")).collect();
+    let switches: String = SWITCHES.iter().map(|(name, does)| format!("  {name:<28} {does}\n")).collect();
     format!(
         "Switches (--fault, POST /lab/faults, header x-lab, or in a query as lab.NAME=VALUE):\n{switches}\n\
          Examples:\n  offhook lab --certificate lab.pem\n  offhook lab --fault close=1011,after=800,times=1 --fault path=/chat,refuse=429\n  \
