@@ -167,7 +167,7 @@ impl Trunk {
         let media = &self.settings.media;
         let bound = media.addr.filter(|addr| !addr.is_unspecified() && self.settings.sip.public.is_none());
         LocalMedia {
-            addr: bound.unwrap_or_else(|| self.locals.udp.ip()),
+            addr: bound.unwrap_or_else(|| self.own.said().udp.ip()),
             port,
             codecs: media.codecs.clone(),
             comfort_noise: media.comfort_noise,

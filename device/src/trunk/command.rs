@@ -16,7 +16,7 @@ use offhook_sip_rtp::sip::status::Status;
 use offhook_sip_rtp::sip::uri::Uri;
 use offhook_units::{Codec, Pii, Span};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
@@ -120,6 +120,8 @@ pub enum Report {
     Trunk(TrunkId, registration::Event),
     /// A trunk's name leads nowhere just now; it is looked up again after this long.
     Name(TrunkId, Failure, Span),
+    /// Our own address is another one from now on.
+    Address(IpAddr),
     /// A call came in and goes to the named route.
     Incoming(CallId, &'static str),
     /// A call was refused before it was one.
@@ -180,6 +182,7 @@ impl fmt::Display for Report {
                     retry_in.as_millis_f32() / 1e3
                 )
             }
+            Self::Address(ip) => write!(f, "our own address is {ip} now"),
             Self::Name(trunk, why, retry_in) => {
                 let why = match why {
                     Failure::NoSuchName => "nobody knows its server's name",

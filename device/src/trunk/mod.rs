@@ -23,6 +23,7 @@ mod links;
 mod lookups;
 pub mod media;
 mod names;
+mod own_address;
 mod pause;
 mod ports;
 mod ready;

@@ -6,10 +6,11 @@ use super::figures::Counters;
 use super::links::Links;
 use super::lookups::Lookups;
 use super::names;
+use super::own_address::OwnAddress;
 use super::ports::Ports;
 use super::ready::Ready;
 use super::settings::{Keep, Line, Settings};
-use super::sockets::{Alarm, Buffer, Datagrams, Listener, way_to};
+use super::sockets::{Alarm, Buffer, Datagrams, Listener};
 use super::switchboard::Switchboard;
 use super::thread::Trunk;
 use super::tls::{Identity, TlsError, random_seed};
@@ -24,12 +25,9 @@ use offhook_sip_rtp::sip::registration::{self, Mode};
 use offhook_sip_rtp::sip::transaction::Capacity;
 use offhook_sip_rtp::sip::uri::Uri;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::Receiver;
 use std::{fmt, io};
-
-/// Nothing is sent there.
-const ANY_PORT: u16 = 5060;
 
 /// Why the trunk thread cannot begin.
 #[derive(Debug)]
@@ -90,10 +88,10 @@ pub fn start(
     let waker = Waker::new(poll.registry(), tokens::WAKER).map_err(StartError::System)?;
     let identity = Identity::load(&settings.tls).map_err(StartError::Tls)?;
     let sockets = Sockets::bind(&settings, &identity, &poll)?;
-    let locals = sockets.locals(&settings);
+    let own = OwnAddress::new(clock.now(), &settings, sockets.bound());
     let trunks = settings.trunks.iter().map(registration).collect::<Result<Vec<_>, _>>()?;
     let mut ids = Ids::new(random_seed().map_err(|_none| StartError::Random)?);
-    let agent = Agent::new(agent_settings(&settings, locals), trunks, seed(&mut ids));
+    let agent = Agent::new(agent_settings(&settings, *own.said()), trunks, seed(&mut ids));
     let resolver = names::resolver(&settings, seed(&mut ids));
     let (office, handle, reports) = command::office(waker);
     let sip = &settings.sip;
@@ -104,7 +102,7 @@ pub fn start(
         clock,
         agent,
         ids,
-        locals,
+        own,
         udp: sockets.udp,
         tcp: sockets.tcp,
         tls: sockets.tls,
@@ -161,31 +159,14 @@ impl Sockets {
         Ok(Self { udp, tcp, tls })
     }
 
-    /// Our addresses as we say them.
-    fn locals(&self, settings: &Settings) -> LocalAddrs {
-        let said = |bound: SocketAddr| {
-            let ip = match settings.sip.public {
-                Some(public) => public,
-                None if bound.ip().is_unspecified() => own_address(settings),
-                None => bound.ip(),
-            };
-            SocketAddr::new(ip, bound.port())
-        };
+    fn bound(&self) -> LocalAddrs {
+        let local = |listener: &Listener| listener.local();
         LocalAddrs {
-            udp: said(self.udp.local()),
-            tcp: self.tcp.as_ref().map(|listener| said(listener.local())),
-            tls: self.tls.as_ref().map(|listener| said(listener.local())),
+            udp: self.udp.local(),
+            tcp: self.tcp.as_ref().map(local),
+            tls: self.tls.as_ref().map(local),
         }
     }
-}
-
-/// The address that the way to the first trunk leaves from, or, while that is a name, the way to anywhere.
-fn own_address(settings: &Settings) -> IpAddr {
-    /// An address for examples (RFC 5737): the way there is the way to everywhere, and nothing is sent.
-    const ANYWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-    let literal = |line: &Line| line.server.trim_matches(['[', ']']).parse().ok();
-    let first = settings.trunks.iter().find_map(literal).unwrap_or(IpAddr::V4(ANYWHERE));
-    way_to(SocketAddr::new(first, ANY_PORT)).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
 fn registration(line: &Line) -> Result<registration::Settings, StartError> {

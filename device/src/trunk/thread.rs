@@ -4,11 +4,12 @@
 //! It waits for sockets, for requests, and for one timer, which is set to whatever is due first.
 
 use super::beat::{Beat, Step};
-use super::command::Office;
+use super::command::{Office, Report};
 use super::figures::Counters;
 use super::leg::{Leg, Side};
 use super::links::Links;
 use super::lookups::Lookups;
+use super::own_address::OwnAddress;
 use super::ports::Ports;
 use super::ready::Ready;
 use super::settings::Settings;
@@ -48,7 +49,7 @@ pub struct Trunk {
     pub(super) settings: Settings,
     pub(super) agent: Agent,
     pub(super) ids: Ids,
-    pub(super) locals: LocalAddrs,
+    pub(super) own: OwnAddress,
     pub(super) udp: Datagrams,
     pub(super) tcp: Option<Listener>,
     pub(super) tls: Option<Listener>,
@@ -82,7 +83,7 @@ pub struct Trunk {
 impl Trunk {
     /// Where SIP listens, as it stands in Via and Contact.
     pub const fn locals(&self) -> &LocalAddrs {
-        &self.locals
+        self.own.said()
     }
 
     /// Runs until it is told to stop.
@@ -146,6 +147,10 @@ impl Trunk {
         if self.agent.poll_timeout().is_some_and(|due| due <= now) {
             self.agent.handle_timeout(now);
         }
+        if let Some(locals) = self.own.look(now) {
+            self.office.tell(Report::Address(locals.udp.ip()));
+            self.agent.set_locals(now, locals);
+        }
         self.keep_names();
         if self.has_media() {
             match self.beat.due(now) {
@@ -178,7 +183,8 @@ impl Trunk {
         }
         let beat = self.has_media().then(|| self.beat.at());
         let names = self.resolver.poll_timeout();
-        let due = [self.agent.poll_timeout(), beat, names, self.links_at, self.stop_by];
+        let own = self.own.poll_timeout();
+        let due = [self.agent.poll_timeout(), beat, names, own, self.links_at, self.stop_by];
         let Some(first) = due.into_iter().flatten().min() else { return Ok(()) };
         if self.alarm_at != Some(first) {
             self.alarm.set(self.clock.system(first))?;

@@ -1,8 +1,11 @@
 """kamailio as the provider: registration with digest, an outage, two trunks."""
 
+import shutil
+import subprocess
 import time
 
-from kit import case, check
+import netns
+from kit import Skipped, case, check
 from peers.baresip import Baresip
 from peers.caller import Caller
 from peers.kamailio import Kamailio
@@ -66,6 +69,30 @@ def over_tcp(ground):
     registrar = ground.start(Kamailio(ground))
     ground.start(Offhook(ground, {"trunk": trunk(ground, registrar, transport="tcp")}))
     registrar.registered(5)
+
+
+@case()
+def before_its_network(ground):
+    """Up before its network: the address is told when there is one, and again when it is another"""
+    if not (netns.is_apart() and shutil.which("ip")):
+        raise Skipped("needs a network namespace of its own and iproute2, to give it a network")
+    registrar = ground.start(Kamailio(ground))
+    server = f"localhost:{registrar.port}"
+    sip_port = ground.port()
+    sip = {"listen": f"0.0.0.0:{sip_port}", "tcp": False}
+    offhook = Offhook(ground, {"trunk": trunk(ground, registrar, server=server), "sip": sip})
+    offhook.sip_port = sip_port
+    ground.start(offhook)
+    since = registrar.registered(5)
+    check(f"@127.0.0.1:{sip_port}" in registrar.log(), "without a network it has no address but its own")
+    for address in ("10.88.0.2", "10.88.0.3"):
+        for words in (f"address add {address}/32 dev lo", f"route replace default dev lo src {address}"):
+            subprocess.run(["ip", *words.split()], check=True)
+        # It looks every five seconds.
+        since = registrar.registered(8, since)
+        told = [line for line in registrar.log().splitlines() if "registered" in line][-1]
+        check(f"@{address}:{sip_port}" in told, f"at {address} it registered as: {told}")
+        check(f"our own address is {address} now" in offhook.log(), "nothing in the log")
 
 
 @case()

@@ -55,7 +55,7 @@ request_route {{
     if (is_method("REGISTER")) {{
         if (!pv_www_authenticate("live", "{password}", "0")) {{ www_challenge("live", "{challenge_flags}"); exit; }}
         save("location");
-        xlog("L_INFO", "offhook-live: registered $tU expires $hdr(Expires)\\n");
+        xlog("L_INFO", "offhook-live: registered $tU expires $hdr(Expires) by $hdr(Contact)\\n");
         exit;
     }}
     record_route();

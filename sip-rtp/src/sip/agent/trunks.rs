@@ -2,6 +2,7 @@
 
 use super::request::Ask;
 use super::{Agent, Event, Output, TrunkId};
+use crate::sip::local::LocalAddrs;
 use crate::sip::registration::{self, Down, Registration};
 use crate::sip::transaction::Failure;
 use crate::sip::transport::Peer;
@@ -17,6 +18,15 @@ impl Agent {
         let addrs = self.trunks.iter().flat_map(|t| t.servers()).map(|peer| peer.addr.ip().to_canonical());
         let addrs = addrs.collect();
         self.guard.set_trunks(addrs);
+        self.pump(now);
+    }
+
+    /// Our addresses are others from now on; trunks that keep us by the old ones are told.
+    pub fn set_locals(&mut self, now: Moment, locals: LocalAddrs) {
+        self.settings.locals = locals;
+        for trunk in &mut self.trunks {
+            trunk.set_locals(now, locals);
+        }
         self.pump(now);
     }
 

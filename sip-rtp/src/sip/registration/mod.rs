@@ -196,6 +196,15 @@ impl Registration {
         }
     }
 
+    /// Our addresses are others from now on: whoever keeps the old ones is told at once.
+    pub fn set_locals(&mut self, now: Moment, locals: LocalAddrs) {
+        self.locals = locals;
+        self.public = None;
+        if !self.servers.is_empty() && !self.stopping {
+            self.start(now);
+        }
+    }
+
     /// Tries now.
     pub fn start(&mut self, now: Moment) {
         self.stopping = false;

@@ -70,6 +70,24 @@ fn registers_answers_the_challenge_and_refreshes_in_time() {
 }
 
 #[test]
+fn another_address_of_ours_is_told_at_once() {
+    let (mut r, first) = started();
+    r.on_response(at(0), &first.response(Status::OK).with(Name::Contact, "<sip:box@10.0.0.5>;expires=120"));
+    assert_eq!(events(&mut r).len(), 1);
+    let locals = LocalAddrs { udp: "10.0.0.9:5060".parse().unwrap(), tcp: None, tls: None };
+    r.set_locals(at(7), locals);
+    let (again, _) = sent(&mut r).unwrap();
+    assert_eq!(again.headers.get(&Name::Contact), Some("<sip:box@10.0.0.9:5060>"));
+    assert_eq!(again.ident.via.host.to_string(), "10.0.0.9");
+    // While it is on its way calls go on.
+    assert!(r.is_up());
+    r.stop(at(8));
+    let (_, _) = sent(&mut r).unwrap();
+    r.set_locals(at(9), locals);
+    assert!(sent(&mut r).is_none(), "a trunk that is leaving is not told anything new");
+}
+
+#[test]
 fn a_wrong_password_is_said_and_tried_slowly() {
     let (mut r, first) = started();
     r.on_response(at(0), &first.response(Status::UNAUTHORIZED).with(Name::WwwAuthenticate, CHALLENGE));

@@ -1,0 +1,131 @@
+//! The address that we say is ours, in Via, Contact and SDP. A box may be up before its network is, and may be given
+//! another address later: where nothing was configured, the system is asked again and again.
+
+use super::settings::{Line, Settings};
+use super::sockets::way_to;
+use offhook_sip_rtp::sip::local::LocalAddrs;
+use offhook_units::{Moment, Span};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Nothing is sent there.
+const ANY_PORT: u16 = 5060;
+/// Between two looks. A trunk that is down tries again more seldom than that.
+const LOOK_EVERY: Span = Span::from_millis(5_000);
+
+/// Our addresses, by what the sockets are bound to and how the system would leave for the trunk.
+#[derive(Debug)]
+pub(super) struct OwnAddress {
+    bound: LocalAddrs,
+    public: Option<IpAddr>,
+    towards: Vec<IpAddr>,
+    said: LocalAddrs,
+    /// When the system is asked next; never where its answer would change nothing.
+    look_at: Option<Moment>,
+}
+
+impl OwnAddress {
+    /// For sockets that are bound there.
+    pub(super) fn new(now: Moment, settings: &Settings, bound: LocalAddrs) -> Self {
+        let towards = towards(settings);
+        let public = settings.sip.public;
+        let asks = public.is_none() && all(&bound).any(|addr| addr.ip().is_unspecified());
+        let own = towards.iter().find_map(|&to| leaving_for(to));
+        let said = said(&bound, public, own.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        Self { bound, public, towards, said, look_at: asks.then_some(now + LOOK_EVERY) }
+    }
+
+    /// The addresses as we say them.
+    pub(super) const fn said(&self) -> &LocalAddrs {
+        &self.said
+    }
+
+    /// When [`OwnAddress::look`] is due.
+    pub(super) const fn poll_timeout(&self) -> Option<Moment> {
+        self.look_at
+    }
+
+    /// Asks the system again, if it is time to. Gives the addresses if they are others now.
+    pub(super) fn look(&mut self, now: Moment) -> Option<LocalAddrs> {
+        self.look_with(now, leaving_for)
+    }
+
+    fn look_with(
+        &mut self,
+        now: Moment,
+        leaving_for: impl Fn(IpAddr) -> Option<IpAddr>,
+    ) -> Option<LocalAddrs> {
+        self.look_at.filter(|at| *at <= now)?;
+        self.look_at = Some(now + LOOK_EVERY);
+        // Without any way out the last address is as good as another.
+        let own = self.towards.iter().find_map(|&to| leaving_for(to))?;
+        let said = said(&self.bound, self.public, own);
+        (std::mem::replace(&mut self.said, said) != said).then_some(said)
+    }
+}
+
+fn all(addrs: &LocalAddrs) -> impl Iterator<Item = SocketAddr> {
+    [Some(addrs.udp), addrs.tcp, addrs.tls].into_iter().flatten()
+}
+
+fn said(bound: &LocalAddrs, public: Option<IpAddr>, own: IpAddr) -> LocalAddrs {
+    let said = |bound: SocketAddr| {
+        let ip = match public {
+            Some(public) => public,
+            None if bound.ip().is_unspecified() => own,
+            None => bound.ip(),
+        };
+        SocketAddr::new(ip, bound.port())
+    };
+    LocalAddrs { udp: said(bound.udp), tcp: bound.tcp.map(said), tls: bound.tls.map(said) }
+}
+
+/// Where we would leave for: the first trunk, or, while that is a name, anywhere.
+fn towards(settings: &Settings) -> Vec<IpAddr> {
+    /// Addresses for examples (RFC 5737, RFC 3849): the way there is the way to everywhere, and nothing is sent.
+    const ANYWHERE: [IpAddr; 2] =
+        [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))];
+    let literal = |line: &Line| line.server.trim_matches(['[', ']']).parse().ok();
+    settings.trunks.iter().find_map(literal).map_or_else(|| ANYWHERE.to_vec(), |trunk| vec![trunk])
+}
+
+fn leaving_for(to: IpAddr) -> Option<IpAddr> {
+    way_to(SocketAddr::new(to, ANY_PORT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addrs(ip: &str) -> LocalAddrs {
+        let addr = |port| SocketAddr::new(ip.parse().unwrap(), port);
+        LocalAddrs { udp: addr(5060), tcp: Some(addr(5060)), tls: None }
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_millis(1_000 * seconds)
+    }
+
+    #[test]
+    fn an_address_that_comes_later_or_changes_is_said_once_it_is_there() {
+        let mut own = OwnAddress::new(at(0), &Settings::default(), addrs("0.0.0.0"));
+        own.said = addrs("127.0.0.1");
+        let [first, second] = ["10.0.0.5", "10.0.0.9"].map(|ip| ip.parse().unwrap());
+        assert_eq!(own.look_with(at(4), |_| Some(first)), None, "not before its time");
+        assert_eq!(own.look_with(at(5), |_| None), None, "no network yet");
+        assert_eq!(own.look_with(at(10), |_| Some(first)), Some(addrs("10.0.0.5")));
+        assert_eq!(own.look_with(at(15), |_| Some(first)), None, "the same");
+        assert_eq!(own.look_with(at(20), |_| None), None, "a cable that is out for a moment");
+        assert_eq!(own.said(), &addrs("10.0.0.5"));
+        assert_eq!(own.look_with(at(25), |_| Some(second)), Some(addrs("10.0.0.9")));
+        assert_eq!(own.poll_timeout(), Some(at(30)));
+    }
+
+    #[test]
+    fn what_is_configured_is_never_asked_for() {
+        let mut settings = Settings::default();
+        assert_eq!(OwnAddress::new(at(0), &settings, addrs("127.0.0.1")).poll_timeout(), None);
+        settings.sip.public = Some("203.0.113.4".parse().unwrap());
+        let own = OwnAddress::new(at(0), &settings, addrs("0.0.0.0"));
+        assert_eq!((own.poll_timeout(), own.said()), (None, &addrs("203.0.113.4")));
+    }
+}
