@@ -68,3 +68,20 @@ fn v2_a_broken_socket_is_bridged_by_http() {
     let lab = lab.expect("it still runs");
     assert!(lab.seen().at("/stream").any(|visit| !visit.text().is_empty()));
 }
+
+#[test]
+fn v2_an_answer_over_http_that_breaks_too_is_taken_up_by_the_device_with_no_word_twice() {
+    for (how, pace) in [("kill", "1.1"), ("half_open", "1.1"), ("kill", "2")] {
+        let (call, lab) = words_survive("1.1", |lab| {
+            lab.set_fault(format!("path=/stream/,{how},after=1500,pace={pace}").parse().unwrap());
+            lab.cut_connections();
+            Some(lab)
+        });
+        judge(&call);
+        let moves = [(Source::Socket, Source::Http), (Source::Http, Source::Device)];
+        assert!(call.moves().starts_with(&moves), "{how}: {:?}", call.moves());
+        let seen = lab.expect("it still runs").seen();
+        let broken = seen.at("/stream/").next().expect("it was asked");
+        assert!(broken.audio_out > 8_000, "a second and more came of it");
+    }
+}

@@ -2,7 +2,7 @@
 //! word lies where, and its pauses are its own. When it breaks off, the device says the words that are left.
 
 use super::script::{self, Phrase};
-use super::stream::Stream;
+use super::stream::{Stream, pace};
 use super::{Source, Speaking, SpeakingEvent};
 use crate::tts::JobId;
 use offhook_units::Moment;
@@ -11,10 +11,6 @@ use offhook_units::Moment;
 const WORDS_MAX: usize = 16_000;
 /// Characters a second without white space, before a turn of this service was measured.
 const USUAL_CHARS_PER_S: u64 = 12;
-/// What people can understand, slow and fast; a measurement outside of it measured something else.
-const PLAUSIBLE: std::ops::RangeInclusive<u64> = 6..=25;
-/// A turn shorter than this tells little about the pace.
-const MEASURED_US: u64 = 1_000_000;
 
 impl Speaking {
     /// A turn of such a service begins; true when it is a new one. One that the caller still hears, and of which all
@@ -90,12 +86,7 @@ impl Speaking {
         if letters > 0 && came_us == 0 {
             return self.foreign_break(now);
         }
-        if letters > 0 && came_us >= MEASURED_US {
-            let pace = u64::from(letters) * 1_000_000 / came_us;
-            if PLAUSIBLE.contains(&pace) {
-                self.foreign_chars_per_s = pace;
-            }
-        }
+        self.foreign_chars_per_s = pace(letters, came_us).unwrap_or(self.foreign_chars_per_s);
         self.complete_foreign();
         self.finished(now, job);
         self.pump(now);

@@ -169,6 +169,8 @@ pub struct Speaking {
     no_http_before: Moment,
     /// The pace of a service that speaks by itself, as last measured.
     foreign_chars_per_s: u64,
+    /// That of a voice in the cloud that does not say where its characters are, once it was measured.
+    cloud_pace: Option<u64>,
     out: VecDeque<SpeakingOutput>,
 }
 
@@ -201,6 +203,7 @@ impl Speaking {
             played: (0, Moment::ZERO),
             no_http_before: Moment::ZERO,
             foreign_chars_per_s: Self::usual_foreign_pace(),
+            cloud_pace: None,
             out: VecDeque::new(),
         }
     }
@@ -502,7 +505,11 @@ impl Speaking {
         let by_phrase =
             source != Source::Socket || self.cloud.as_ref().is_some_and(|cloud| !cloud.socket.takes_turns());
         let sent_to = if by_phrase { at + 1 } else { at };
-        turn.stream = Some(Stream::new(job, source, (at, skip), sent_to, by_phrase, now));
+        let stream = Stream::new(job, source, (at, skip), sent_to, by_phrase, now).going_on(turn.has_sounded);
+        turn.stream = Some(match self.cloud_pace.filter(|_| source != Source::Device) {
+            Some(pace) => stream.at_pace(pace),
+            None => stream,
+        });
         if turn.lost_at == Some(at) {
             self.chunks.again(self.mix.position());
         }

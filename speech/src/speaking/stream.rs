@@ -13,6 +13,16 @@ use offhook_units::{Moment, Span};
 const SLOW_CHARS_PER_S: u64 = 9;
 /// Of a pace that was measured so much is believed, in percent: no two sentences are spoken alike.
 const BELIEVED: u64 = 85;
+/// What people can understand, slow and fast; a measurement outside of it measured something else.
+const PLAUSIBLE: std::ops::RangeInclusive<u64> = 6..=25;
+/// What is shorter than this tells little about the pace.
+const MEASURED_US: u64 = 1_000_000;
+
+/// The pace of somebody who says `chars` characters in `us`, if that tells anything.
+pub(super) fn pace(chars: u32, us: u64) -> Option<u64> {
+    let pace = u64::from(chars) * 1_000_000 / us.max(MEASURED_US);
+    Some(pace).filter(|pace| us >= MEASURED_US && PLAUSIBLE.contains(pace))
+}
 
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -45,6 +55,8 @@ pub(super) struct Stream {
     whole_to: u64,
     /// Characters a second without white space, where it does not say where they are.
     chars_per_s: u64,
+    /// The turn had sounded before it began.
+    goes_on: bool,
 }
 
 /// A character that ends later than this after its piece goes on in the next one; services round their times.
@@ -94,7 +106,14 @@ impl Stream {
             is_cut: false,
             whole_to: 0,
             chars_per_s: SLOW_CHARS_PER_S,
+            goes_on: false,
         }
+    }
+
+    /// As one that goes on with a turn that was heard already, or begins it.
+    pub(super) const fn going_on(mut self, goes_on: bool) -> Self {
+        self.goes_on = goes_on;
+        self
     }
 
     /// With a pace that was measured, in characters a second.
@@ -222,15 +241,17 @@ impl Speaking {
     }
 
     /// How far the stream may be handed out: a word of which only a part came is held back, so that it can be said
-    /// whole by another voice. Not before the first word is whole, and never so far that the caller would hear nothing
-    /// while the service is sending: that would break a long word's sentence each time, and a service dies seldom.
+    /// whole by another voice. Not before the first word of a turn is whole, and never so far that the caller would hear
+    /// nothing while the service is sending: that would break a long word's sentence each time, and a service dies
+    /// seldom.
     pub(super) fn handed_out_to(&self) -> Option<u64> {
         let turn = self.turn.as_ref()?;
-        let stream = turn.stream.as_ref().filter(|stream| stream.aligned && stream.whole_to > 0)?;
+        let held = |stream: &&Stream| stream.aligned && (stream.whole_to > 0 || stream.goes_on);
+        let stream = turn.stream.as_ref().filter(held)?;
         let (played, at) = self.played;
         let sends = stream.last_audio.is_some_and(|last| at.since(last) < SENDS);
         let least = if sends { played + u64::from(self.mix.rate_hz()) * LEAST_MS / 1000 } else { 0 };
-        stream.owes(turn).then_some(stream.whole_to.max(least))
+        stream.owes(turn).then_some(stream.whole_to.max(stream.starts).max(least))
     }
 
     /// All of a stream has come.
@@ -252,7 +273,10 @@ impl Speaking {
             let chars = turn.phrases.get(phrase).map_or(0, script::Phrase::chars);
             turn.timeline.add(Point { position: end, phrase, chars });
         }
-        spread(turn, &stream, end);
+        let said = spread(turn, &stream, end);
+        if matches!(stream.source, Source::Socket | Source::Http) {
+            self.cloud_pace = said.and_then(|chars| pace(chars, stream.came_us)).or(self.cloud_pace);
+        }
         turn.next = stream.sent_to;
         turn.skip = 0;
         self.assign(now);
@@ -309,14 +333,15 @@ impl Speaking {
             return;
         }
         let Some(phrase) = turn.phrases.get(stream.phrase) else { return };
+        let is_new = turn.begun.replace(stream.phrase) != Some(stream.phrase);
         let mut marks = Vec::new();
-        if phrase.starts_sentence && stream.chars == 0 && phrase.sentence > 0 {
+        if phrase.starts_sentence && is_new && phrase.sentence > 0 {
             marks.push(Mark { at: self.mix.position(), kind: MarkKind::SentenceEnds(phrase.sentence - 1) });
         }
         if stream.chars > 0 {
             // In the middle of a phrase that another voice began.
             self.mix.rest(&Rest { kind: None, length: WORD_GAP, breath: None });
-        } else if let Some(rest) = &phrase.rest {
+        } else if let Some(rest) = phrase.rest.as_ref().filter(|_| is_new) {
             let (at, breath_at) = self.mix.rest(rest);
             marks.push(Mark { at, kind: MarkKind::Pause(rest.kind) });
             if let (Some(at), Some(breath)) = (breath_at, rest.breath) {
@@ -327,7 +352,7 @@ impl Speaking {
         if stream.last_audio.is_some() && stream.starts == 0 {
             stream.starts = position;
         }
-        if phrase.starts_sentence && stream.chars == 0 {
+        if phrase.starts_sentence && is_new {
             marks.push(Mark { at: position, kind: MarkKind::SentenceBegins(phrase.sentence) });
         }
         turn.timeline.add(Point { position, phrase: stream.phrase, chars: stream.chars });
@@ -416,10 +441,10 @@ pub(super) fn lay_out(turn: &mut Turn, stream: &Stream, end: u64) {
     points.into_iter().for_each(|point| turn.timeline.add(point));
 }
 
-/// Without characters from the service the phrases of a stream share its length by theirs.
-fn spread(turn: &mut Turn, stream: &Stream, end: u64) {
+/// Without characters from the service the phrases of a stream share its length by theirs. Gives how many there are.
+fn spread(turn: &mut Turn, stream: &Stream, end: u64) -> Option<u32> {
     if stream.aligned {
-        return;
+        return None;
     }
     let length = end.saturating_sub(stream.starts);
     let chars = |at: usize| turn.phrases.get(at).map_or(0, script::Phrase::chars);
@@ -432,4 +457,5 @@ fn spread(turn: &mut Turn, stream: &Stream, end: u64) {
         let position = stream.starts + length * u64::from(done) / u64::from(all);
         turn.timeline.add(Point { position, phrase: at, chars: own });
     }
+    Some(all)
 }

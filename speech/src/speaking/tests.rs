@@ -4,7 +4,7 @@
 use super::*;
 use crate::failure::Breaker;
 use crate::text::{Splitter, SplitterSettings};
-use crate::transport::{Closed, Lost, RequestKind};
+use crate::transport::{Closed, Lost, Request, RequestKind};
 use crate::tts::{ElevenMulti, ElevenSettings, VoiceTuning};
 use crate::wire::audio::{AudioFormat, to_bytes};
 use crate::wire::url::Url;
@@ -44,6 +44,18 @@ fn voice(text: &str) -> Vec<(char, Vec<i16>)> {
     }
     all.push((' ', vec![0; per_char]));
     all
+}
+
+/// A line of the service's answer over HTTP: characters from number `said` on, with times from the start of it all.
+fn timed_line(part: &[(char, Vec<i16>)], said: usize, samples: &[i16]) -> Vec<u8> {
+    let second = |number: usize| (said + number) as f64 * CHAR_MS as f64 / 1e3;
+    let times = |from: usize| (from..from + part.len()).map(second).collect::<Vec<_>>();
+    let chars: Vec<String> = part.iter().map(|(c, _)| c.to_string()).collect();
+    let alignment = json!({
+        "characters": chars, "character_start_times_seconds": times(0), "character_end_times_seconds": times(1),
+    });
+    let line = json!({"audio_base64": STANDARD.encode(to_bytes(samples)), "alignment": alignment});
+    format!("{line}\n").into_bytes()
 }
 
 /// The numbers of the words in what was heard, in order.
@@ -167,7 +179,7 @@ impl World {
     fn poll(&mut self) {
         while let Some(output) = self.speaking.poll_output() {
             match output {
-                SpeakingOutput::Net(ToNet::Open(conn, request)) => self.opens(conn, &request.kind),
+                SpeakingOutput::Net(ToNet::Open(conn, request)) => self.opens(conn, &request),
                 SpeakingOutput::Net(ToNet::Text(conn, text)) => {
                     self.hears(conn, &serde_json::from_str(&text).unwrap())
                 }
@@ -184,7 +196,7 @@ impl World {
         }
     }
 
-    fn opens(&mut self, conn: ConnId, kind: &RequestKind) {
+    fn opens(&mut self, conn: ConnId, request: &Request) {
         let way = if conn.part == Part::Voice { self.socket } else { self.http };
         let broken = FromNet::Closed(Closed::Lost(Lost::Broken));
         match way {
@@ -193,14 +205,21 @@ impl World {
             Way::Works => self.later(self.now_ms + 30, Happens::Net(conn, FromNet::Opened)),
         }
         self.opened += 1;
-        let RequestKind::Post(body) = kind else { return };
+        let RequestKind::Post(body) = &request.kind else { return };
+        let is_timed = request.url.target().contains("with-timestamps");
+        if is_timed && !self.aligned {
+            let refused = Closed::Refused { status: 404, retry_after_s: None, body: String::new() };
+            return self.later(self.now_ms + 40, Happens::Net(conn, FromNet::Closed(refused)));
+        }
         let body: Value = serde_json::from_str(body).unwrap();
         let text = body["text"].as_str().unwrap().to_owned();
-        let mut ms = self.now_ms + 120;
+        let (mut ms, mut said) = (self.now_ms + 120, 0);
         for part in voice(&text).chunks(3) {
             let samples: Vec<i16> = part.iter().flat_map(|(_, samples)| samples.clone()).collect();
-            self.later(ms, Happens::Net(conn, FromNet::Binary(to_bytes(&samples))));
+            let bytes = if is_timed { timed_line(part, said, &samples) } else { to_bytes(&samples) };
+            self.later(ms, Happens::Net(conn, FromNet::Binary(bytes)));
             ms += CHAR_MS * 3 * 100 / self.pace;
+            said += part.len();
         }
         let done = Closed::Done { code: 200, reason: String::new() };
         self.later(ms, Happens::Net(conn, FromNet::Closed(done)));
@@ -251,15 +270,25 @@ impl World {
     /// The socket is gone: what was on its way never comes.
     fn kill_socket(&mut self, way: Way) {
         self.socket = way;
-        let conns: Vec<ConnId> = self
-            .queue
-            .values()
-            .filter_map(|what| if let Happens::Net(conn, _) = what { Some(*conn) } else { None })
-            .filter(|conn| conn.part == Part::Voice)
-            .collect();
-        self.queue.retain(|_, what| !matches!(what, Happens::Net(conn, _) if conn.part == Part::Voice));
-        if way == Way::Refuses {
-            let conn = conns.first().copied().unwrap_or(ConnId { part: Part::Voice, number: 1 });
+        self.kill(Part::Voice, way);
+    }
+
+    /// The same for the answer over HTTP.
+    fn kill_http(&mut self, way: Way) {
+        self.http = way;
+        self.kill(Part::VoiceHttp, way);
+    }
+
+    fn kill(&mut self, part: Part, way: Way) {
+        let is_of_it = |what: &Happens| matches!(what, Happens::Net(conn, _) if conn.part == part);
+        let conn = self.queue.values().find_map(|what| match what {
+            Happens::Net(conn, _) if is_of_it(what) => Some(*conn),
+            _ => None,
+        });
+        self.queue.retain(|_, what| !is_of_it(what));
+        // Of a socket at rest nothing is on its way.
+        let conn = conn.or((part == Part::Voice).then_some(ConnId { part, number: 1 }));
+        if let Some(conn) = conn.filter(|_| way == Way::Refuses) {
             let broken = FromNet::Closed(Closed::Lost(Lost::Broken));
             self.later(self.now_ms, Happens::Net(conn, broken));
         }
@@ -420,6 +449,73 @@ fn v2_the_whole_cloud_dies_anywhere_and_the_device_goes_on_from_the_unspoken_wor
         assert!(silence <= 700, "died at {died_at}: {silence} ms of dead air");
         assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }], "died at {died_at}");
     }
+}
+
+#[test]
+fn v2_the_socket_dies_and_then_its_replacement_dies_anywhere_and_every_word_is_heard_once() {
+    // A service that is hardly quicker than speech has a part of a word on its way at any time.
+    for (pace, in_parts) in [(200, false), (130, true)] {
+        for (died_at, way) in (820..2_600).step_by(70).zip([Way::Refuses, Way::Silent].into_iter().cycle()) {
+            let mut world = World::new(true);
+            world.pace = pace;
+            world.say(TEXT);
+            world.run(700);
+            world.kill_socket(Way::Refuses);
+            world.run(died_at);
+            world.kill_http(way);
+            world.run(14_000);
+            let case = format!("{pace} %, {way:?} at {died_at}, {:?}", world.moves());
+            let mut words = world.words();
+            if in_parts {
+                let count = words.len();
+                words.dedup();
+                assert!(count <= words.len() + 1, "{case}: {:?}", world.words());
+            }
+            assert_eq!(words, all_words(), "{case}");
+            let silence = longest_silence_ms(&world.heard);
+            assert!(silence <= 700, "{case}: {silence} ms of dead air");
+            assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }], "{case}");
+            let all = [(Source::Socket, Source::Http), (Source::Http, Source::Device)];
+            assert!(world.moves().starts_with(&all), "{case}");
+        }
+    }
+}
+
+#[test]
+fn v2_an_answer_over_http_that_tells_no_places_loses_no_word_when_it_dies_and_says_few_again() {
+    for died_at in (3_900..6_000).step_by(150) {
+        let mut world = World::new(true);
+        world.aligned = false;
+        world.pace = 110;
+        world.kill_socket(Way::Refuses);
+        // What is heard whole first tells how fast this voice speaks.
+        world.say(TEXT);
+        world.run(died_at);
+        world.kill_http(Way::Refuses);
+        world.run(16_000);
+        let words = world.words();
+        let again = words.len() - all_words().len();
+        let mut each = words.clone();
+        each.dedup();
+        each.sort_unstable();
+        each.dedup();
+        assert_eq!(each, all_words(), "died at {died_at}: {words:?}");
+        assert!(again <= 2, "died at {died_at}: {words:?}");
+    }
+}
+
+#[test]
+fn v2_an_answer_over_http_that_never_ends_is_ended_where_nothing_is_below_it_too() {
+    let mut world = World::new(false);
+    world.kill_socket(Way::Refuses);
+    world.say("one01 two02 three03.");
+    world.run(400);
+    world.kill_http(Way::Silent);
+    world.run(20_000);
+    assert!(!world.speaking.is_speaking());
+    let [Spoken { text, whole: false }] = world.spoken()[..] else { panic!("{:?}", world.events) };
+    let heard: Vec<&str> = "one01 two02 three03.".split(' ').take(world.words().len()).collect();
+    assert_eq!(*text, heard.join(" "));
 }
 
 #[test]

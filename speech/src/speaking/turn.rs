@@ -28,6 +28,8 @@ pub(super) struct Turn {
     pub(super) skip: u32,
     /// The socket failed at this phrase: it does not get it again.
     pub(super) lost_at: Option<usize>,
+    /// The last phrase that was begun: the rest before it is in the stream, whoever says it in the end.
+    pub(super) begun: Option<usize>,
     pub(super) last_source: Option<Source>,
     /// Some of its audio came.
     pub(super) has_sounded: bool,
@@ -49,6 +51,7 @@ impl Turn {
             next: 0,
             skip: 0,
             lost_at: None,
+            begun: None,
             last_source: None,
             has_sounded: false,
             starts,

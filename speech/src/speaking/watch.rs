@@ -1,6 +1,7 @@
 //! Words are owed and no audio comes: when to stop waiting. Late enough for a service that is merely slow, early
 //! enough that the caller hears no more than 700 ms of nothing.
 
+use super::stream::Stream;
 use super::{Source, Speaking};
 use offhook_units::{Moment, Span};
 
@@ -37,7 +38,9 @@ impl Speaking {
     /// When the stream that runs is given up unless audio comes.
     pub(super) fn watch_due(&self) -> Option<Moment> {
         let turn = self.turn.as_ref()?;
-        let stream = turn.stream.as_ref().filter(|stream| stream.owes(turn))?;
+        // An answer over HTTP owes its end, too: only then the next phrase begins.
+        let owed = |stream: &&Stream| stream.owes(turn) || stream.source == Source::Http;
+        let stream = turn.stream.as_ref().filter(owed)?;
         let Patience { first, quiet, left_ms } = patience(stream.source)?;
         let has_http = self.cloud.as_ref().is_some_and(|cloud| cloud.http.is_some());
         if !self.has_device && (stream.source == Source::Http || !has_http) {

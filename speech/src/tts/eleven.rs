@@ -82,9 +82,9 @@ impl ElevenSettings {
     }
 }
 
-impl SpeaksOverHttp for ElevenSettings {
-    fn request(&self, text: &str, before: &str) -> Request {
-        let url = self.endpoint(&self.base.with_scheme(Scheme::Http, Scheme::Https), "stream");
+impl ElevenSettings {
+    fn post(&self, name: &str, text: &str, before: &str) -> Request {
+        let url = self.endpoint(&self.base.with_scheme(Scheme::Http, Scheme::Https), name);
         let mut body =
             json!({"text": text, "model_id": self.model_id, "voice_settings": self.voice_settings()});
         if let Some(body) = body.as_object_mut() {
@@ -96,6 +96,16 @@ impl SpeaksOverHttp for ElevenSettings {
             }
         }
         Request::post_json(url, body.to_string()).header("xi-api-key", &self.key)
+    }
+}
+
+impl SpeaksOverHttp for ElevenSettings {
+    fn request(&self, text: &str, before: &str) -> Request {
+        self.post("stream", text, before)
+    }
+
+    fn timed_request(&self, text: &str, before: &str) -> Option<Request> {
+        Some(self.post("stream/with-timestamps", text, before))
     }
 
     fn format(&self) -> AudioFormat {

@@ -15,6 +15,7 @@ mod eleven;
 mod http;
 mod multi;
 mod single;
+mod timed;
 
 pub use aura::{Aura, AuraSettings};
 pub use eleven::{ElevenSettings, VoiceTuning};
