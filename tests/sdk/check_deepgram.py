@@ -4,6 +4,7 @@ import threading
 import time
 
 from deepgram import DeepgramClient
+from deepgram.core.api_error import ApiError
 from deepgram.environment import DeepgramClientEnvironment
 
 
@@ -94,6 +95,42 @@ def speak_v1_speaks(lab):
     assert len(audio) == lab.last("/v1/speak")["audio_out"] and 1 < len(audio) / 8000 < 5
 
 
+def generate(lab, text="Thank you for calling. Goodbye.", **query):
+    """One text by a plain request; tried once, so that what the lab refuses is seen."""
+    asked = {"model": "aura-2-thalia-en", "encoding": "mulaw", "sample_rate": 8000, "container": "none"} | query
+    return b"".join(client(lab).speak.v1.audio.generate(text=text, request_options={"max_retries": 0}, **asked))
+
+
+def speak_v1_speaks_over_http(lab):
+    for encoding, rate, width in [("mulaw", 8000, 1), ("alaw", 8000, 1), ("linear16", 16000, 2), ("linear16", 24000, 2)]:
+        audio = generate(lab, encoding=encoding, sample_rate=rate)
+        visit = lab.last("/v1/speak")
+        assert len(audio) == visit["audio_out"] and visit["ending"] == "answered 200", visit
+        assert 1 < len(audio) / rate / width < 5, (encoding, rate, len(audio))
+        assert [part["text"] for part in visit["texts"]] == ["Thank you for calling. Goodbye."]
+
+
+def speak_v1_over_http_fails_as_the_switches_say(lab):
+    for query, status in [({}, 429), ({"container": "wav"}, 400), ({"encoding": "mp3"}, 400)]:
+        if status == 429:
+            lab.fault("path=/v1/speak,way=http,times=1,refuse=429,retry_after_s=1")
+        try:
+            generate(lab, **query)
+        except ApiError as error:
+            assert error.status_code == status, error
+            assert status != 429 or error.headers["retry-after"] == "1", error
+        else:
+            raise AssertionError(f"{query}: the SDK raised nothing")
+    lab.fault("path=/v1/speak,way=http,times=1,kill,after=400,pace=2")
+    try:
+        generate(lab)
+    except Exception as error:
+        assert "incomplete" in str(error).lower() or "closed" in str(error).lower(), error
+    else:
+        raise AssertionError("a broken answer was taken for a whole one")
+    assert lab.last("/v1/speak")["ending"] == "the lab cut the connection"
+
+
 def wrong_key_is_refused(lab):
     lab.fault("path=/v1/listen,times=1,refuse=401")
     try:
@@ -103,4 +140,5 @@ def wrong_key_is_refused(lab):
         assert "401" in str(error), error
 
 
-CHECKS = [listen_v1_gives_results, listen_v1_without_a_script_claims_no_words, speak_v1_speaks, wrong_key_is_refused]
+CHECKS = [listen_v1_gives_results, listen_v1_without_a_script_claims_no_words, speak_v1_speaks,
+          speak_v1_speaks_over_http, speak_v1_over_http_fails_as_the_switches_say, wrong_key_is_refused]

@@ -12,10 +12,11 @@ use offhook_speech::speaking::{ChunkSettings, Source, Spoken};
 use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
 use offhook_speech::text::{PlanSettings, SplitterSettings};
 use offhook_speech::truevoice::{PoolSettings, TrueVoiceSettings};
-use offhook_speech::tts::{ElevenSettings, VoiceSettings, VoiceTuning};
+use offhook_speech::tts::{AuraSettings, ElevenSettings, VoiceSettings, VoiceTuning};
 use offhook_speech::voice::{Voice, VoiceChoice, VoiceError};
 use offhook_speech::wire::audio::AudioFormat;
 use offhook_speech::wire::url::Url;
+use offhook_speech::wyoming::WyomingVoiceSettings;
 use offhook_units::Pii;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,20 +55,31 @@ impl TestCall {
 
     /// Lets real time pass, a frame at a time, until `done` or for `most_ms`. True when it is done.
     pub(crate) fn run(&self, timer: &Timer, most_ms: u64, done: impl Fn(&[SessionEvent]) -> bool) -> bool {
-        for frame in 0..most_ms / 20 {
+        Self::run_all(std::slice::from_ref(self), timer, most_ms, done)
+    }
+
+    /// The same for several calls at once, until all of them are done.
+    pub(crate) fn run_all(
+        calls: &[Self],
+        timer: &Timer,
+        most_ms: u64,
+        done: impl Fn(&[SessionEvent]) -> bool,
+    ) -> bool {
+        (0..most_ms / 20).any(|frame| {
             let late_ms = timer.beat(frame);
-            let mut shared = self.shared();
-            shared.late_ms = shared.late_ms.max(late_ms);
-            for _ in 0..FRAME {
-                let sample = shared.ring.pop_front();
-                shared.taken += u64::from(sample.is_some());
-                shared.heard.push(sample);
-            }
-            if done(&shared.events) {
-                return true;
-            }
+            calls.iter().filter(|call| !call.hears_a_frame(late_ms, &done)).count() == 0
+        })
+    }
+
+    fn hears_a_frame(&self, late_ms: u64, done: impl Fn(&[SessionEvent]) -> bool) -> bool {
+        let mut shared = self.shared();
+        shared.late_ms = shared.late_ms.max(late_ms);
+        for _ in 0..FRAME {
+            let sample = shared.ring.pop_front();
+            shared.taken += u64::from(sample.is_some());
+            shared.heard.push(sample);
         }
-        false
+        done(&shared.events)
     }
 
     /// The caller says something: a tone for so long, then a second of silence.
@@ -112,6 +124,7 @@ impl TestCall {
     }
 
     /// Whether the speech thread has let go of its end.
+    #[allow(dead_code, reason = "a test program of its own asks")]
     pub(crate) fn is_left(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
@@ -235,6 +248,11 @@ impl Bed {
         call
     }
 
+    /// Sets switches, several sets of which are parted by semicolons.
+    pub(crate) fn fail(&self, faults: &str) {
+        faults.split(';').for_each(|set| self.lab.set_fault(set.parse().unwrap()));
+    }
+
     /// The address of the lab's plain door.
     pub(crate) fn base(&self) -> String {
         format!("http://{}", self.lab.addresses().http)
@@ -246,8 +264,57 @@ impl Bed {
     }
 }
 
+/// Whose voice a call has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// ElevenLabs, one socket for the call.
+    Multi,
+    /// The same with samples of two bytes.
+    MultiWide,
+    /// ElevenLabs, a socket for each turn.
+    Single,
+    /// Deepgram.
+    Aura,
+    /// A server of the local network.
+    Wyoming,
+}
+
+/// The settings of a voice in the lab.
+pub(crate) fn voice(bed: &Bed, whose: Whose) -> VoiceSettings {
+    let eleven = |format| ElevenSettings { format, ..eleven(&bed.base()) };
+    match whose {
+        Whose::Multi => VoiceSettings::ElevenMulti(eleven(AudioFormat::Mulaw8k)),
+        Whose::MultiWide => VoiceSettings::ElevenMulti(eleven(AudioFormat::Pcm16 { rate_hz: 16_000 })),
+        Whose::Single => VoiceSettings::ElevenSingle(eleven(AudioFormat::Mulaw8k)),
+        Whose::Aura => VoiceSettings::Aura(AuraSettings {
+            base: Url::parse(&bed.base()).expect("an address"),
+            key: Pii::new("test".to_owned()),
+            model: "aura-2-thalia-en".to_owned(),
+            format: AudioFormat::Mulaw8k,
+        }),
+        Whose::Wyoming => {
+            let door = bed.lab.addresses().wyoming.expect("the door is open");
+            let url = Url::parse(&format!("tcp://{door}")).expect("an address");
+            VoiceSettings::Wyoming(WyomingVoiceSettings { url, voice: None, language: None })
+        }
+    }
+}
+
+fn eleven(base: &str) -> ElevenSettings {
+    ElevenSettings {
+        base: Url::parse(base).expect("an address"),
+        key: Pii::new("test".to_owned()),
+        voice_id: "lab".to_owned(),
+        model_id: "eleven_flash_v2_5".to_owned(),
+        language: None,
+        tuning: VoiceTuning::default(),
+        format: AudioFormat::Mulaw8k,
+    }
+}
+
 /// A call's settings for services that are all at `base`.
 pub(crate) fn settings(base: &str, greeting: &str) -> SessionSettings {
+    let voice = Some(VoiceSettings::ElevenMulti(eleven(base)));
     let base = Url::parse(base).expect("an address");
     let key = || Pii::new("test".to_owned());
     SessionSettings {
@@ -258,15 +325,7 @@ pub(crate) fn settings(base: &str, greeting: &str) -> SessionSettings {
             sorry: "Sorry, please say that again.".to_owned(),
             splitter: SplitterSettings::default(),
         },
-        voice: Some(VoiceSettings::ElevenMulti(ElevenSettings {
-            base: base.clone(),
-            key: key(),
-            voice_id: "lab".to_owned(),
-            model_id: "eleven_flash_v2_5".to_owned(),
-            language: None,
-            tuning: VoiceTuning::default(),
-            format: AudioFormat::Mulaw8k,
-        })),
+        voice,
         has_device_voice: false,
         plan: PlanSettings::default(),
         chunks: ChunkSettings::default(),

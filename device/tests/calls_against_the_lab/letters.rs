@@ -10,6 +10,8 @@ use std::ops::ControlFlow;
 const LETTER: usize = 480;
 /// A sound that is this much like a letter is that letter.
 const ALIKE: f32 = 0.8;
+/// And of one that is so much like it nothing better is looked for.
+const SAME: f32 = 0.97;
 /// Below this nobody hears anything.
 const QUIET: u16 = 250;
 /// Silence that parts two words.
@@ -76,6 +78,9 @@ impl Letters {
                 if alike > best.0 {
                     best = (alike, Some((*letter, from)));
                 }
+            }
+            if best.0 > SAME {
+                break;
             }
         }
         best.1

@@ -9,6 +9,8 @@ use std::str::FromStr;
 pub struct Faults {
     /// Only on paths that hold this text. The raw Wyoming socket has the path `wyoming`.
     pub path: String,
+    /// Only on WebSockets, or only on plain requests, where a path serves both.
+    pub way: Option<Way>,
     /// Only on the first so many connections; without it on all of them.
     pub times: Option<u32>,
     /// When `close`, `kill`, `half_open`, `error`, `pause_ms` and `mute` happen: after so many milliseconds of
@@ -64,6 +66,15 @@ pub struct Faults {
     pub no_done: bool,
 }
 
+/// How a path is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By the upgrade to a WebSocket.
+    Socket,
+    /// By a plain request.
+    Http,
+}
+
 /// Where a connection gets stuck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stall {
@@ -107,6 +118,7 @@ impl std::error::Error for BadFault {}
 /// Each switch with what it takes and what it does: the text of `offhook lab --help`.
 pub const SWITCHES: &[(&str, &str)] = &[
     ("path=TEXT", "only on paths that hold TEXT"),
+    ("way=ws|http", "only on WebSockets, or only on plain requests"),
     ("times=N", "only on the first N connections"),
     ("after=N", "not at once but after N ms of audio, or N tokens"),
     ("refuse=STATUS", "answer HTTP with STATUS (401, 429, 500...), to an upgrade too"),
@@ -198,6 +210,13 @@ impl Faults {
             "path" => value.clone_into(&mut self.path),
             "reason" => value.clone_into(&mut self.reason),
             "error" => self.error = Some(value.to_owned()),
+            "way" => {
+                self.way = Some(match value {
+                    "ws" => Way::Socket,
+                    "http" => Way::Http,
+                    _ => return Err(bad(name, value, "way=ws or way=http")),
+                });
+            }
             "stall" => {
                 self.stall = Some(match value {
                     "tls" => Stall::Tls,
@@ -295,6 +314,7 @@ mod tests {
             "pace=-1",
             "pace=x",
             "stall=x",
+            "way=x",
             "kill=x",
         ] {
             let error = wrong.parse::<Faults>().unwrap_err();

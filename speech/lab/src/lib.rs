@@ -36,7 +36,7 @@ mod websocket;
 mod wire;
 mod wyoming;
 
-pub use faults::{BadFault, Faults, Keys, SWITCHES, Stall};
+pub use faults::{BadFault, Faults, Keys, SWITCHES, Stall, Way};
 pub use seen::{Seen, Visit};
 pub use server::{Addresses, Lab, Options, StartError};
 pub use speak::{LabVoice, Tones};

@@ -2,7 +2,7 @@
 
 use crate::answer::Answer;
 use crate::control;
-use crate::deepgram::{Aura, Flux, Listen};
+use crate::deepgram::{self, Aura, Flux, Listen};
 use crate::elevenlabs::{self, Multi, Settings, Setup, Single};
 use crate::faults::Faults;
 use crate::http::Request;
@@ -33,13 +33,17 @@ pub(crate) fn route(now: Moment, request: &Request, shared: &Shared, faults: &Fa
             Route::Socket(Box::new(Multi::new(elevenlabs_setup(request, shared, faults, page))))
         }
         (true, _, ["v1", "listen"]) => {
-            deepgram(request, shared, Listen::new(request, &shared.script, faults, page))
+            by_deepgram(request, shared, socket_of(Listen::new(request, &shared.script, faults, page)))
         }
         (true, _, ["v2", "listen"]) => {
-            deepgram(request, shared, Flux::new(request, &shared.script, faults, page))
+            by_deepgram(request, shared, socket_of(Flux::new(request, &shared.script, faults, page)))
         }
         (true, _, ["v1", "speak"]) => {
-            deepgram(request, shared, Aura::new(request, &shared.speaker, faults, page))
+            by_deepgram(request, shared, socket_of(Aura::new(request, &shared.speaker, faults, page)))
+        }
+        (false, "POST", ["v1", "speak"]) => {
+            let answer = deepgram::speak(now, request, &shared.speaker, faults, page);
+            by_deepgram(request, shared, answer.map(Route::Answer))
         }
         (true, _, ["v1", "realtime"]) if shared.key_fits(request.authorization()) => {
             let model = request.field("model").unwrap_or_else(|| "lab".to_owned());
@@ -89,8 +93,13 @@ fn elevenlabs_setup(request: &Request, shared: &Shared, faults: &Faults, page: &
     }
 }
 
-/// Deepgram refuses a wrong key and a wrong query at the handshake, with headers that say why.
-fn deepgram(request: &Request, shared: &Shared, session: Option<impl Session + 'static>) -> Route {
+fn socket_of(session: Option<impl Session + 'static>) -> Result<Route, &'static str> {
+    let session = session.ok_or("The lab takes linear16, mulaw and alaw, with a sample_rate.")?;
+    Ok(Route::Socket(Box::new(session)))
+}
+
+/// Deepgram refuses a wrong key and a wrong query at once, with headers that say why.
+fn by_deepgram(request: &Request, shared: &Shared, route: Result<Route, &'static str>) -> Route {
     let refusal = |status, code: &str, message: &str| {
         let body = json!({"err_code": code, "err_msg": message, "request_id": "lab"});
         let headers = vec![
@@ -107,8 +116,5 @@ fn deepgram(request: &Request, shared: &Shared, session: Option<impl Session + '
     if !shared.key_fits(request.authorization().or(by_protocol)) {
         return refusal(401, "INVALID_AUTH", "Invalid credentials.");
     }
-    match session {
-        Some(session) => Route::Socket(Box::new(session)),
-        None => refusal(400, "Bad Request", "The lab takes linear16, mulaw and alaw, with a sample_rate."),
-    }
+    route.unwrap_or_else(|message| refusal(400, "Bad Request", message))
 }

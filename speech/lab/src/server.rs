@@ -1,7 +1,7 @@
 //! The lab as a whole: doors, a thread for each connection, and what they share.
 
 use crate::clock::Clock;
-use crate::faults::{Faults, Stall};
+use crate::faults::{Faults, Stall, Way};
 use crate::model::Script;
 use crate::seen::{Book, Seen};
 use crate::speak::{LabVoice, Speaker};
@@ -145,9 +145,12 @@ impl Shared {
         found.clone()
     }
 
-    /// The switches for a path, which was asked for just now.
-    pub(crate) fn faults_at(&self, path: &str) -> Faults {
-        self.use_faults(|faults| faults.stall != Some(Stall::Tls) && path.contains(faults.path.as_str()))
+    /// The switches for a path, which was asked for just now; a socket that is no HTTP has no way.
+    pub(crate) fn faults_at(&self, path: &str, way: Option<Way>) -> Faults {
+        self.use_faults(|faults| {
+            let fits = path.contains(faults.path.as_str()) && (faults.way.is_none() || faults.way == way);
+            fits && faults.stall != Some(Stall::Tls)
+        })
     }
 
     fn tls_stalls(&self) -> bool {

@@ -1,7 +1,7 @@
 //! One HTTP connection: requests one after the other, until one of them becomes a WebSocket.
 
 use crate::answer::{Answer, Source};
-use crate::faults::{Faults, Stall};
+use crate::faults::{Faults, Stall, Way};
 use crate::gate::{Gate, Incident, Passage};
 use crate::http::{self, Request};
 use crate::route::{Route, route};
@@ -150,7 +150,12 @@ impl Visitor {
             return Ok(None);
         }
         let is_control = request.path.starts_with("/lab");
-        Ok(Some(if own.is_none() && !is_control { self.shared.faults_at(&request.path) } else { own }))
+        let way = if request.websocket_key().is_some() { Way::Socket } else { Way::Http };
+        Ok(Some(if own.is_none() && !is_control {
+            self.shared.faults_at(&request.path, Some(way))
+        } else {
+            own
+        }))
     }
 
     fn refuse(&mut self, status: u16, faults: &Faults, page: &Page) -> io::Result<()> {

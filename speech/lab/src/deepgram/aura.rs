@@ -83,14 +83,15 @@ impl Aura {
         self.kept.clear();
         self.track.clear();
         self.flushing = false;
-        // What was on its way when the client said so comes before the answer; the switch adds what should not.
-        out.json(&json!({"type": "Cleared", "sequence_id": self.sequence}));
-        self.sequence += 1;
+        // What was on its way when the client said so comes before the answer; behind it nobody could tell it from what
+        // follows, since audio has no name here.
         for _ in 0..self.late {
             if let Some((audio, us)) = self.last.clone() {
                 out.binary(audio, us);
             }
         }
+        out.json(&json!({"type": "Cleared", "sequence_id": self.sequence}));
+        self.sequence += 1;
     }
 }
 

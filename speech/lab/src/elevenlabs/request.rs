@@ -76,9 +76,10 @@ impl Source for Stream {
         Some(Piece { bytes: format!("{line}\n").into_bytes(), units, audio_bytes })
     }
 
-    fn error(&self, _code: &str) -> Option<Vec<u8>> {
+    fn error(&self, code: &str) -> Option<Vec<u8>> {
+        let line = json!({"detail": {"status": code, "message": "The lab was told to fail."}});
         // Raw audio has no place for an error: the stream just ends.
-        None
+        self.timestamps.then(|| format!("{line}\n").into_bytes())
     }
 
     fn ending(&mut self) -> Vec<u8> {

@@ -16,7 +16,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Serves until the client has gone; says how it ended.
 pub(crate) fn serve(stream: Stream, shared: &Shared) {
-    let faults = shared.faults_at("wyoming");
+    let faults = shared.faults_at("wyoming", None);
     let page = shared.book.open(shared.clock.now(), "wyoming", "", false);
     let client = Client::new(&shared.speaker, &shared.script, &faults, &page);
     let mut link = Link { stream, gate: Gate::new(&faults), client, events: Events::new(), held: None };
