@@ -1,12 +1,10 @@
 //! A conversation from its greeting on, with each kind of service.
 
-use crate::call::{Bed, TestCall, With, options, settings, truevoice, turns};
+use crate::call::{Bed, With, options, settings, turns};
 use crate::letters::plain;
 use crate::timer::Timer;
-use offhook_lab::{Lab, Options, Visit};
-use offhook_speech::service::Call;
-use offhook_speech::session::{SessionEvent, SessionSettings};
-use offhook_speech::truevoice::PoolSettings;
+use offhook_lab::Options;
+use offhook_speech::session::SessionEvent;
 
 pub(crate) fn ended(count: usize) -> impl Fn(&[SessionEvent]) -> bool {
     move |events| turns(events).len() >= count
@@ -67,37 +65,4 @@ fn b1_v5_a_caller_who_breaks_in_is_answered_and_history_holds_what_was_heard() {
     let asked = bed.lab.seen();
     let last = asked.at("chat/completions").last().expect("the model was asked");
     assert!(!last.text().contains("lived in it"), "{}", last.text());
-}
-
-/// A thousand calls in all, fifty at once, half of them with TrueVoice: each leaves at another moment of its life.
-#[test]
-fn v1_a_thousand_sessions_leave_no_connection_and_no_port_behind() {
-    let lab = Options { connections: 400, ..options() };
-    let bed = Bed::new(lab, With { pool: Some(PoolSettings::default()), device: true });
-    for round in 0..20 {
-        let calls: Vec<TestCall> = (0..50)
-            .map(|number| {
-                let all_in_one = (number % 2 == 0).then(|| truevoice(&bed.lab));
-                let settings =
-                    SessionSettings { all_in_one, ..settings(&bed.base(), "Hi there, how are you?") };
-                bed.call(number, settings)
-            })
-            .collect();
-        calls[0].run(&Timer::start(), 20 * round, |_| false);
-        (0..50).for_each(|number| bed.speech.hang_up(Call(number)).unwrap());
-        let pooled = |visit: &&Visit| visit.path.contains("conversation") && visit.audio_in == 0;
-        let left = |lab: &Lab| {
-            lab.seen().visits.iter().filter(|visit| visit.closed.is_none() && !pooled(visit)).count()
-        };
-        assert!(bed.wait(|lab| left(lab) == 0), "round {round}: {} connections are left", left(&bed.lab));
-        assert!(bed.wait(|_| calls.iter().all(TestCall::is_left)), "round {round}: a port is left");
-        bed.lab.forget();
-    }
-    assert_eq!(bed.lab.seen().open_at("multi"), 0);
-    // Only the pool's own: no more than its limit.
-    assert!(
-        bed.wait(|lab| lab.seen().open_at("/") <= PoolSettings::default().max),
-        "{}",
-        bed.lab.seen().open_at("/")
-    );
 }

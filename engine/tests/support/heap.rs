@@ -7,8 +7,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Hands everything on to the system and counts what its own thread does while armed.
+/// Hands everything on to the system and counts what its own thread does while armed, and what all of them hold.
 #[derive(Debug)]
 pub struct Counting;
 
@@ -27,7 +28,11 @@ thread_local! {
     static TOUCHES: Cell<Touches> = const { Cell::new(Touches { allocated: 0, grown: 0, freed: 0, bytes: 0 }) };
 }
 
-fn note(change: impl FnOnce(&mut Touches)) {
+/// Bytes that all threads hold.
+static HELD: AtomicI64 = AtomicI64::new(0);
+
+fn note(bytes: i64, change: impl FnOnce(&mut Touches)) {
+    HELD.fetch_add(bytes, Ordering::Relaxed);
     if ARMED.get() {
         let mut touches = TOUCHES.get();
         change(&mut touches);
@@ -40,31 +45,42 @@ fn note(change: impl FnOnce(&mut Touches)) {
 #[allow(unsafe_code, reason = "a global allocator cannot be had without")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note(|t| (t.allocated, t.bytes) = (t.allocated + 1, t.bytes + layout.size() as i64));
+        let size = layout.size() as i64;
+        note(size, |t| (t.allocated, t.bytes) = (t.allocated + 1, t.bytes + size));
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        note(|t| (t.allocated, t.bytes) = (t.allocated + 1, t.bytes + layout.size() as i64));
+        let size = layout.size() as i64;
+        note(size, |t| (t.allocated, t.bytes) = (t.allocated + 1, t.bytes + size));
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        note(|t| (t.freed, t.bytes) = (t.freed + 1, t.bytes - layout.size() as i64));
+        let size = layout.size() as i64;
+        note(-size, |t| (t.freed, t.bytes) = (t.freed + 1, t.bytes - size));
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note(|t| (t.grown, t.bytes) = (t.grown + 1, t.bytes + size as i64 - layout.size() as i64));
+        let more = size as i64 - layout.size() as i64;
+        note(more, |t| (t.grown, t.bytes) = (t.grown + 1, t.bytes + more));
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
 /// What this thread asks of the heap while `work` runs.
+#[allow(dead_code, reason = "each test program uses some of this")]
 pub fn touches<T>(work: impl FnOnce() -> T) -> (Touches, T) {
     TOUCHES.set(Touches::default());
     ARMED.set(true);
     let result = work();
     ARMED.set(false);
     (TOUCHES.get(), result)
+}
+
+/// Bytes that all threads of the program hold.
+#[allow(dead_code, reason = "each test program uses some of this")]
+pub fn held() -> i64 {
+    HELD.load(Ordering::Relaxed)
 }
