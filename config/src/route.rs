@@ -3,6 +3,7 @@
 use crate::layer::RouteEntry;
 use crate::nearest::nearest;
 use crate::reading::Reading;
+use crate::text::Server;
 use crate::value::Value;
 use crate::{Config, Fault, Problem, trunk};
 use offhook_units::{Pii, Span};
@@ -160,15 +161,23 @@ fn target(text: &str) -> Option<Target> {
         "reject" => Some(Target::Reject),
         _ => {
             let to = text.strip_prefix("transfer ")?.trim();
-            let is_address = to.starts_with("sip:") || to.starts_with("sips:");
-            let fits = if is_address {
-                !to.contains(char::is_whitespace) && to.is_ascii()
-            } else {
-                is_number(to) && !to.ends_with('*')
+            let fits = match to.strip_prefix("sip:").or_else(|| to.strip_prefix("sips:")) {
+                Some(address) => is_address(address),
+                None => is_number(to) && !to.ends_with('*'),
             };
             fits.then(|| Target::Transfer(Pii::new(to.to_owned())))
         }
     }
+}
+
+/// What stands behind `sip:` (RFC 3261 19.1.1): a host with or without a port, perhaps with a user before it and
+/// parameters behind. The trunk's own parser looks closer.
+fn is_address(text: &str) -> bool {
+    let (user, rest) = text.rsplit_once('@').map_or((None, text), |(user, rest)| (Some(user), rest));
+    let server = rest.split([';', '?']).next().unwrap_or_default();
+    let bare = server.strip_prefix('[').and_then(|server| server.strip_suffix(']')).unwrap_or(server);
+    let fits = |byte: u8| byte.is_ascii_graphic() && !b"<>\"".contains(&byte);
+    bare.parse::<Server>().is_ok() && user.is_none_or(|user| !user.is_empty()) && text.bytes().all(fits)
 }
 
 #[cfg(test)]
@@ -180,10 +189,16 @@ mod tests {
         assert_eq!(target("echo"), Some(Target::Echo));
         assert_eq!(target("handset"), Some(Target::Handset));
         assert_eq!(target("transfer +4930123"), Some(Target::Transfer(Pii::new("+4930123".into()))));
-        assert_eq!(
-            target("transfer sip:desk@192.0.2.1"),
-            Some(Target::Transfer(Pii::new("sip:desk@192.0.2.1".into())))
-        );
+        for to in [
+            "sip:desk@192.0.2.1",
+            "sips:+49-30.12;phone-context=a@pbx.example:5061;transport=tcp?Subject=a",
+            "sip:12@[2001:db8::1]",
+            "sip:12@[2001:db8::1]:5080",
+            "sip:pbx.example",
+        ] {
+            let wanted = Some(Target::Transfer(Pii::new(to.to_owned())));
+            assert_eq!(target(&format!("transfer {to}")), wanted, "{to}");
+        }
         for bad in [
             "",
             "Echo",
@@ -192,6 +207,13 @@ mod tests {
             "transfer a b",
             "transfer 49*",
             "transfer sip:a b",
+            "transfer sip:",
+            "transfer sip:@",
+            "transfer sip:12@",
+            "transfer sip:@192.0.2.1",
+            "transfer sip:12@192.0.2",
+            "transfer sip:12@192.0.2.1:0",
+            "transfer sip:<12>@192.0.2.1",
             "handset 2",
         ] {
             assert_eq!(target(bad), None, "{bad}");

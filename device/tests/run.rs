@@ -273,7 +273,7 @@ fn what_keeps_it_from_starting_is_told_with_its_code() {
         (&["--set", "http.listen=0.0.0.0:0"], 78, "http.listen without http.token_file"),
         (&["--set", &http], 69, "HTTP on 127.0.0.1:"),
         (&["--set", "route.7=transfer 12"], 78, "a transfer to a number without trunk.server"),
-        (&["--set", "route.7=transfer sip:@"], 78, "calls cannot be handed on to sip:@"),
+        (&["--set", "route.7=transfer sip:@"], 78, "no call can go to \"transfer sip:@\""),
         (&["--set", "trunk.password_file=none"], 66, "none cannot be read: No such file"),
         (&["--set", "trunk.password_file=empty"], 65, "empty is empty; expected one line"),
     ] {
