@@ -120,9 +120,13 @@ impl Starter {
 /// Writes what conversations tell into the log and the book, for as long as they tell.
 fn overhear(told: &Receiver<Told>, shared: &Shared) {
     for told in told {
-        let talk = &mut shared.book().talk;
-        talk.note(&told);
-        talk::log(&told, talk);
+        let stages = {
+            let talk = &mut shared.book().talk;
+            talk.note(&told);
+            talk.stages(told.call).collect::<Vec<_>>()
+        };
+        // Nobody waits for the book while a line is written.
+        talk::log(&told, &stages);
     }
 }
 

@@ -157,14 +157,14 @@ fn step(answer: &mut Answer, told: &Told) {
     answer.reach(step, told.at);
 }
 
-/// One line of the log. What was said does not stand in it.
-pub(super) fn log(told: &Told, talk: &Talk) {
+/// One line of the log, with the stages of the call's last answer. What was said does not stand in it.
+pub(super) fn log(told: &Told, stages: &[(&'static str, Span)]) {
     let call = told.call;
     let event = match &told.news {
         News::Session(event) => event,
         News::Packed => {
-            let stage = |(name, took): (&str, Span)| format!("{name} {:.0} ms", took.as_millis_f32());
-            let stages: Vec<String> = talk.stages(call).map(stage).collect();
+            let stage = |(name, took): &(&str, Span)| format!("{name} {:.0} ms", took.as_millis_f32());
+            let stages: Vec<String> = stages.iter().map(stage).collect();
             return tracing::info!(call, "speech: a turn begins: {}", stages.join(", "));
         }
         News::Gap(gap) => return tracing::debug!(call, "speech: a gap of {:.0} ms", gap.as_millis_f32()),
