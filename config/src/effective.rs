@@ -61,6 +61,23 @@ impl Resolved {
         Self { config, settings }
     }
 
+    /// Whether a key holds here as it does in `one`.
+    pub fn holds(&self, one: &Effective) -> bool {
+        let is_it = |other: &&Effective| other.section == one.section && other.name == one.name;
+        self.settings.iter().find(is_it).is_some_and(|other| other.value == one.value)
+    }
+
+    /// Takes the keys of `section` as they are in `other`.
+    pub fn adopt(&mut self, section: &str, other: &Self) {
+        for mine in self.settings.iter_mut().filter(|mine| mine.section == section) {
+            if let Some(theirs) =
+                other.settings.iter().find(|one| one.section == section && one.name == mine.name)
+            {
+                mine.clone_from(theirs);
+            }
+        }
+    }
+
     /// What is different in `next`.
     pub fn changes(&self, next: &Self) -> Vec<Change> {
         let find = |all: &[Effective], one: &Effective| {

@@ -143,6 +143,7 @@ fn a_changed_file_and_a_signal_reload_it_and_a_bad_file_changes_nothing() {
     for told in [
         "jitter.min_ms: 20 -> 60 (live now)",
         "calls.max: 50 -> 20 (needs a restart)",
+        "calls.max: 20 -> 50 (live now)",
         "configuration: c.toml:9: max_ms 30 is below min_ms 60: the buffer could never start; expected 60 or more",
         "`offhook check c.toml` shows the lines themselves",
         "jitter.min_ms: 60 -> 20 (live now)",
@@ -196,12 +197,16 @@ fn the_first_route_to_an_agent_begins_it_without_a_restart() {
     let routes = "[route]\n\"600\" = \"echo\"\n";
     let service = Service::start(&folder, routes);
     assert!(service.get("/ready").contains("speech: ready: no route leads to an agent"));
-    let agent = format!("{BASE}{routes}\"602\" = \"agent\"\n");
-    folder.write("c.toml", agent);
+    let with_agent = |chunks: &str| format!("{BASE}{chunks}{routes}\"602\" = \"agent\"\n");
+    folder.write("c.toml", with_agent("[chunks]\nmax_ms = 900\n"));
     service.wait_for("/ready", "on the device");
+    folder.write("c.toml", with_agent("[chunks]\nmax_ms = 800\n"));
+    service.wait_for("/metrics", "offhook_reloads_total{outcome=\"done\"} 2\n");
     let done = service.end("-TERM");
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.err.contains("(next call)"), "{done:?}");
+    assert!(done.err.contains("chunks.max_ms: 1000 -> 900 (next call)"), "{done:?}");
+    assert!(done.err.contains("chunks.max_ms: 900 -> 800 (needs a restart)"), "{done:?}");
 }
 
 #[test]

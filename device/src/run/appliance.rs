@@ -58,7 +58,10 @@ pub enum Event {
 /// What changes while the process runs.
 #[derive(Debug)]
 pub(super) struct Live {
+    /// What stands in the sources.
     pub(super) resolved: Resolved,
+    /// What the process runs with, where that takes a restart to change.
+    pub(super) started: Resolved,
     pub(super) shared: Shared,
     pub(super) supervisor: Supervisor,
     pub(super) logging: Logging,
@@ -170,7 +173,7 @@ impl Appliance {
         let reports = listen(reports, shared.clone(), &sender)?;
         let supervisor = Supervisor::new(clock.now(), config.calls.drain);
         forward_changes(&arguments, sender.clone());
-        let live = Live { resolved, shared, supervisor, logging, starter, sound };
+        let live = Live { started: resolved.clone(), resolved, shared, supervisor, logging, starter, sound };
         Ok(Self {
             live,
             arguments,

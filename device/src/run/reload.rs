@@ -7,7 +7,7 @@ use crate::audio::Command;
 use crate::cli::ConfigArguments;
 use crate::trunk::command::Request;
 use crate::{cli::Failure, join};
-use offhook_config::{Config, Effect, Resolved};
+use offhook_config::{Change, Config, Effect, Effective, Resolved};
 
 /// Reads the sources again and does what their difference asks for. `asked` is whether somebody waits for a word.
 pub(super) fn reload(live: &mut Live, arguments: &ConfigArguments, asked: bool) {
@@ -25,14 +25,15 @@ pub(super) fn reload(live: &mut Live, arguments: &ConfigArguments, asked: bool) 
             return;
         }
     };
-    let changes = live.resolved.changes(&next);
+    let mut changes = live.resolved.changes(&next);
     if changes.is_empty() {
         if asked {
             tracing::info!("the configuration was read again; nothing has changed");
         }
         return;
     }
-    for change in &changes {
+    for change in &mut changes {
+        change.effect = effect(live, change);
         match change.effect {
             Effect::Restart => tracing::warn!("configuration: {change}"),
             Effect::Live | Effect::NextCall => tracing::info!("configuration: {change}"),
@@ -50,6 +51,22 @@ fn check(live: &Live, config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What agents are made of: it stays as it is from when they begin, which may be with a reload.
+const OF_AGENTS: [&str; 2] = ["speech", "chunks"];
+
+/// When a change acts on this process.
+fn effect(live: &Live, change: &Change) -> Effect {
+    let is_of_agents = |one: &Effective| OF_AGENTS.contains(&one.section.as_str());
+    match (change.effect, &change.after) {
+        // Changed, and changed back: so it runs.
+        (Effect::Restart, Some(after)) if live.started.holds(after) => Effect::Live,
+        (Effect::Restart, Some(after)) if is_of_agents(after) && !live.starter.has_begun() => {
+            Effect::NextCall
+        }
+        (effect, _) => effect,
+    }
+}
+
 /// Tells each part what changed for it.
 fn act(live: &mut Live, next: &Resolved, places: &Places) {
     let (before, now) = (&live.resolved.config, &next.config);
@@ -64,6 +81,9 @@ fn act(live: &mut Live, next: &Resolved, places: &Places) {
     let buffers = (before.jitter, before.speed) != (now.jitter, now.speed);
     if buffers && !live.shared.command(Command::Tune(join::settings(now))) {
         tracing::error!("the audio thread takes no commands: calls in progress keep their buffers");
+    }
+    if !live.starter.has_begun() {
+        OF_AGENTS.into_iter().for_each(|section| live.started.adopt(section, next));
     }
     if let Err(error) = live.starter.begin(now, places, &live.shared) {
         tracing::error!("calls cannot be talked to: {}", Failure::from(error));

@@ -51,6 +51,11 @@ pub(super) struct Starter {
 }
 
 impl Starter {
+    /// Whether the agents have begun: what they are made of stays until a restart.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.ready.is_none()
+    }
+
     /// Whether what the routes need, and is not there yet, could begin.
     ///
     /// # Errors
