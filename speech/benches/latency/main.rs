@@ -142,8 +142,9 @@ fn main() {
     wait(|| (0..CALLS).all(|call| times.texts(call).len() >= 2 * SENTENCES));
     let mut delays = Vec::new();
     for call in 0..CALLS {
-        for (text, came) in times.texts(call) {
-            if let Some((_, sent)) = times.tokens(call).into_iter().find(|(sentence, _)| *sentence == text) {
+        let texts = times.texts(call);
+        for (sentence, sent) in times.tokens(call) {
+            if let Some((_, came)) = texts.iter().find(|(text, _)| *text == sentence) {
                 delays.push(came.saturating_duration_since(sent));
             }
         }

@@ -97,8 +97,8 @@ fn receive(stream: TcpStream, times: &Times) {
     }
 }
 
-/// `multi-stream-input`: a frame for each word of the first text that is longer than a sentence; of the others only the
-/// coming is noted.
+/// `multi-stream-input`: a frame for each word of the first text that is longer than a sentence; the others are noted and
+/// said in no time, since a voice that says nothing is given up, and is not written to while too much is unsaid.
 fn speak(mut socket: WebSocket<TcpStream>, call: usize, times: &Times) {
     while let Ok(message) = socket.read() {
         let came = Instant::now();
@@ -109,6 +109,9 @@ fn speak(mut socket: WebSocket<TcpStream>, call: usize, times: &Times) {
             continue;
         }
         if text.split(' ').count() < FRAMES {
+            if socket.send(Message::text(said(&text, &message["context_id"]))).is_err() {
+                return;
+            }
             times.note(call, |call| call.texts.push((text, came)));
             continue;
         }
@@ -124,6 +127,16 @@ fn speak(mut socket: WebSocket<TcpStream>, call: usize, times: &Times) {
             std::thread::sleep(FRAME_GAP);
         }
     }
+}
+
+/// All of a text in one frame, a millisecond a letter.
+fn said(text: &str, context: &Value) -> String {
+    let chars: Vec<String> = text.chars().map(String::from).collect();
+    let audio = STANDARD.encode(vec![0x10; chars.len() * FRAME / 100]);
+    let starts: Vec<usize> = (0..chars.len()).collect();
+    let lengths = vec![1; chars.len()];
+    let alignment = json!({"chars": chars, "charStartTimesMs": starts, "charDurationsMs": lengths});
+    json!({"audio": audio, "contextId": context, "alignment": alignment}).to_string()
 }
 
 /// `listen`: somebody has said something, as soon as the caller is there.
@@ -154,6 +167,8 @@ fn think(mut stream: TcpStream, times: &Times) {
         let data = json!({"choices": [{"delta": {"content": text}}]});
         stream.write_all(format!("data: {data}\n\n").as_bytes()).is_ok()
     };
+    // The models of fifty calls do not write in chorus.
+    std::thread::sleep(SENTENCE_GAP * u32::try_from(call % 50).unwrap_or(0) / 50);
     for number in 0..SENTENCES {
         std::thread::sleep(SENTENCE_GAP);
         let sentence = format!("This is sentence number {number} of them all.");
