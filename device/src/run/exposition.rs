@@ -86,6 +86,7 @@ fn audio(to: &mut Exposition, book: &Book) {
     counter(to, "offhook_audio_late_ticks_total", "Wake-ups over 2 ms late.", ticks.late);
     counter(to, "offhook_audio_caught_up_ticks_total", "Ticks that ran behind another.", ticks.caught_up);
     counter(to, "offhook_audio_given_up_ticks_total", "Ticks that never ran.", ticks.given_up);
+    gauge(to, "offhook_audio_lines", "Calls that the audio thread serves.", ticks.lines);
     counter(to, "offhook_audio_no_room_total", "Calls sent back for want of a place.", ticks.no_room);
     let busy = seconds(ticks.busy_us);
     to.metric("offhook_audio_busy_seconds_total", Type::Counter, "Time spent in ticks.", &[("", &busy)]);
@@ -115,6 +116,7 @@ fn trunk(to: &mut Exposition, book: &Book) {
     let agent = counters.agent;
     let bad = [
         ("stranger", counters.turned_away),
+        ("unexpected", agent.unexpected),
         ("malformed_answered", agent.malformed_answered),
         ("malformed_dropped", agent.malformed_dropped),
         ("unknown_dialog", agent.unknown_dialog),

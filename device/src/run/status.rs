@@ -3,8 +3,12 @@
 use super::book::Book;
 use crate::http::router::Part;
 use crate::trunk::figures::CallState;
+use offhook_sip_rtp::sip::guard::Stranger;
 use offhook_units::Moment;
 use std::fmt::Write;
+
+/// Of those who are turned away so many are shown, the most persistent ones.
+const MOST_STRANGERS: usize = 8;
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
 <meta name=\"viewport\" content=\"width=device-width\"><meta http-equiv=\"refresh\" content=\"2\"><title>offhook</title>\
@@ -34,6 +38,7 @@ pub(super) fn page(book: &Book, now: Moment, parts: &[Part]) -> String {
         calls.iter().for_each(|call| row(&mut page, call));
         page.push_str("</table>");
     }
+    strangers(&mut page, &book.snapshot.strangers);
     page.push_str("<p><a href=\"/metrics\">metrics</a> · <a href=\"/api/voice/sessions\">sessions</a> · <a href=\"/ready\">readiness</a></p>");
     page
 }
@@ -62,6 +67,39 @@ fn row(page: &mut String, call: &CallState) {
     }
 }
 
+/// Who calls in vain: most often an exchange that is not in the configuration yet.
+fn strangers(page: &mut String, strangers: &[Stranger]) {
+    if strangers.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<h2>Turned away</h2><p>They are neither a trunk nor in sip.networks, and got no answer.</p>",
+    );
+    page.push_str("<table><tr><th>address<th>messages");
+    for Stranger { addr, messages } in strangers.iter().take(MOST_STRANGERS) {
+        let _ = write!(page, "<tr><td>{addr}<td>{messages}");
+    }
+    page.push_str("</table>");
+}
+
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::gauges::TickGauges;
+    use std::sync::Arc;
+
+    #[test]
+    fn who_calls_in_vain_is_shown() {
+        let mut book = Book::new(Moment::ZERO, Arc::new(TickGauges::default()), 50, Vec::new());
+        let told = |book: &Book| page(book, Moment::ZERO, &[]);
+        assert!(!told(&book).contains("Turned away"));
+        let stranger = |last| Stranger { addr: [192, 0, 2, last].into(), messages: u64::from(last) };
+        book.snapshot.strangers = (1..=9).rev().map(stranger).collect();
+        let told = told(&book);
+        assert!(told.contains("<tr><td>192.0.2.9<td>9") && !told.contains("192.0.2.1<"), "{told}");
+    }
 }
