@@ -30,7 +30,7 @@ use crate::transport::{ConnId, FromNet, Part, ToNet};
 use crate::truevoice::TrueVoiceSettings;
 use crate::tts::{JobId, VoiceSettings};
 use all_in_one::AllInOne;
-use offhook_units::{Moment, Pii};
+use offhook_units::{Moment, Pii, Span};
 use std::collections::VecDeque;
 
 /// What a call's conversation is made of. A part that is `None` is not there: without a mind every utterance is
@@ -144,6 +144,8 @@ pub enum SessionEvent {
     },
     /// No voice could say this.
     Unspoken(Pii<String>),
+    /// So much of a service's speech came too far ahead of its playing to be kept, and is lost.
+    Surplus(Span),
     /// A service failed.
     Fault(Part, Fault),
 }
@@ -436,6 +438,7 @@ impl Session {
             }
             SpeakingEvent::Moved { from, to } => SessionEvent::Moved { from, to },
             SpeakingEvent::Unspoken(text) => SessionEvent::Unspoken(Pii::new(text)),
+            SpeakingEvent::Surplus(length) => SessionEvent::Surplus(length),
             SpeakingEvent::Fault(fault) => SessionEvent::Fault(Part::Voice, fault),
         };
         self.event(event);

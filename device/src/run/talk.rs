@@ -3,7 +3,7 @@
 use super::exposition::{by, counter};
 use super::stages::{Answer, Stages, Step};
 use crate::conversation::{News, Told};
-use crate::http::metrics::{Exposition, Histogram};
+use crate::http::metrics::{Exposition, Histogram, Type};
 use offhook_speech::session::SessionEvent;
 use offhook_speech::transport::Part;
 use offhook_units::Span;
@@ -30,6 +30,8 @@ pub struct Talk {
     turns: u64,
     utterances: u64,
     unspoken: u64,
+    /// Speech that services sent too far ahead.
+    surplus: Span,
     moves: u64,
     /// In the order of [`PARTS`].
     faults: [u64; PARTS.len()],
@@ -53,6 +55,7 @@ impl Default for Talk {
             turns: 0,
             utterances: 0,
             unspoken: 0,
+            surplus: Span::ZERO,
             moves: 0,
             faults: [0; PARTS.len()],
             stages: Stages::default(),
@@ -95,6 +98,7 @@ impl Talk {
             }
             SessionEvent::Moved { .. } => self.moves += 1,
             SessionEvent::Unspoken(_) => self.unspoken += 1,
+            SessionEvent::Surplus(length) => self.surplus += *length,
             SessionEvent::Fault(part, _) => {
                 let place = PARTS.iter().position(|(known, _)| known == part);
                 if let Some(count) = place.and_then(|place| self.faults.get_mut(place)) {
@@ -126,6 +130,12 @@ impl Talk {
         counter(to, "offhook_agent_turns_total", "Turns of the device in conversations.", self.turns);
         counter(to, "offhook_agent_utterances_total", "Things that callers said.", self.utterances);
         counter(to, "offhook_agent_unspoken_total", "Sentences that no voice could say.", self.unspoken);
+        let (name, help) = (
+            "offhook_agent_surplus_seconds_total",
+            "Speech that a service sent too far ahead of its playing, and that was dropped.",
+        );
+        let surplus = self.surplus.as_micros() as f64 / 1e6;
+        to.metric(name, Type::Counter, help, &[("", &surplus)]);
         counter(to, "offhook_agent_moves_total", "Times that speech went on in another way.", self.moves);
         let faults: Vec<(&str, u64)> = PARTS.iter().map(|(_, name)| *name).zip(self.faults).collect();
         by(to, "offhook_agent_faults_total", "Faults of speech services.", "part", &faults);
@@ -206,13 +216,17 @@ mod tests {
         let duration = Span::from_millis(250);
         let chunk =
             Chunk { sequence: 0, at: 0, duration, flags, level_db: -20.0, clipped: 2, latency: Span::ZERO };
-        let news = News::Session(SessionEvent::Chunk(chunk));
-        talk.note(&Told { call: 7, at: Moment::ZERO, news });
+        for event in
+            [SessionEvent::Chunk(chunk), SessionEvent::Surplus(duration), SessionEvent::Surplus(duration)]
+        {
+            talk.note(&Told { call: 7, at: Moment::ZERO, news: News::Session(event) });
+        }
         let mut text = Exposition::default();
         talk.write(&mut text);
         let text = text.finish();
         for line in [
             "offhook_agent_chunks_retransmitted_total 1",
+            "offhook_agent_surplus_seconds_total 0.5",
             "offhook_agent_chunks_clipped_total 1",
             "offhook_agent_chunk_seconds_bucket{le=\"0.2\"} 0",
             "offhook_agent_chunk_seconds_bucket{le=\"0.3\"} 1",

@@ -77,6 +77,7 @@ impl Speaking {
         }
         self.begin_phrase();
         self.mix.pass(samples, rate_hz);
+        self.tell_surplus();
     }
 
     /// All audio of such a turn came.

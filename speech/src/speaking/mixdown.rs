@@ -62,9 +62,10 @@ impl Mixdown {
         self.given
     }
 
-    /// Samples of services that did not fit.
-    pub(super) const fn dropped(&self) -> u64 {
-        self.dropped
+    /// How much of services did not fit since this was last asked.
+    pub(super) fn take_dropped(&mut self) -> Span {
+        let frames = std::mem::take(&mut self.dropped);
+        self.span(frames)
     }
 
     /// The next samples of the phrase, at `rate_hz`. Gives where the last of them will stand in the stream.
@@ -211,4 +212,54 @@ impl Mixdown {
 fn take(ready: &mut VecDeque<i16>, samples: &[i16]) -> ControlFlow<()> {
     ready.extend(samples);
     ControlFlow::Continue(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tone(rate_hz: u32, count: usize) -> Vec<i16> {
+        let step = std::f32::consts::TAU * 300.0 / rate_hz as f32;
+        (0..count).map(|i| (8_000.0 * (step * i as f32).sin()) as i16).collect()
+    }
+
+    fn all(mix: &mut Mixdown) -> Vec<i16> {
+        let mut out = vec![0; mix.made() as usize];
+        let count = mix.read(&mut out, u64::MAX);
+        out.truncate(count);
+        out
+    }
+
+    #[test]
+    fn pitfall_09_one_resampler_serves_a_whole_stream_however_its_audio_is_cut() {
+        let said = |step| {
+            let mut mix = Mixdown::new(8_000);
+            for part in tone(24_000, 24_000).chunks(step) {
+                mix.put(part, 24_000);
+            }
+            mix.finish();
+            all(&mut mix)
+        };
+        let whole = said(24_000);
+        assert!((7_990..=8_010).contains(&whole.len()), "{}", whole.len());
+        for step in [1, 7, 333, 480] {
+            assert_eq!(said(step), whole, "by {step}");
+        }
+    }
+
+    #[test]
+    fn c2_what_is_cut_off_ends_in_a_fade_and_what_follows_begins_with_one() {
+        let mut mix = Mixdown::new(8_000);
+        mix.put(&tone(8_000, 8_000), 8_000);
+        // In the middle of a swing.
+        let end = mix.cut(4_007);
+        mix.put(&tone(8_000, 4_000), 8_000);
+        mix.finish();
+        let out = all(&mut mix);
+        assert_eq!(end, 4_007);
+        let step = out.windows(2).map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs()).max().unwrap();
+        // The tone's own steps are below 1900.
+        assert!(step < 2_000, "a click of {step}");
+        assert!(out[4_006].unsigned_abs() < 100, "{}", out[4_006]);
+    }
 }

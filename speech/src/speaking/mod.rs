@@ -24,7 +24,7 @@ mod tests;
 
 use crate::breath::BreathKind;
 use crate::failure::Fault;
-use crate::text::{PauseKind, PlanSettings, Sentence};
+use crate::text::{PauseKind, PlanSettings, RateMeter, Sentence};
 use crate::transport::{ConnId, FromNet, Part, ToNet};
 use crate::tts::{HttpVoice, JobId, TtsEvent, TtsOutput, VoiceSocket};
 use chunk::Chunker;
@@ -128,6 +128,8 @@ pub enum SpeakingEvent {
     },
     /// No voice could say this phrase.
     Unspoken(String),
+    /// So much of a service's speech came too far ahead of its playing to be kept, and is lost.
+    Surplus(Span),
     /// The service failed.
     Fault(Fault),
 }
@@ -161,6 +163,8 @@ pub struct Speaking {
     seed: u64,
     mix: Mixdown,
     chunks: Chunker,
+    /// How fast the service's voice speaks: one turn is too short to tell.
+    meter: RateMeter,
     last_job: u32,
     turn: Option<Turn>,
     /// What the caller has heard, and when that was told.
@@ -198,6 +202,7 @@ impl Speaking {
             seed,
             mix: Mixdown::new(rate_hz),
             chunks: Chunker::new(chunks, rate_hz),
+            meter: RateMeter::new(RateMeter::NORMAL_CHARS_PER_S),
             last_job: 0,
             turn: None,
             played: (0, Moment::ZERO),
@@ -228,7 +233,7 @@ impl Speaking {
     /// The next sentence of the turn.
     pub fn say(&mut self, now: Moment, sentence: &Sentence) {
         if let Some(turn) = &mut self.turn {
-            turn.add(sentence);
+            turn.add(sentence, self.meter.rate());
         }
         self.assign(now);
         self.pump(now);
@@ -301,11 +306,6 @@ impl Speaking {
         self.mix.given()
     }
 
-    /// Samples of a flooding service that were dropped.
-    pub const fn dropped(&self) -> u64 {
-        self.mix.dropped()
-    }
-
     /// The caller has heard the stream up to `heard`.
     pub fn played(&mut self, now: Moment, heard: u64) {
         self.played = (heard.max(self.played.0).min(self.mix.given()), now);
@@ -371,6 +371,14 @@ impl Speaking {
 
     fn event(&mut self, event: SpeakingEvent) {
         self.out.push_back(SpeakingOutput::Event(event));
+    }
+
+    /// What did not fit is told.
+    fn tell_surplus(&mut self) {
+        let dropped = self.mix.take_dropped();
+        if dropped > Span::ZERO {
+            self.event(SpeakingEvent::Surplus(dropped));
+        }
     }
 
     fn cancel(&mut self, now: Moment, job: JobId, source: Source) {

@@ -263,7 +263,7 @@ impl Speaking {
         if stream.aligned
             && let Some(phrase) = turn.phrases.get(stream.phrase)
         {
-            turn.meter.measured(&phrase.text, length);
+            self.meter.measured(&phrase.text, length);
         }
         let end = self.mix.position();
         if stream.aligned {
@@ -367,7 +367,7 @@ impl Speaking {
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = &mut turn.stream else { return };
         if let Some(phrase) = turn.phrases.get(stream.phrase) {
-            turn.meter.measured(&phrase.text, length);
+            self.meter.measured(&phrase.text, length);
         }
         turn.timeline.ends(self.mix.position());
         stream.phrase += 1;
@@ -379,6 +379,7 @@ impl Speaking {
     /// Joins samples, the first of which is number `from` of its piece, and notes where their characters lie.
     fn put(&mut self, samples: &[i16], rate_hz: u32, from: usize, ends: &mut Vec<Ends>) {
         let end = self.mix.put(samples, rate_hz);
+        self.tell_surplus();
         let call_hz = u64::from(self.mix.rate_hz());
         let Some(turn) = &mut self.turn else { return };
         for Ends { offset, phrase, chars, word } in ends.drain(..) {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const RATE: u32 = 8_000;
-/// A character takes so long to say, a space is silent.
+/// A character takes so long to say unless a test has another voice; a space is silent.
 const CHAR_MS: u64 = 60;
 
 fn at(ms: u64) -> Moment {
@@ -29,8 +29,8 @@ fn pitch_hz(word: &str) -> f32 {
 }
 
 /// What a voice makes of a text: each character with its samples.
-fn voice(text: &str) -> Vec<(char, Vec<i16>)> {
-    let per_char = (CHAR_MS * u64::from(RATE) / 1000) as usize;
+fn voice(text: &str, char_ms: u64) -> Vec<(char, Vec<i16>)> {
+    let per_char = (char_ms * u64::from(RATE) / 1000) as usize;
     let mut all = Vec::new();
     for (n, word) in text.split_whitespace().enumerate() {
         if n > 0 {
@@ -116,6 +116,10 @@ struct World {
     /// How much faster than real time services deliver, in percent.
     pace: u64,
     busy_until: u64,
+    /// How long the socket's service takes to begin.
+    delay_ms: u64,
+    /// How long its voice takes for a character.
+    char_ms: u64,
     /// Characters in one message of the socket.
     piece: usize,
     aligned: bool,
@@ -155,6 +159,8 @@ impl World {
             http: Way::Works,
             pace: 300,
             busy_until: 0,
+            delay_ms: 150,
+            char_ms: CHAR_MS,
             piece: 7,
             aligned: true,
             timed: usize::MAX,
@@ -214,7 +220,7 @@ impl World {
         let body: Value = serde_json::from_str(body).unwrap();
         let text = body["text"].as_str().unwrap().to_owned();
         let (mut ms, mut said) = (self.now_ms + 120, 0);
-        for part in voice(&text).chunks(3) {
+        for part in voice(&text, CHAR_MS).chunks(3) {
             let samples: Vec<i16> = part.iter().flat_map(|(_, samples)| samples.clone()).collect();
             let bytes = if is_timed { timed_line(part, said, &samples) } else { to_bytes(&samples) };
             self.later(ms, Happens::Net(conn, FromNet::Binary(bytes)));
@@ -232,23 +238,24 @@ impl World {
             return;
         }
         let id = message["context_id"].clone();
-        self.busy_until = self.busy_until.max(self.now_ms + 150);
+        self.busy_until = self.busy_until.max(self.now_ms + self.delay_ms);
+        let char_ms = self.char_ms;
         if message["flush"] == true {
             let timed = self.aligned && self.timed > 0;
             self.timed = self.timed.saturating_sub(1);
-            for part in voice(message["text"].as_str().unwrap()).chunks(self.piece) {
+            for part in voice(message["text"].as_str().unwrap(), char_ms).chunks(self.piece) {
                 let samples: Vec<i16> = part.iter().flat_map(|(_, samples)| samples.clone()).collect();
                 let mut frame =
                     json!({"audio": STANDARD.encode(to_bytes(&samples)), "contextId": id, "isFinal": null});
                 if timed {
-                    let starts: Vec<u64> = (0..part.len() as u64).map(|i| i * CHAR_MS).collect();
+                    let starts: Vec<u64> = (0..part.len() as u64).map(|i| i * char_ms).collect();
                     let chars: Vec<String> = part.iter().map(|(c, _)| c.to_string()).collect();
-                    let lengths = vec![CHAR_MS; part.len()];
+                    let lengths = vec![char_ms; part.len()];
                     frame["alignment"] =
                         json!({"chars": chars, "charStartTimesMs": starts, "charDurationsMs": lengths});
                 }
                 self.later(self.busy_until, Happens::Net(conn, FromNet::Text(frame.to_string())));
-                self.busy_until += CHAR_MS * self.piece as u64 * 100 / self.pace;
+                self.busy_until += char_ms * self.piece as u64 * 100 / self.pace;
             }
         }
         if message["close_context"] == true {
@@ -259,7 +266,7 @@ impl World {
 
     fn device_says(&mut self, job: JobId, text: &str) {
         let mut ms = self.now_ms + 60;
-        for part in voice(text).chunks(2) {
+        for part in voice(text, CHAR_MS).chunks(2) {
             let samples: Vec<i16> = part.iter().flat_map(|(_, samples)| samples.clone()).collect();
             self.later(ms, Happens::Device(job, FromDevice::Audio { samples, rate_hz: RATE }));
             ms += 10;
@@ -352,6 +359,11 @@ impl World {
         heard
             .filter_map(|event| if let SpeakingEvent::Heard(spoken) = event { Some(spoken) } else { None })
             .collect()
+    }
+
+    fn chunks(&self) -> Vec<&Chunk> {
+        let chunks = self.events.iter();
+        chunks.filter_map(|e| if let SpeakingEvent::Chunk(chunk) = e { Some(chunk) } else { None }).collect()
     }
 
     fn moves(&self) -> Vec<(Source, Source)> {
@@ -688,6 +700,21 @@ fn v5_an_answer_of_minutes_from_a_quick_service_is_heard_whole_and_made_as_it_is
 }
 
 #[test]
+fn what_a_flood_brings_beyond_two_minutes_is_dropped_and_told() {
+    let mut world = World::new(false);
+    world.speaking.begin_foreign(at(100));
+    world.speaking.foreign_words("one01");
+    (0..130).for_each(|_| world.speaking.foreign_audio(at(100), &[1_000; 8_000], RATE));
+    world.poll();
+    let told = world
+        .events
+        .iter()
+        .map(|e| if let SpeakingEvent::Surplus(length) = e { *length } else { Span::ZERO });
+    assert_eq!(told.fold(Span::ZERO, |all, one| all + one), Span::from_millis(10_000));
+    assert_eq!(world.speaking.mix.made(), 120 * u64::from(RATE));
+}
+
+#[test]
 fn with_one_voice_left_that_hangs_the_turn_ends_all_the_same() {
     let mut world = World::new(false);
     world.http = Way::Silent;
@@ -707,12 +734,86 @@ fn c1_a_model_that_thinks_in_mid_turn_does_not_make_the_service_slow() {
     world.add("four04 five05.");
     world.speaking.complete(at(world.now_ms));
     world.run(14_000);
-    let chunks = world.events.iter();
-    let last = chunks
-        .filter_map(|e| if let SpeakingEvent::Chunk(chunk) = e { Some(chunk) } else { None })
-        .next_back();
-    let latency = last.unwrap().latency;
-    assert!(latency < Span::from_millis(400), "{latency:?}: six seconds of thinking are not the voice's");
+    let latency = world.chunks().last().unwrap().latency;
+    let told = Span::from_millis(100)..Span::from_millis(400);
+    assert!(told.contains(&latency), "{latency:?}: six seconds of thinking are not the voice's");
+}
+
+#[test]
+fn c1_chunks_become_small_with_a_slow_service_and_large_with_a_quick_one_and_follow_each_other() {
+    let sizes = |delay_ms| {
+        let mut world = World::new(true);
+        (world.delay_ms, world.pace) = (delay_ms, 1_000);
+        world.say(&[TEXT; 3].join(" "));
+        world.run(30_000);
+        let chunks = world.chunks();
+        let mut next = 0;
+        for (n, chunk) in (0..).zip(&chunks) {
+            assert_eq!((chunk.sequence, chunk.at), (n, next), "no sample is left out");
+            next += chunk.duration.as_micros() as u64 * u64::from(RATE) / 1_000_000;
+        }
+        assert_eq!(next, world.speaking.given());
+        assert!(chunks[0].flags.first && chunks.last().unwrap().flags.last);
+        chunks.iter().skip(4).map(|chunk| chunk.duration.as_micros() / 1000).collect::<Vec<_>>()
+    };
+    let (quick, slow) = (sizes(100), sizes(1_000));
+    assert_eq!(quick.iter().max(), Some(&1_000), "{quick:?}");
+    assert!(
+        slow.iter().all(|size| *size <= 250) && slow.iter().filter(|size| **size == 100).count() > 20,
+        "{slow:?}"
+    );
+}
+
+#[test]
+fn c5_the_first_sound_leaves_in_the_frame_after_it_came() {
+    for delay_ms in 150..170 {
+        let mut world = World::new(true);
+        world.delay_ms = delay_ms;
+        world.say(TEXT);
+        while !world.events.contains(&SpeakingEvent::FirstAudio) {
+            world.run(world.now_ms + 1);
+        }
+        let came = world.now_ms;
+        world.run(came + 40);
+        // What is heard at 20 ms lies at the start of it.
+        let first = world.heard.iter().position(|sample| sample.unsigned_abs() > 500).unwrap() as u64 / 8;
+        let frame = came.next_multiple_of(20) - 20;
+        assert!((frame..frame + 20).contains(&first), "came at {came}, heard in the frame at {first}");
+    }
+}
+
+#[test]
+fn c3_the_pauses_of_a_voice_that_was_measured_to_be_slow_are_longer() {
+    let mut world = World::new(true);
+    world.char_ms = 2 * CHAR_MS;
+    for _ in 0..16 {
+        world.say("one01 two02 three03.");
+        world.run(world.now_ms + 4_000);
+    }
+    world.heard.clear();
+    world.say("one01 two02 three03. four04 five05.");
+    world.run(world.now_ms + 6_000);
+    assert_eq!(world.words(), [1, 2, 3, 4, 5]);
+    let silence = longest_silence_ms(&world.heard);
+    assert!((640..1_100).contains(&silence), "{silence} ms, of 400 to 600 at the normal pace");
+}
+
+#[test]
+fn c4_a_breath_by_tag_is_marked_and_heard_where_the_words_have_room_for_it() {
+    let breath_ms = |level_db| {
+        let mut world = World::new(true);
+        world.speaking.plan.breath_level.level_db = level_db;
+        world.say("one01 two02. [sigh] three03.");
+        world.run(6_000);
+        let place = MarkKind::Breath(BreathKind::Sigh);
+        let marks =
+            world.events.iter().filter(|e| matches!(e, SpeakingEvent::Mark(mark) if mark.kind == place));
+        assert_eq!(marks.count(), 1);
+        let rms = |part: &[i16]| part.iter().map(|x| f32::from(*x).powi(2)).sum::<f32>() / part.len() as f32;
+        world.heard.chunks(80).filter(|part| (150.0..2_500.0).contains(&rms(part).sqrt())).count() * 10
+    };
+    let (without, with) = (breath_ms(-90.0), breath_ms(-30.0));
+    assert!((100..=320).contains(&(with - without)), "{with} ms, of which {without} are fades");
 }
 
 #[test]

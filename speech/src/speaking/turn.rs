@@ -5,7 +5,7 @@ use super::script::{Phrase, phrases, words_end};
 use super::stream::Stream;
 use super::timeline::Timeline;
 use super::{Spoken, script};
-use crate::text::{PlanSettings, Planner, RateMeter, Sentence};
+use crate::text::{PlanSettings, Planner, Sentence, SpeechRate};
 
 /// So much of what was said before is told to a service, for the melody.
 const BEFORE_MAX: usize = 300;
@@ -13,7 +13,6 @@ const BEFORE_MAX: usize = 300;
 #[derive(Debug)]
 pub(super) struct Turn {
     planner: Planner,
-    pub(super) meter: RateMeter,
     pub(super) phrases: Vec<Phrase>,
     pub(super) sentences: u32,
     /// No text follows.
@@ -41,7 +40,6 @@ impl Turn {
     pub(super) fn new(plan: PlanSettings, seed: u64, starts: u64) -> Self {
         Self {
             planner: Planner::new(plan, seed),
-            meter: RateMeter::new(RateMeter::NORMAL_CHARS_PER_S),
             phrases: Vec::new(),
             sentences: 0,
             complete: false,
@@ -58,8 +56,8 @@ impl Turn {
         }
     }
 
-    pub(super) fn add(&mut self, sentence: &Sentence) {
-        let more = phrases(&mut self.planner, sentence, self.meter.rate(), self.sentences);
+    pub(super) fn add(&mut self, sentence: &Sentence, rate: SpeechRate) {
+        let more = phrases(&mut self.planner, sentence, rate, self.sentences);
         if !more.is_empty() {
             self.sentences += 1;
         }

@@ -440,6 +440,22 @@ mod tests {
     }
 
     #[test]
+    fn pitfall_08_a_byte_without_its_other_half_is_carried_over_within_its_phrase() {
+        let mut bed = Bed::open();
+        bed.aura.settings.format = AudioFormat::Pcm16 { rate_hz: 16_000 };
+        bed.say(1, 1, "One.");
+        for bytes in [&[1, 0, 2][..], &[0, 9]] {
+            bed.net(50, FromNet::Binary(bytes.to_vec()));
+        }
+        bed.message(60, "Flushed");
+        bed.say(70, 2, "Two.");
+        bed.net(80, FromNet::Binary(vec![3, 0]));
+        let audio =
+            |job, sample| TtsEvent::Audio { job: JobId(job), samples: vec![sample], chars: Vec::new() };
+        assert_eq!(bed.events, [audio(1, 1), audio(1, 2), TtsEvent::Finished(JobId(1)), audio(2, 3)]);
+    }
+
+    #[test]
     fn pitfall_07_what_comes_of_a_cleared_phrase_does_not_reach_the_next() {
         let mut bed = Bed::open();
         bed.say(1, 1, "A long answer.");

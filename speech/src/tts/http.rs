@@ -162,7 +162,7 @@ impl HttpVoice {
 
 #[cfg(test)]
 mod tests {
-    use super::super::eleven::test_settings;
+    use super::super::eleven::{ElevenSettings, test_settings};
     use super::*;
     use crate::transport::{Lost, RequestKind};
     use crate::tts::CharTime;
@@ -197,6 +197,23 @@ mod tests {
             events(&mut http),
             [TtsOutput::Event(audio), TtsOutput::Event(TtsEvent::Finished(JobId(1)))]
         );
+    }
+
+    #[test]
+    fn pitfall_08_a_byte_without_its_other_half_is_carried_over() {
+        let format = AudioFormat::Pcm16 { rate_hz: 16_000 };
+        let mut http = HttpVoice::new(Box::new(ElevenSettings { format, ..test_settings() }));
+        let conn = ConnId { part: Part::VoiceHttp, number: 1 };
+        http.plain = true;
+        http.say(JobId(1), "One.", "");
+        events(&mut http);
+        for bytes in [&[1, 0, 2][..], &[0, 3], &[0]] {
+            http.handle_net(conn, FromNet::Binary(bytes.to_vec()));
+        }
+        let audio = |sample| {
+            TtsOutput::Event(TtsEvent::Audio { job: JobId(1), samples: vec![sample], chars: Vec::new() })
+        };
+        assert_eq!(events(&mut http), [1, 2, 3].map(audio));
     }
 
     #[test]

@@ -42,8 +42,6 @@ pub struct ElevenMulti {
     last_sent: Moment,
     last_heard: Moment,
     contexts: Vec<Context>,
-    /// Messages about contexts that are over, or never were.
-    strays: u64,
     out: VecDeque<TtsOutput>,
 }
 
@@ -56,14 +54,8 @@ impl ElevenMulti {
             last_sent: Moment::ZERO,
             last_heard: Moment::ZERO,
             contexts: Vec::new(),
-            strays: 0,
             out: VecDeque::new(),
         }
-    }
-
-    /// Messages that were about no running context.
-    pub const fn strays(&self) -> u64 {
-        self.strays
     }
 }
 
@@ -152,7 +144,7 @@ impl VoiceSocket for ElevenMulti {
                 self.write(now);
             }
             FromNet::Text(text) => self.message(now, &text),
-            FromNet::Binary(_) => self.strays += 1,
+            FromNet::Binary(_) => {}
             FromNet::Closed(closed) => self.ended(now, Fault::of_close(&closed)),
         }
     }
@@ -262,10 +254,8 @@ impl ElevenMulti {
             return self.ended(now, Fault::of_name(&error).unwrap_or(Fault::Passing(Passing::Inside)));
         }
         let id = message.context.unwrap_or_default();
-        let Some(at) = self.contexts.iter().position(|context| context.id == id) else {
-            self.strays += u64::from(!message.audio.is_empty());
-            return;
-        };
+        // What is about a context that is over, or that never was, is about nothing.
+        let Some(at) = self.contexts.iter().position(|context| context.id == id) else { return };
         let Some(context) = self.contexts.get_mut(at) else { return };
         let (job, heard) = (context.job, !context.cancelled);
         let samples = context.audio(now, &message.audio);

@@ -330,6 +330,7 @@ mod tests {
     use super::super::eleven::test_settings;
     use super::*;
     use crate::transport::Lost;
+    use crate::wire::audio::AudioFormat;
     use serde_json::Value;
 
     fn at(ms: u64) -> Moment {
@@ -440,6 +441,21 @@ mod tests {
         bed.message(61_000, 0, &json!({"error": "input_timeout_exceeded", "code": 1008}));
         assert_eq!(bed.opened.len(), 2, "at once");
         assert_eq!(bed.events, [TtsEvent::Fault(Fault::Passing(Passing::Idle))]);
+    }
+
+    #[test]
+    fn pitfall_08_a_byte_without_its_other_half_is_carried_over_within_its_turn() {
+        let mut bed = Bed::open();
+        for link in &mut bed.single.links {
+            link.decoder = AudioDecoder::new(AudioFormat::Pcm16 { rate_hz: 16_000 });
+        }
+        bed.say(100, 1, "Hello.");
+        for audio in ["AQAC", "AAMA"] {
+            bed.message(200, 0, &json!({"audio": audio}));
+        }
+        let audio =
+            |samples: &[i16]| TtsEvent::Audio { job: JobId(1), samples: samples.to_vec(), chars: Vec::new() };
+        assert_eq!(bed.events, [audio(&[1]), audio(&[2, 3])]);
     }
 
     #[test]

@@ -419,6 +419,17 @@ mod tests {
     }
 
     #[test]
+    fn pitfall_08_a_byte_without_its_other_half_is_carried_over_within_its_phrase() {
+        let mut bed = Bed::open();
+        bed.say(1, 1, "One.");
+        let format = json!({"rate": 22050, "width": 2, "channels": 1});
+        for payload in [&[1, 0, 2][..], &[0, 3, 0]] {
+            bed.net(5, FromNet::Binary(encode("audio-chunk", &format, payload)));
+        }
+        assert_eq!(bed.events, [audio(1, &[1]), audio(1, &[2, 3])]);
+    }
+
+    #[test]
     fn a_barge_in_closes_and_the_next_phrase_has_a_new_connection() {
         let mut bed = Bed::open();
         bed.say(1, 1, "A long one.");

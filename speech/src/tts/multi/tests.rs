@@ -334,7 +334,23 @@ fn pitfall_07_audio_of_a_cancelled_job_goes_nowhere() {
     bed.last(220, ONE);
     bed.audio(230, ONE, &[0x80]);
     assert_eq!(bed.events, [pcm(ONE, &[32_124]), pcm(TWO, &[0])]);
-    assert_eq!(bed.multi.strays(), 1, "the one after its final");
+}
+
+#[test]
+fn pitfall_08_a_byte_without_its_other_half_is_carried_over_within_its_context() {
+    let format = crate::wire::audio::AudioFormat::Pcm16 { rate_hz: 16_000 };
+    let settings = ElevenSettings { format, ..test_settings() };
+    let mut bed = Bed { multi: ElevenMulti::new(settings, Breaker::new(), 1), ..Bed::new() };
+    bed.multi.open(at(0));
+    bed.poll();
+    bed.up(0);
+    bed.say(0, ONE, "One.");
+    bed.say(0, TWO, "Two.");
+    bed.audio(10, ONE, &[1, 0, 2]);
+    bed.audio(11, TWO, &[7]);
+    bed.audio(12, ONE, &[0, 3, 0]);
+    bed.audio(13, TWO, &[0]);
+    assert_eq!(bed.events, [pcm(ONE, &[1]), pcm(ONE, &[2, 3]), pcm(TWO, &[7])]);
 }
 
 #[test]
