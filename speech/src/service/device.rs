@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 
 use super::Call;
 
@@ -75,7 +75,16 @@ impl DeviceVoice {
 
     /// The next answer to a job that was not stopped.
     pub(super) fn poll(&mut self) -> Option<Answer> {
-        while let Ok((call, job, answer)) = self.answers.try_recv() {
+        loop {
+            let (call, job, answer) = match self.answers.try_recv() {
+                Ok(answer) => answer,
+                Err(TryRecvError::Empty) => return None,
+                // The thread is gone, and nobody else would say so.
+                Err(TryRecvError::Disconnected) => {
+                    let (call, job) = *self.running.keys().next()?;
+                    (call, job, FromDevice::Failed)
+                }
+            };
             if !self.running.contains_key(&(call, job)) {
                 continue;
             }
@@ -84,7 +93,6 @@ impl DeviceVoice {
             }
             return Some((call, job, answer));
         }
-        None
     }
 }
 
@@ -118,5 +126,65 @@ fn speak_all(mut voice: Box<dyn Voice>, wanted: &Receiver<Job>, said: &SyncSende
             return;
         }
         let _ = waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::voice::{Sink, VoiceError};
+    use mio::{Events, Poll, Token};
+    use std::time::Duration;
+
+    /// Says a sample for each letter; falls over at a word.
+    struct Frail;
+
+    impl Voice for Frail {
+        fn name(&self) -> &str {
+            "frail"
+        }
+        fn rate_hz(&self) -> u32 {
+            8_000
+        }
+        fn normal_chars_per_s(&self) -> f32 {
+            14.0
+        }
+        fn speak(&mut self, text: &str, sink: Sink<'_>) -> Result<Spoke, VoiceError> {
+            assert!(text != "fall", "as it was asked");
+            let _ = sink(&vec![7; text.len()]);
+            Ok(Spoke::All)
+        }
+    }
+
+    /// What comes until nothing has come for a while, or so many answers did.
+    fn answers(device: &mut DeviceVoice, poll: &mut Poll, count: usize) -> Vec<Answer> {
+        let mut all = Vec::new();
+        for _ in 0..500 {
+            all.extend(std::iter::from_fn(|| device.poll()));
+            if all.len() >= count {
+                break;
+            }
+            poll.poll(&mut Events::with_capacity(4), Some(Duration::from_millis(20))).unwrap();
+        }
+        all
+    }
+
+    #[test]
+    fn v6_a_voice_that_dies_fails_its_jobs_and_those_that_come_after_it() {
+        let mut poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        let mut device = DeviceVoice::start(Box::new(Frail), waker).unwrap();
+        let (first, second) = (Call(1), Call(2));
+        assert!(device.say(first, JobId(1), "yes".to_owned()));
+        let audio = FromDevice::Audio { samples: vec![7; 3], rate_hz: 8_000 };
+        let said = [(first, JobId(1), audio), (first, JobId(1), FromDevice::Finished)];
+        assert_eq!(answers(&mut device, &mut poll, 2), said);
+        assert!(device.say(first, JobId(2), "fall".to_owned()));
+        let taken = device.say(second, JobId(1), "never".to_owned());
+        let mut failed = answers(&mut device, &mut poll, 1 + usize::from(taken));
+        failed.sort_by_key(|(call, ..)| *call);
+        let expected = [(first, JobId(2), FromDevice::Failed), (second, JobId(1), FromDevice::Failed)];
+        assert_eq!(failed, expected[..1 + usize::from(taken)]);
+        assert!(!device.say(second, JobId(3), "more".to_owned()) && device.poll().is_none());
     }
 }
