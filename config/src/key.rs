@@ -3,12 +3,12 @@
 use crate::text::Kind;
 use crate::value::Value;
 use crate::{
-    Fault, audio, calls, chunks, http, jitter, log, media, secret, sip, sound, speech, speed, trunk,
+    Fault, audio, calls, chunks, http, jitter, log, media, pauses, secret, sip, sound, speech, speed, trunk,
 };
 use std::fmt;
 
 /// Every section's keys, in the order of the sample file.
-static SECTIONS: [&[&Key]; 13] = [
+static SECTIONS: [&[&Key]; 15] = [
     &trunk::KEYS,
     &trunk::FALLBACK_KEYS,
     &sip::KEYS,
@@ -20,6 +20,8 @@ static SECTIONS: [&[&Key]; 13] = [
     &sound::KEYS,
     &speech::KEYS,
     &chunks::KEYS,
+    &pauses::KEYS,
+    &pauses::BREATH_KEYS,
     &http::KEYS,
     &log::KEYS,
 ];

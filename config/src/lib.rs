@@ -25,6 +25,7 @@ mod layer;
 mod log;
 mod media;
 mod nearest;
+mod pauses;
 mod problem;
 mod reading;
 mod redacted;
@@ -47,6 +48,7 @@ pub use jitter::Jitter;
 pub use key::Effect;
 pub use log::{Format, Level, Log};
 pub use media::{Media, Source, Srtp};
+pub use pauses::{Breaths, Pauses, Range};
 pub use problem::{Fault, Problem, Problems};
 pub use redacted::Redacted;
 pub use route::{Route, Target};
@@ -83,6 +85,10 @@ pub struct Config {
     pub speech: Speech,
     /// `[chunks]`: in which portions speech goes to the play-out.
     pub chunks: Chunks,
+    /// `[pauses]`: how long the voice is silent between its words.
+    pub pauses: Pauses,
+    /// `[breaths]`: when it breathes.
+    pub breaths: Breaths,
     /// `[http]`: health, metrics, status.
     pub http: Http,
     /// `[log]`: what is told, and how.
@@ -106,6 +112,7 @@ fn resolve(layers: &[Layer]) -> (Resolved, Vec<Problem>) {
     let mut reading = Reading::of(layers);
     let routes = route::read(&mut reading);
     let calls = calls::read(&reading);
+    let (pauses, breaths) = pauses::read(&mut reading);
     let config = Config {
         trunks: trunk::read(&mut reading),
         sip: sip::read(&mut reading),
@@ -117,6 +124,8 @@ fn resolve(layers: &[Layer]) -> (Resolved, Vec<Problem>) {
         sound: sound::read(&mut reading),
         speech: speech::read(&mut reading),
         chunks: chunks::read(&mut reading),
+        pauses,
+        breaths,
         http: http::read(&mut reading),
         log: log::read(&reading),
         routes: routes.iter().map(|(route, ..)| route.clone()).collect(),

@@ -169,6 +169,19 @@ fn chunks_that_cross_are_shown_with_both_keys() {
 }
 
 #[test]
+fn pauses_and_breaths_that_cross_are_shown_with_both_keys() {
+    for (section, name, low, high) in [
+        ("pauses", "full_stop", "full_stop_min_ms", "full_stop_max_ms"),
+        ("pauses", "comma", "comma_min_ms", "comma_max_ms"),
+        ("breaths", "after", "after_min_chars", "after_max_chars"),
+    ] {
+        let wrong = error(&format!("[{section}]\n{low} = 900\n{high} = 800\n"));
+        let told = format!("{section}.{low} 900 is above {section}.{high} 800");
+        assert!(wrong.contains(&told), "{name}: {wrong}");
+    }
+}
+
+#[test]
 fn an_address_that_its_protocol_does_not_run_over_is_shown_with_the_protocol() {
     let wrong = error("[speech]\nvoice_protocol = \"wyoming\"\nvoice_url = \"https://api.example.com\"\n");
     assert!(wrong.contains("speech.voice_url is not an address for the protocol"), "{wrong}");

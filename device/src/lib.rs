@@ -22,4 +22,5 @@ pub mod replay;
 pub mod rings;
 pub mod run;
 pub mod sound;
+pub mod spoken;
 pub mod trunk;

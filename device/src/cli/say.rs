@@ -1,9 +1,12 @@
 //! `offhook say`: text to a WAV file, with the voice on this device.
 
+use super::configuration::ConfigArguments;
 use super::failure::Failure;
 use super::progress::Progress;
 use crate::interrupt::Interrupt;
+use crate::spoken;
 use clap::{Args, ValueEnum};
+use offhook_config::Config;
 use offhook_speech::say::{Said, SayError, SaySettings, say_to_wav};
 use offhook_speech::voice::command::CommandSettings;
 use offhook_speech::voice::flite::FliteSettings;
@@ -16,7 +19,7 @@ use std::path::PathBuf;
 const ABOUT: &str = "Speak text into a WAV file
 
 Uses a voice on this device, no service and no network: flite's slt where it is installed, else espeak-ng. The pauses \
-come from the punctuation, and breaths are put where a person would take one. Tags in the text are understood: \
+come from the punctuation, and breaths are put where a person would take one; [pauses] and [breaths] of the configuration tune them. Tags in the text are understood: \
 [breath], [breath type=\"deep\"], [sigh]; docs/spoken-text.md lists them.";
 
 /// Speak text into a WAV file
@@ -35,6 +38,8 @@ pub(super) struct Say {
     /// Pauses and breaths vary with this number; the same one says the same text the same way
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    configuration: ConfigArguments,
 }
 
 /// The voices that can be asked for by name.
@@ -55,12 +60,16 @@ impl Say {
             VoiceName::Flite => VoiceChoice::Flite(FliteSettings::default()),
             VoiceName::EspeakNg => VoiceChoice::Command(CommandSettings::espeak_ng()),
         };
+        let Config { pauses, breaths, .. } = self.configuration.read()?;
+        let usual = SaySettings::default();
+        // The configuration has checked them.
+        let plan = spoken::plan(pauses, breaths).unwrap_or(usual.plan);
         let mut voice = voice::open(&choice)?;
         let failed = |error| Failure::Write { path: self.wav.clone(), error };
         let interrupt = Interrupt::watch().unwrap_or_default();
         let mut file = super::create(&self.wav)?;
         let progress = Progress::line();
-        let settings = SaySettings { seed: self.seed, ..SaySettings::default() };
+        let settings = SaySettings { seed: self.seed, plan, ..usual };
         let report = say_to_wav(&self.text, &settings, voice.as_mut(), &mut file, &mut |said| {
             if let Said::Sentence { number, text } = said {
                 progress.tell(format!("sentence {number}: {text}"));

@@ -15,6 +15,7 @@ use crate::audio::LineId;
 use crate::audio::route::Route;
 use crate::clock::Clock;
 use crate::conversation::{Conversations, Parts, Told};
+use crate::spoken;
 use crate::trunk::routes::Target as To;
 use crate::trunk::switchboard::{Plain, Switchboard, Unserved};
 use offhook_config::{Chunks, Config, Speech as Wanted, Target};
@@ -88,7 +89,7 @@ impl Starter {
             }
             return Ok(());
         }
-        let (wanted, chunks) = (config.speech.clone(), config.chunks);
+        let (wanted, pace) = (config.speech.clone(), (config.chunks, plan(config)?));
         check_addresses(&wanted)?;
         let keys = Keys::read(&wanted, places);
         for complaint in keys.complaints() {
@@ -100,7 +101,7 @@ impl Starter {
         let no_thread = |error: std::io::Error| SettingsError::Speech(error.to_string());
         let (clock, events, told_to) = (self.clock, self.events.clone(), shared.clone());
         let body = move || {
-            let state = match begin(&wanted, chunks, &keys, clock, sender, events) {
+            let state = match begin(&wanted, pace, &keys, clock, sender, events) {
                 Ok((agent, voice)) => {
                     // Where the trunk is gone already, so is the process.
                     let _ = ready.send(agent);
@@ -242,7 +243,7 @@ impl Keys {
 /// Starts the lab where it is needed, and the speech thread; says which voice the device has.
 fn begin(
     wanted: &Wanted,
-    chunks: Chunks,
+    pace: Pace,
     keys: &Keys,
     clock: Clock,
     told: SyncSender<Told>,
@@ -253,7 +254,7 @@ fn begin(
         true => Some(Lab::start(lab_options(by_wyoming)).map_err(|error| error.to_string())?),
         false => None,
     };
-    let parts = parts(wanted, chunks, keys, lab.as_ref()).map_err(|error| error.to_string())?;
+    let parts = parts(wanted, pace, keys, lab.as_ref()).map_err(|error| error.to_string())?;
     // Until the thread runs there is no end of it to be told.
     let is_leaving = Arc::new(AtomicBool::new(true));
     let notice = threads::Notice::of(supervisor::Part::Speech, events, is_leaving.clone());
@@ -277,12 +278,19 @@ fn begin(
     Ok((Agent { conversations, _lab: lab, is_leaving }, voice))
 }
 
+/// How the voice of the device goes: in which portions, with which rests.
+type Pace = (Chunks, PlanSettings);
+
+fn plan(config: &Config) -> Result<PlanSettings, SettingsError> {
+    spoken::plan(config.pauses, config.breaths).map_err(|error| SettingsError::Speech(error.to_string()))
+}
+
 fn lab_options(by_wyoming: bool) -> Options {
     let wyoming_port = by_wyoming.then_some(0);
     Options { https_port: None, wyoming_port, voice: LabVoice::Best, ..Options::default() }
 }
 
-fn parts(wanted: &Wanted, chunks: Chunks, keys: &Keys, lab: Option<&Lab>) -> Result<Parts, BadUrl> {
+fn parts(wanted: &Wanted, (chunks, plan): Pace, keys: &Keys, lab: Option<&Lab>) -> Result<Parts, BadUrl> {
     let Chunks { min_ms, default_ms, max_ms } = chunks;
     // What does all of it leaves nothing to the others.
     let asked = |key: &Key| wanted.all_in_one.is_none() && !key.is_missing();
@@ -298,7 +306,7 @@ fn parts(wanted: &Wanted, chunks: Chunks, keys: &Keys, lab: Option<&Lab>) -> Res
             sorry: wanted.sorry.clone(),
             splitter: SplitterSettings::default(),
         },
-        plan: PlanSettings::default(),
+        plan,
         chunks: ChunkSettings { min_ms, default_ms, max_ms },
         voice: voice.transpose()?,
         ears: ears.transpose()?,

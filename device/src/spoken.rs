@@ -1,0 +1,61 @@
+//! Pauses and breaths of the configuration, as speech takes them.
+
+use offhook_config::{Breaths, Pauses, Range};
+use offhook_speech::breath::{BreathLevel, BreathRule};
+use offhook_speech::text::{BadPauseRange, PauseRange, PauseTable, PlanSettings};
+
+/// The plan that these make.
+///
+/// # Errors
+/// A range that cannot be; the configuration lets none pass.
+pub fn plan(pauses: Pauses, breaths: Breaths) -> Result<PlanSettings, BadPauseRange> {
+    let range = |Range { least, most }: Range| PauseRange::new(least.into(), most.into());
+    Ok(PlanSettings {
+        pauses: PauseTable {
+            sentence: range(pauses.sentence)?,
+            comma: range(pauses.comma)?,
+            full_stop: range(pauses.full_stop)?,
+            question: range(pauses.question)?,
+            emphasis: range(pauses.emphasis)?,
+        },
+        breaths: BreathRule {
+            automatic: breaths.automatic,
+            least_chars: breaths.after_chars.least.into(),
+            most_chars: breaths.after_chars.most.into(),
+            ..BreathRule::default()
+        },
+        breath_level: BreathLevel { level_db: breaths.level_db.into(), ..BreathLevel::default() },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use offhook_config::Config;
+
+    fn of(text: &str) -> PlanSettings {
+        let Config { pauses, breaths, .. } = Config::from_toml(text, "test").unwrap();
+        plan(pauses, breaths).unwrap()
+    }
+
+    #[test]
+    fn c3_c4_the_configurations_defaults_are_the_plans_and_every_key_reaches_it() {
+        assert_eq!(of(""), PlanSettings::default());
+        let range = |low, high| PauseRange::new(low, high).unwrap();
+        let changed = of(
+            "[pauses]\nfull_stop_min_ms = 1\nfull_stop_max_ms = 2\nquestion_min_ms = 3\nquestion_max_ms = 4\n\
+            sentence_min_ms = 5\nsentence_max_ms = 6\ncomma_min_ms = 7\ncomma_max_ms = 8\nemphasis_min_ms = 9\n\
+            emphasis_max_ms = 10\n[breaths]\nautomatic = false\nlevel_db = -50\nafter_min_chars = 30\nafter_max_chars = 40\n",
+        );
+        let pauses = PauseTable {
+            full_stop: range(1, 2),
+            question: range(3, 4),
+            sentence: range(5, 6),
+            comma: range(7, 8),
+            emphasis: range(9, 10),
+        };
+        assert_eq!(changed.pauses, pauses);
+        let rule = BreathRule { automatic: false, least_chars: 30, most_chars: 40, ..BreathRule::default() };
+        assert_eq!((changed.breaths, changed.breath_level.level_db), (rule, -50.0));
+    }
+}
