@@ -45,7 +45,13 @@ static MIND_URL: Key = text("speech.mind_url", Kind::Url, "");
 static MIND_KEY_FILE: Key = text("speech.mind_key_file", Kind::Path, "");
 static MIND_MODEL: Key = text("speech.mind_model", Kind::Name, "gpt-4o-mini");
 
-static ALL_IN_ONE: Key = choice("speech.all_in_one", &["auto", "truevoice", "none"], "auto");
+static ALL_IN_ONE: Key =
+    choice("speech.all_in_one", &["auto", "truevoice", "openai-realtime", "none"], "auto");
+static REALTIME_URL: Key = text("speech.realtime_url", Kind::Url, "");
+static REALTIME_KEY_FILE: Key = text("speech.realtime_key_file", Kind::Path, "");
+static REALTIME_MODEL: Key = text("speech.realtime_model", Kind::Name, "gpt-realtime-2.1");
+static REALTIME_EARS_MODEL: Key = text("speech.realtime_ears_model", Kind::Name, "gpt-transcribe");
+static REALTIME_VOICE: Key = text("speech.realtime_voice", Kind::Name, "");
 static TRUEVOICE_URL: Key =
     Key { variable: Some("TRUEVOICE_API_URL"), ..text("speech.truevoice_url", Kind::Url, "") };
 static TRUEVOICE_WS_URL: Key =
@@ -64,7 +70,7 @@ static TRUEVOICE_MAX_AGE: Key = Key::at_restart(
     Expects::Whole { unit: "whole seconds", from: 5, to: 3_600, default: 60 },
 );
 
-pub(crate) static KEYS: [&Key; 23] = [
+pub(crate) static KEYS: [&Key; 28] = [
     &GREETING,
     &SORRY,
     &TASK,
@@ -88,6 +94,11 @@ pub(crate) static KEYS: [&Key; 23] = [
     &TRUEVOICE_MIN_IDLE,
     &TRUEVOICE_MAX_IDLE,
     &TRUEVOICE_MAX_AGE,
+    &REALTIME_URL,
+    &REALTIME_KEY_FILE,
+    &REALTIME_MODEL,
+    &REALTIME_EARS_MODEL,
+    &REALTIME_VOICE,
 ];
 
 /// A service and how to ask it.
@@ -142,6 +153,26 @@ pub struct TrueVoice {
     pub max_age: Span,
 }
 
+/// OpenAI Realtime, which does so, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Realtime {
+    /// Where it is, with its version, and which of its models.
+    pub service: Service,
+    /// Which model writes down what the caller says; `None`: nobody does.
+    pub ears_model: Option<String>,
+    /// Which of its voices; `None`: its own choice.
+    pub voice: Option<String>,
+}
+
+/// A service that listens, thinks and speaks by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllInOne {
+    /// The project's own.
+    TrueVoice(TrueVoice),
+    /// OpenAI's, and what copies it.
+    Realtime(Realtime),
+}
+
 /// What an agent is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Speech {
@@ -166,7 +197,7 @@ pub struct Speech {
     /// The language model.
     pub mind: Service,
     /// What is asked instead of all three.
-    pub all_in_one: Option<TrueVoice>,
+    pub all_in_one: Option<AllInOne>,
 }
 
 /// The section as it was read. What it returns counts only where no problem was found.
@@ -208,7 +239,27 @@ pub(crate) fn read(reading: &mut Reading) -> Speech {
     }
 }
 
-fn all_in_one(reading: &mut Reading) -> Option<TrueVoice> {
+fn all_in_one(reading: &mut Reading) -> Option<AllInOne> {
+    let (truevoice, realtime) = (truevoice(reading), realtime(reading));
+    let truevoice_is_there = truevoice.ws_url.is_some() || truevoice.url.is_some();
+    match &*reading.text(&ALL_IN_ONE) {
+        "truevoice" => Some(AllInOne::TrueVoice(truevoice)),
+        "openai-realtime" => Some(AllInOne::Realtime(realtime)),
+        "auto" if truevoice_is_there => Some(AllInOne::TrueVoice(truevoice)),
+        "auto" if realtime.service.url.is_some() => Some(AllInOne::Realtime(realtime)),
+        _ => None,
+    }
+}
+
+fn realtime(reading: &mut Reading) -> Realtime {
+    Realtime {
+        service: service(reading, &REALTIME_URL, &REALTIME_KEY_FILE, &REALTIME_MODEL),
+        ears_model: name(reading, &REALTIME_EARS_MODEL),
+        voice: name(reading, &REALTIME_VOICE),
+    }
+}
+
+fn truevoice(reading: &mut Reading) -> TrueVoice {
     let given = |key| Some(reading.text(key)).filter(|url| !url.is_empty());
     let (ws_url, url) = (given(&TRUEVOICE_WS_URL), given(&TRUEVOICE_URL));
     let key_file = reading.path(&TRUEVOICE_KEY_FILE);
@@ -221,12 +272,8 @@ fn all_in_one(reading: &mut Reading) -> Option<TrueVoice> {
     }
     reading.is_crossed(&TRUEVOICE_MIN_IDLE, &TRUEVOICE_MAX_IDLE);
     let (min_idle, max_idle) = (reading.whole(&TRUEVOICE_MIN_IDLE), reading.whole(&TRUEVOICE_MAX_IDLE));
-    let is_wanted = match &*reading.text(&ALL_IN_ONE) {
-        "auto" => has_address,
-        wanted => wanted == "truevoice",
-    };
     let max_age = Span::from_millis(1_000 * reading.whole::<i64>(&TRUEVOICE_MAX_AGE));
-    is_wanted.then_some(TrueVoice { ws_url, url, key_file, min_idle, max_idle, max_age })
+    TrueVoice { ws_url, url, key_file, min_idle, max_idle, max_age }
 }
 
 fn service(reading: &mut Reading, url: &'static Key, key_file: &'static Key, model: &'static Key) -> Service {

@@ -1,6 +1,6 @@
 //! File, environment, command line: the later one wins, and each is checked.
 
-use offhook_config::{Chunks, Config, Problems, Sources};
+use offhook_config::{AllInOne, Chunks, Config, Problems, Sources};
 use offhook_units::{Ppm, Span};
 
 const FILE: &str = "[jitter]\nmin_ms = 40\ntarget_ms = 120\nmax_ms = 400\n";
@@ -142,7 +142,10 @@ fn a_wrong_value_in_the_file_is_reported_even_where_an_option_overrides_it() {
 #[test]
 fn truevoice_is_taken_where_it_has_an_address_or_is_named() {
     let all_in_one = |variables: &[(&str, &str)], options: &[&str]| {
-        read(variables, options).unwrap().speech.all_in_one.map(|service| (service.ws_url, service.url))
+        read(variables, options).unwrap().speech.all_in_one.map(|service| match service {
+            AllInOne::TrueVoice(service) => (service.ws_url, service.url),
+            AllInOne::Realtime(_) => panic!("nobody asked for it"),
+        })
     };
     let some = |text: &str| Some(text.to_owned());
     let (socket, service) = ("wss://voice.example.com/talk", "https://voice.example.com");
@@ -152,7 +155,7 @@ fn truevoice_is_taken_where_it_has_an_address_or_is_named() {
     assert_eq!(all_in_one(&both, &["speech.all_in_one=none"]), None);
     assert_eq!(all_in_one(&[], &["speech.all_in_one=truevoice"]), Some((None, None)));
     let pool = read(&[], &["speech.all_in_one=truevoice", "speech.truevoice_max_age_s=90"]).unwrap();
-    let pool = pool.speech.all_in_one.unwrap();
+    let Some(AllInOne::TrueVoice(pool)) = pool.speech.all_in_one else { panic!("it was asked for") };
     assert_eq!((pool.min_idle, pool.max_idle, pool.max_age), (2, 8, Span::from_millis(90_000)));
 }
 

@@ -41,7 +41,7 @@ const LEFT: i64 = 8;
 /// Fifty calls, half of them with the service that does all of it, hung up in the middle of whatever they do.
 fn round(bed: &Bed, number: u64) {
     let call = |call| {
-        let all_in_one = (call % 2 == 0).then(|| truevoice(&bed.lab));
+        let all_in_one = (call % 2 == 0).then(|| truevoice(&bed.lab).into());
         let settings = settings(&bed.base(), "Hi there, how are you?");
         bed.call(call, SessionSettings { all_in_one, ..settings })
     };

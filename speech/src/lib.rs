@@ -12,6 +12,7 @@
 //! `unsafe` in [`voice::flite`] alone.
 #![warn(missing_docs)]
 
+pub mod all_in_one;
 pub mod breath;
 pub mod conversation;
 pub mod failure;
@@ -19,6 +20,7 @@ mod lifeline;
 pub mod llm;
 pub mod net;
 mod random;
+pub mod realtime;
 pub mod say;
 pub mod service;
 pub mod session;

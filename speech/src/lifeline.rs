@@ -91,10 +91,20 @@ impl Lifeline {
             self.state = State::Waiting(self.breaker.opens_at(now));
             return None;
         }
+        Some(self.take(now))
+    }
+
+    /// Whether a connection that is open already would be taken instead: before the first one, and while it waits.
+    pub(crate) const fn takes_another(&self) -> bool {
+        matches!(self.state, State::Shut) && self.last.number == 0 || matches!(self.state, State::Waiting(_))
+    }
+
+    /// Takes such a connection: gives the number that it has from now on. [`Lifeline::opened`] follows.
+    pub(crate) const fn take(&mut self, now: Moment) -> ConnId {
         self.last = self.last.next();
         self.has_worked = false;
         self.state = State::Opening { since: now };
-        Some(self.last)
+        self.last
     }
 
     /// It is open.

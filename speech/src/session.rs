@@ -17,6 +17,7 @@
 
 mod all_in_one;
 
+use crate::all_in_one::AllInOneSettings;
 use crate::conversation::{Act, Conversation, ConversationSettings};
 use crate::failure::{Breaker, Fault};
 use crate::llm::{Chat, ChatEvent, ChatOutput, ChatSettings, Role};
@@ -27,7 +28,6 @@ use crate::speaking::{
 use crate::stt::{EarsSettings, Recogniser, SttEvent, SttOutput};
 use crate::text::PlanSettings;
 use crate::transport::{ConnId, FromNet, Part, ToNet};
-use crate::truevoice::TrueVoiceSettings;
 use crate::tts::{JobId, VoiceSettings};
 use all_in_one::AllInOne;
 use offhook_units::{Moment, Pii, Span};
@@ -56,7 +56,7 @@ pub struct SessionSettings {
     pub mind: Option<ChatSettings>,
     /// A service that does all of it, and greets by itself. Then the other three are left alone, and the device speaks
     /// where the service fails.
-    pub all_in_one: Option<TrueVoiceSettings>,
+    pub all_in_one: Option<AllInOneSettings>,
     /// What pauses, breaths and waits are drawn from. Different for each call.
     pub seed: u64,
 }
@@ -207,7 +207,7 @@ impl Session {
     /// The caller hears us from now on: the greeting is said.
     pub fn answered(&mut self, now: Moment) {
         match &mut self.all_in_one {
-            Some(all) => all.open(now),
+            Some(all) => all.service.open(now),
             None => self.conversation.answered(),
         }
         self.run(now);
@@ -221,7 +221,7 @@ impl Session {
                     ears.hear(now, samples);
                 }
                 if let Some(all) = &mut self.all_in_one {
-                    all.hear(samples);
+                    all.hear(now, samples);
                 }
             }
             Input::CallerSpeaks(speaks) => {
@@ -241,13 +241,13 @@ impl Session {
                 self.heard = self.heard.max(heard);
                 // While the model thinks there is nothing to stop: the caller's next words decide.
                 if self.speaking.is_speaking() {
-                    self.cancel_service(now);
+                    self.cancel_service(now, heard);
                     self.stop(now, heard);
                 }
                 self.event(SessionEvent::Flush { up_to: self.speaking.given() });
             }
             Input::Say(text) => {
-                self.cancel_service(now);
+                self.cancel_service(now, self.heard);
                 self.flush(now);
                 self.conversation.say(text);
             }
@@ -268,7 +268,7 @@ impl Session {
             mind.handle_timeout(now);
         }
         if let Some(all) = &mut self.all_in_one {
-            all.handle_timeout(now);
+            all.service.handle_timeout(now);
         }
         self.run(now);
     }
@@ -277,7 +277,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Moment> {
         let ears = self.ears.as_ref().and_then(|ears| ears.poll_timeout());
         let mind = self.mind.as_ref().and_then(Chat::poll_timeout);
-        let all = self.all_in_one.as_ref().and_then(AllInOne::poll_timeout);
+        let all = self.all_in_one.as_ref().and_then(|all| all.service.poll_timeout());
         [self.speaking.poll_timeout(), ears, mind, all].into_iter().flatten().min()
     }
 
@@ -309,7 +309,7 @@ impl Session {
 
     fn net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
         if let (Part::AllInOne, Some(all)) = (conn.part, &mut self.all_in_one) {
-            return all.handle_net(now, conn, message);
+            return all.service.handle_net(now, conn, message);
         }
         match (conn.part, &mut self.ears, &mut self.mind) {
             (Part::Voice | Part::VoiceHttp, ..) => self.speaking.handle_net(now, conn, message),
@@ -325,15 +325,6 @@ impl Session {
         self.conversation.cut(spoken.as_ref());
         if let Some(spoken) = spoken {
             self.event(SessionEvent::TurnEnds(Pii::new(spoken)));
-        }
-    }
-
-    /// The service that does all of it is told, if it is its voice that stops.
-    fn cancel_service(&mut self, now: Moment) {
-        if self.speaking.is_foreign()
-            && let Some(all) = &mut self.all_in_one
-        {
-            all.cancel(now);
         }
     }
 
@@ -355,7 +346,7 @@ impl Session {
             mind.cancel();
         }
         if let Some(all) = &mut self.all_in_one {
-            all.shut();
+            all.service.shut();
         }
     }
 
@@ -371,7 +362,7 @@ impl Session {
                 quiet = false;
                 self.thought(output);
             }
-            while let Some(output) = self.all_in_one.as_mut().and_then(AllInOne::poll_output) {
+            while let Some(output) = self.all_in_one.as_mut().and_then(|all| all.service.poll_output()) {
                 quiet = false;
                 self.served(now, output);
             }

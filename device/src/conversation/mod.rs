@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::rings;
 use crate::trunk::routes::Target;
 use crate::trunk::switchboard::{Plain, Switchboard, Unserved};
+use offhook_speech::all_in_one::AllInOneSettings;
 use offhook_speech::conversation::ConversationSettings;
 use offhook_speech::llm::ChatSettings;
 use offhook_speech::service::{Call, Speech};
@@ -24,7 +25,6 @@ use offhook_speech::session::SessionSettings;
 use offhook_speech::speaking::ChunkSettings;
 use offhook_speech::stt::EarsSettings;
 use offhook_speech::text::PlanSettings;
-use offhook_speech::truevoice::TrueVoiceSettings;
 use offhook_speech::tts::VoiceSettings;
 use offhook_units::{Codec, SampleRate};
 use std::sync::mpsc::SyncSender;
@@ -45,7 +45,7 @@ pub struct Parts {
     /// The language model.
     pub mind: Option<ChatSettings>,
     /// What does all of it, instead of the three.
-    pub all_in_one: Option<TrueVoiceSettings>,
+    pub all_in_one: Option<AllInOneSettings>,
     /// Where randomness begins; each call goes on from it by its number.
     pub seed: u64,
 }

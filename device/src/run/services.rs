@@ -2,9 +2,11 @@
 //! address. A part whose key is missing is left alone, and that is said.
 
 use super::secrets::Places;
-use offhook_config::{EarsProtocol, Service, Speech as Wanted, TrueVoice, VoiceProtocol};
+use offhook_config::{AllInOne, EarsProtocol, Realtime, Service, Speech as Wanted, TrueVoice, VoiceProtocol};
 use offhook_lab::Lab;
+use offhook_speech::all_in_one::AllInOneSettings;
 use offhook_speech::llm::ChatSettings;
+use offhook_speech::realtime::RealtimeSettings;
 use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
 use offhook_speech::truevoice::{PoolSettings, TrueVoiceSettings};
 use offhook_speech::tts::{AuraSettings, ElevenSettings, VoiceSettings, VoiceTuning};
@@ -41,8 +43,16 @@ impl Key {
         Self::of_file(service.key_file.as_deref(), is_far, places)
     }
 
+    /// Of what does all of it.
+    pub(super) fn of_all_in_one(service: &AllInOne, places: &Places) -> Self {
+        match service {
+            AllInOne::TrueVoice(service) => Self::of_truevoice(service, places),
+            AllInOne::Realtime(Realtime { service, .. }) => Self::read(service, places),
+        }
+    }
+
     /// TrueVoice's, which the environment may hold itself.
-    pub(super) fn of_truevoice(service: &TrueVoice, places: &Places) -> Self {
+    fn of_truevoice(service: &TrueVoice, places: &Places) -> Self {
         if let Some(key) = &places.truevoice_key {
             return Self::Here(key.clone());
         }
@@ -62,9 +72,14 @@ impl Key {
         }
     }
 
+    /// The key, if there is one.
+    fn here(&self) -> Option<Pii<String>> {
+        if let Self::Here(key) = self { Some(key.clone()) } else { None }
+    }
+
     /// The key, or an empty one.
     fn or_empty(&self) -> Pii<String> {
-        if let Self::Here(key) = self { key.clone() } else { Pii::new(String::new()) }
+        self.here().unwrap_or_else(|| Pii::new(String::new()))
     }
 
     /// What is to be said when the part called `name` is left alone, and what callers have instead.
@@ -82,8 +97,12 @@ impl Key {
 
 /// Whether one of the parts that are asked is to be found in the lab, and whether it is asked by Wyoming there.
 pub(super) fn needs_lab(wanted: &Wanted) -> (bool, bool) {
-    if let Some(service) = &wanted.all_in_one {
-        return (service.ws_url.is_none() && service.url.is_none(), false);
+    match &wanted.all_in_one {
+        Some(AllInOne::TrueVoice(service)) => {
+            return (service.ws_url.is_none() && service.url.is_none(), false);
+        }
+        Some(AllInOne::Realtime(Realtime { service, .. })) => return (service.url.is_none(), false),
+        None => {}
     }
     let wyoming = [
         wanted.voice.url.is_none() && wanted.voice_protocol == VoiceProtocol::Wyoming,
@@ -169,24 +188,34 @@ pub(super) fn ears(wanted: &Wanted, key: &Key, lab: Option<&Lab>) -> Result<Ears
     }
 }
 
-/// TrueVoice: its socket as it is given, or at its usual place below the service, or in the lab.
-pub(super) fn truevoice(
-    service: &TrueVoice,
+/// What does all of it.
+pub(super) fn all_in_one(
+    wanted: &Wanted,
+    service: &AllInOne,
     key: &Key,
     lab: Option<&Lab>,
-) -> Result<TrueVoiceSettings, BadUrl> {
+) -> Result<AllInOneSettings, BadUrl> {
+    Ok(match service {
+        AllInOne::TrueVoice(service) => truevoice(service, key, lab)?.into(),
+        AllInOne::Realtime(service) => realtime(wanted, service, key, lab)?.into(),
+    })
+}
+
+/// TrueVoice: its socket as it is given, or at its usual place below the service, or in the lab.
+fn truevoice(service: &TrueVoice, key: &Key, lab: Option<&Lab>) -> Result<TrueVoiceSettings, BadUrl> {
     let url = match (&service.ws_url, &service.url, lab) {
         (Some(socket), ..) => Url::parse(socket)?,
         (None, Some(url), _) => Url::parse(url)?.join("ws/conversation"),
         (None, None, Some(lab)) => Url::parse(&format!("http://{}", lab.addresses().http))?,
         (None, None, None) => Url::parse("")?,
     };
-    Ok(TrueVoiceSettings { url, key: if let Key::Here(key) = key { Some(key.clone()) } else { None } })
+    Ok(TrueVoiceSettings { url, key: key.here() })
 }
 
-/// Connections to it that wait for calls, if any shall.
-pub(super) fn pool(service: &TrueVoice) -> Option<PoolSettings> {
-    let TrueVoice { min_idle, max_idle, max_age, .. } = *service;
+/// Connections that wait for calls, if any shall. A session of Realtime costs its account one of those that it may have:
+/// none of them waits.
+pub(super) fn pool(service: &AllInOne) -> Option<PoolSettings> {
+    let AllInOne::TrueVoice(TrueVoice { min_idle, max_idle, max_age, .. }) = *service else { return None };
     let settings = PoolSettings { min_idle: min_idle.into(), max: max_idle.into(), max_age };
     (max_idle > 0).then_some(settings)
 }
@@ -196,10 +225,31 @@ pub(super) fn mind(wanted: &Wanted, key: &Key, lab: Option<&Lab>) -> Result<Chat
     let service = &wanted.mind;
     Ok(ChatSettings {
         base: place(service, lab, "/v1")?,
-        key: if let Key::Here(key) = key { Some(key.clone()) } else { None },
+        key: key.here(),
         model: service.model.clone().unwrap_or_else(|| "gpt-4o-mini".to_owned()),
         max_tokens: None,
         first_word_ms: FIRST_WORD_MS,
+    })
+}
+
+/// OpenAI Realtime.
+fn realtime(
+    wanted: &Wanted,
+    service: &Realtime,
+    key: &Key,
+    lab: Option<&Lab>,
+) -> Result<RealtimeSettings, BadUrl> {
+    let Realtime { service, ears_model, voice } = service;
+    Ok(RealtimeSettings {
+        base: place(service, lab, "/v1")?,
+        key: key.here(),
+        model: service.model.clone().unwrap_or_else(|| "gpt-realtime-2.1".to_owned()),
+        voice: voice.clone(),
+        ears_model: ears_model.clone(),
+        language: wanted.language.clone(),
+        endpointing_ms: ENDPOINTING_MS,
+        task: wanted.task.clone(),
+        greeting: wanted.greeting.clone(),
     })
 }
 
@@ -246,7 +296,7 @@ mod tests {
     fn truevoice_is_where_its_socket_is_or_below_its_service_with_the_key_of_the_environment() {
         let places = Places { truevoice_key: Some(Pii::new("e".to_owned())), ..Places::default() };
         let all = |text: &str, places: &Places| {
-            let service = wanted(text).all_in_one.unwrap();
+            let Some(AllInOne::TrueVoice(service)) = wanted(text).all_in_one else { panic!("{text}") };
             let key = Key::of_truevoice(&service, places);
             let missing = key.is_missing();
             let settings = truevoice(&service, &key, None).unwrap();
@@ -262,9 +312,35 @@ mod tests {
         assert_eq!(all(service, &Places::default()), (below, None, true));
         assert_eq!(needs_lab(&wanted(socket)), (false, false));
         assert_eq!(needs_lab(&wanted("all_in_one = \"truevoice\"")), (true, false));
-        let pool = |text: &str| pool(&wanted(&format!("{socket}{text}")).all_in_one.unwrap());
+        let pool = |text: &str| pool(wanted(&format!("{socket}{text}")).all_in_one.as_ref().unwrap());
         assert_eq!(pool("").map(|pool| (pool.min_idle, pool.max)), Some((2, 8)));
         assert_eq!(pool("truevoice_min_idle = 0\ntruevoice_max_idle = 0"), None);
+    }
+
+    #[test]
+    fn realtime_is_told_its_task_and_its_greeting_and_is_off_without_a_key() {
+        let all = |text: &str| {
+            let wanted = wanted(text);
+            let service = wanted.all_in_one.as_ref().unwrap();
+            let key = Key::of_all_in_one(service, &Places::default());
+            let AllInOne::Realtime(realtime) = service else { panic!("{service:?}") };
+            (super::realtime(&wanted, realtime, &key, None), key, needs_lab(&wanted), pool(service))
+        };
+        let far = "realtime_url = \"https://api.example.com/v1\"\ngreeting = \"Hi.\"\nlanguage = \"en\"";
+        let (settings, key, lab, pool) = all(far);
+        let settings = settings.unwrap();
+        assert_eq!((settings.model.as_str(), settings.greeting.as_str()), ("gpt-realtime-2.1", "Hi."));
+        assert_eq!(settings.ears_model.as_deref(), Some("gpt-transcribe"));
+        assert_eq!((settings.language.as_deref(), settings.voice), (Some("en"), None));
+        assert_eq!((lab, pool), ((false, false), None));
+        let complaint = key.complaint("OpenAI Realtime", "callers are told so").unwrap();
+        assert_eq!(complaint, "OpenAI Realtime is off, since no key file is given: callers are told so");
+        let (_, key, lab, _) = all("all_in_one = \"openai-realtime\"");
+        assert_eq!((key.is_missing(), lab), (false, (true, false)), "the lab plays it");
+        let both = format!("{far}\ntruevoice_url = \"https://voice.example.com\"");
+        assert!(matches!(wanted(&both).all_in_one, Some(AllInOne::TrueVoice(_))), "auto takes it first");
+        assert_eq!(wanted(&format!("{both}\nall_in_one = \"none\"")).all_in_one, None);
+        assert_eq!(wanted("").all_in_one, None, "nobody asked for it");
     }
 
     #[test]

@@ -18,8 +18,9 @@ use crate::conversation::{Conversations, Parts, Told};
 use crate::spoken;
 use crate::trunk::routes::Target as To;
 use crate::trunk::switchboard::{Plain, Switchboard, Unserved};
-use offhook_config::{Chunks, Config, Speech as Wanted, Target};
+use offhook_config::{AllInOne, Chunks, Config, Speech as Wanted, Target};
 use offhook_lab::{Lab, LabVoice, Options};
+use offhook_speech::all_in_one::AllInOneSettings;
 use offhook_speech::conversation::ConversationSettings;
 use offhook_speech::service::{ServiceSettings, Speech};
 use offhook_speech::speaking::ChunkSettings;
@@ -194,8 +195,12 @@ impl Switchboard for Late {
 /// Whether every address can be one.
 fn check_addresses(wanted: &Wanted) -> Result<(), SettingsError> {
     let services = [&wanted.voice, &wanted.ears, &wanted.mind].map(|service| service.url.as_ref());
-    let all_in_one = wanted.all_in_one.iter().flat_map(|service| [&service.ws_url, &service.url]);
-    for url in services.into_iter().flatten().chain(all_in_one.flatten()) {
+    let all_in_one = match &wanted.all_in_one {
+        Some(AllInOne::TrueVoice(service)) => [service.ws_url.as_ref(), service.url.as_ref()],
+        Some(AllInOne::Realtime(realtime)) => [realtime.service.url.as_ref(), None],
+        None => [None, None],
+    };
+    for url in services.into_iter().chain(all_in_one).flatten() {
         Url::parse(url).map_err(|error| SettingsError::Speech(error.to_string()))?;
     }
     Ok(())
@@ -207,21 +212,27 @@ struct Keys {
     voice: Key,
     ears: Key,
     mind: Key,
-    /// Of what does all of it; then nobody asks for the others.
-    all_in_one: Option<Key>,
+    /// Of what does all of it, with its name; then nobody asks for the others.
+    all_in_one: Option<(&'static str, Key)>,
 }
 
 impl Keys {
     fn read(wanted: &Wanted, places: &Places) -> Self {
         let key = |service| Key::read(service, places);
-        let all_in_one = wanted.all_in_one.as_ref().map(|service| Key::of_truevoice(service, places));
+        let all_in_one = wanted.all_in_one.as_ref().map(|service| {
+            let name = match service {
+                AllInOne::TrueVoice(_) => "TrueVoice",
+                AllInOne::Realtime(_) => "OpenAI Realtime",
+            };
+            (name, Key::of_all_in_one(service, places))
+        });
         Self { voice: key(&wanted.voice), ears: key(&wanted.ears), mind: key(&wanted.mind), all_in_one }
     }
 
     /// What is off, and what callers have instead.
     fn complaints(&self) -> impl Iterator<Item = String> {
         let complaints = match &self.all_in_one {
-            Some(key) => [key.complaint("TrueVoice", "nobody hears the caller"), None, None],
+            Some((name, key)) => [key.complaint(name, "nobody hears the caller"), None, None],
             None => [
                 self.voice.complaint("the voice", "the voice on the device speaks"),
                 self.ears.complaint("recognition", "nobody hears the caller"),
@@ -234,7 +245,7 @@ impl Keys {
     /// Whether no conversation can be had at all.
     const fn is_deaf_or_dumb(&self) -> bool {
         match &self.all_in_one {
-            Some(key) => key.is_missing(),
+            Some((_, key)) => key.is_missing(),
             None => self.ears.is_missing() || self.mind.is_missing(),
         }
     }
@@ -266,7 +277,12 @@ fn begin(
             let _held = &notice;
             clock.now()
         }),
-        pool: parts.all_in_one.clone().zip(wanted.all_in_one.as_ref().and_then(services::pool)),
+        pool: match (&parts.all_in_one, &wanted.all_in_one) {
+            (Some(AllInOneSettings::TrueVoice(service)), Some(wanted)) => {
+                services::pool(wanted).map(|pool| (service.clone(), pool))
+            }
+            _ => None,
+        },
     };
     let speech = Speech::start(settings).map_err(|error| error.to_string())?;
     is_leaving.store(false, Relaxed);
@@ -293,12 +309,13 @@ fn lab_options(by_wyoming: bool) -> Options {
 fn parts(wanted: &Wanted, (chunks, plan): Pace, keys: &Keys, lab: Option<&Lab>) -> Result<Parts, BadUrl> {
     let Chunks { min_ms, default_ms, max_ms } = chunks;
     // What does all of it leaves nothing to the others.
-    let asked = |key: &Key| wanted.all_in_one.is_none() && !key.is_missing();
+    let asked = |key: &Key| keys.all_in_one.is_none() && !key.is_missing();
     let voice = asked(&keys.voice).then(|| services::voice(wanted, &keys.voice, lab));
     let ears = asked(&keys.ears).then(|| services::ears(wanted, &keys.ears, lab));
     let mind = asked(&keys.mind).then(|| services::mind(wanted, &keys.mind, lab));
-    let all_in_one = wanted.all_in_one.as_ref().zip(keys.all_in_one.as_ref().filter(|key| !key.is_missing()));
-    let all_in_one = all_in_one.map(|(service, key)| services::truevoice(service, key, lab));
+    let all_in_one = wanted.all_in_one.as_ref().zip(keys.all_in_one.as_ref());
+    let all_in_one = all_in_one.filter(|(_, (_, key))| !key.is_missing());
+    let all_in_one = all_in_one.map(|(service, (_, key))| services::all_in_one(wanted, service, key, lab));
     Ok(Parts {
         conversation: ConversationSettings {
             system: wanted.task.clone(),

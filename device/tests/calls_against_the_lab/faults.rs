@@ -154,7 +154,7 @@ const ALL_IN_ONE: [&str; 14] = [
 ];
 
 /// Runs all of them at once: most of a call is waiting for its end.
-fn all<T: Sync>(rows: &[T], check: impl Fn(&T) -> Result<(), String> + Sync) {
+pub(crate) fn all<T: Sync>(rows: &[T], check: impl Fn(&T) -> Result<(), String> + Sync) {
     let failed: Vec<String> = std::thread::scope(|scope| {
         let running: Vec<_> = rows.iter().map(|row| scope.spawn(|| check(row))).collect();
         running.into_iter().filter_map(|one| one.join().expect("it says what went wrong").err()).collect()
@@ -163,7 +163,7 @@ fn all<T: Sync>(rows: &[T], check: impl Fn(&T) -> Result<(), String> + Sync) {
 }
 
 /// The caller heard `text` once, and history says so.
-fn judge(name: &str, call: &TestCall, turn: usize, text: &str) -> Result<(), String> {
+pub(crate) fn judge(name: &str, call: &TestCall, turn: usize, text: &str) -> Result<(), String> {
     let turns = call.turns();
     let said = turns.get(turn).map(|spoken| spoken.text.as_str());
     let heard = call.words();
@@ -348,7 +348,7 @@ fn v3_no_switch_on_truevoice_costs_the_answer() {
             Options { utterances: vec![ASKED.to_owned()], replies: vec![ANSWER.to_owned()], ..options() };
         let bed = Bed::new(lab, With { device: true, ..With::default() });
         bed.fail(faults);
-        let all_in_one = Some(truevoice(&bed.lab));
+        let all_in_one = Some(truevoice(&bed.lab).into());
         let call = bed.call(1, SessionSettings { all_in_one, ..settings(&bed.base(), "") });
         // Nobody hears what is said to a connection that is dead and not known to be, and the caller says it again.
         for _ in 0..3 {

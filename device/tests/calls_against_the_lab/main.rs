@@ -8,6 +8,7 @@ mod call;
 mod cuts;
 mod faults;
 mod letters;
+mod realtime;
 mod talk;
 mod timer;
 mod truevoice;

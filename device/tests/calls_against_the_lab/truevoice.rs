@@ -18,7 +18,7 @@ fn bed(with: With) -> Bed {
 }
 
 fn call(bed: &Bed) -> TestCall {
-    let all_in_one = Some(truevoice(&bed.lab));
+    let all_in_one = Some(truevoice(&bed.lab).into());
     bed.call(1, SessionSettings { all_in_one, ..settings(&bed.base(), "") })
 }
 

@@ -67,6 +67,8 @@ pub struct Conversation {
     owed: bool,
     /// What it has heard.
     noted: String,
+    /// It broke off in the middle of an answer, and nobody knows the rest.
+    broken_off: bool,
     acts: VecDeque<Act>,
 }
 
@@ -81,6 +83,7 @@ impl Conversation {
             answered_bytes: 0,
             owed: false,
             noted: String::new(),
+            broken_off: false,
             acts: VecDeque::new(),
         }
     }
@@ -178,6 +181,7 @@ impl Conversation {
         self.remember(spoken);
         self.splitter.clear();
         self.state = State::Listening;
+        self.broken_off = false;
     }
 
     /// The caller said this, and a service that thinks by itself answers. What it said before and repeats with more behind
@@ -190,9 +194,27 @@ impl Conversation {
         self.owed = !text.is_empty();
     }
 
+    /// The caller has said something, and a service that thinks by itself answers. What it was is told by
+    /// [`Conversation::note_late`].
+    pub const fn service_asked(&mut self) {
+        self.owed = true;
+    }
+
+    /// That was what the caller said.
+    pub fn note_late(&mut self, text: &str) {
+        self.history.user(text);
+    }
+
     /// It answers.
     pub const fn service_answers(&mut self) {
         self.owed = false;
+        self.broken_off = false;
+    }
+
+    /// It broke off in the middle of an answer. When what is left of its words is said, the caller is told that there was
+    /// more.
+    pub const fn service_broke_off(&mut self) {
+        self.broken_off = true;
     }
 
     /// A service that thinks by itself failed. The caller who waits for an answer is told so, once.
@@ -214,6 +236,9 @@ impl Conversation {
         self.remember(Some(spoken));
         if let State::Speaking { .. } = self.state {
             self.state = State::Listening;
+        }
+        if std::mem::replace(&mut self.broken_off, false) {
+            self.not_understood();
         }
     }
 

@@ -79,13 +79,15 @@ impl Fault {
 
     /// By the name of an error, wherever in `text` it stands.
     pub fn of_name(text: &str) -> Option<Self> {
-        const NAMES: [(&str, Fault); 17] = [
+        const NAMES: [(&str, Fault); 19] = [
             ("input_timeout_exceeded", Fault::Passing(Passing::Idle)),
+            ("session_expired", Fault::Passing(Passing::Idle)),
             ("NET-0001", Fault::Passing(Passing::Idle)),
             ("max_active_conversations", Fault::Passing(Passing::Ours)),
             ("voice_settings field must be", Fault::Passing(Passing::Ours)),
             ("DATA-0000", Fault::Passing(Passing::Ours)),
             ("system_busy", Fault::Passing(Passing::Busy { after_s: 0 })),
+            ("rate_limit_exceeded", Fault::Passing(Passing::Busy { after_s: 0 })),
             ("too_many_concurrent_requests", Fault::Passing(Passing::Busy { after_s: 0 })),
             ("quota_exceeded", Fault::Fatal(Fatal::Quota)),
             ("insufficient_quota", Fault::Fatal(Fatal::Quota)),

@@ -133,7 +133,7 @@ impl Loop {
             return;
         }
         let Some(Warm { conn, came }) = pool.take(now) else { return };
-        let Some(taken) = line.session.take_connection() else { return };
+        let Some(taken) = line.session.take_connection(now) else { return };
         for what in came {
             line.session.handle_input(now, Input::Net(taken, what));
         }

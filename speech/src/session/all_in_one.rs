@@ -2,9 +2,9 @@
 //! owes the caller an answer.
 
 use super::{Output, Session, SessionEvent};
+use crate::all_in_one::{AllInOneEvent, AllInOneOutput, AllInOneService, AllInOneSettings};
 use crate::failure::Breaker;
-use crate::transport::{ConnId, FromNet, Part};
-use crate::truevoice::{self, TrueVoice, TrueVoiceEvent, TrueVoiceOutput, TrueVoiceSettings};
+use crate::transport::{ConnId, Part};
 use crate::wire::resample::Resampler;
 use offhook_units::{Moment, Pii, Span};
 
@@ -15,58 +15,27 @@ const AWAY: Span = Span::from_millis(1_000);
 /// The service, and the caller's way to it.
 #[derive(Debug)]
 pub(super) struct AllInOne {
-    service: TrueVoice,
+    pub(super) service: AllInOneService,
     to_service: Resampler,
     caller_speaks: bool,
 }
 
 impl AllInOne {
-    pub(super) fn new(service: TrueVoiceSettings, breaker: Breaker, seed: u64, rate_hz: u32) -> Self {
-        Self {
-            service: TrueVoice::new(service, breaker, seed),
-            to_service: Resampler::new(rate_hz, truevoice::RATE_HZ),
-            caller_speaks: false,
-        }
+    pub(super) fn new(service: AllInOneSettings, breaker: Breaker, seed: u64, rate_hz: u32) -> Self {
+        let service = AllInOneService::new(service, breaker, seed, rate_hz);
+        Self { to_service: Resampler::new(rate_hz, service.rate_hz()), service, caller_speaks: false }
     }
 
-    pub(super) fn open(&mut self, now: Moment) {
-        self.service.open(now);
-    }
-
-    pub(super) fn hear(&mut self, samples: &[i16]) {
+    pub(super) fn hear(&mut self, now: Moment, samples: &[i16]) {
         let mut converted = Vec::new();
         self.to_service.put(samples, &mut converted);
-        self.service.hear(&converted);
+        self.service.hear(now, &converted);
     }
 
     /// True when the caller has said something that the service did not hear.
     pub(super) fn caller_speaks(&mut self, now: Moment, speaks: bool) -> bool {
         let was = std::mem::replace(&mut self.caller_speaks, speaks);
         was && !speaks && self.service.away_since().is_some_and(|since| now.since(since) >= AWAY)
-    }
-
-    pub(super) fn cancel(&mut self, now: Moment) {
-        self.service.cancel(now);
-    }
-
-    pub(super) fn shut(&mut self) {
-        self.service.shut();
-    }
-
-    pub(super) fn handle_net(&mut self, now: Moment, conn: ConnId, what: FromNet) {
-        self.service.handle_net(now, conn, what);
-    }
-
-    pub(super) fn handle_timeout(&mut self, now: Moment) {
-        self.service.handle_timeout(now);
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Moment> {
-        self.service.poll_timeout()
-    }
-
-    pub(super) fn poll_output(&mut self) -> Option<TrueVoiceOutput> {
-        self.service.poll_output()
     }
 }
 
@@ -78,30 +47,74 @@ impl Session {
 
     /// A connection to the all-in-one service that is open already. Gives the number that it has from now on; `None`
     /// when this session wants none. What came on it before is handed in as if it came now.
-    pub fn take_connection(&mut self) -> Option<ConnId> {
-        self.all_in_one.as_mut()?.service.take()
+    pub fn take_connection(&mut self, now: Moment) -> Option<ConnId> {
+        self.all_in_one.as_mut()?.service.take(now)
     }
 
-    pub(super) fn served(&mut self, now: Moment, output: TrueVoiceOutput) {
+    /// The service that does all of it is told, if it is its voice that stops.
+    pub(super) fn cancel_service(&mut self, now: Moment, heard: u64) {
+        if self.speaking.is_foreign()
+            && let Some(all) = &mut self.all_in_one
+        {
+            all.service.cancel(now, self.speaking.heard_of_turn(heard));
+        }
+    }
+
+    pub(super) fn served(&mut self, now: Moment, output: AllInOneOutput) {
         let event = match output {
-            TrueVoiceOutput::Net(net) => return self.out.push_back(Output::Net(net)),
-            TrueVoiceOutput::Event(event) => event,
+            AllInOneOutput::Net(net) => return self.out.push_back(Output::Net(net)),
+            AllInOneOutput::Event(event) => event,
         };
         match event {
-            TrueVoiceEvent::Interim(text) => self.event(SessionEvent::Interim(Pii::new(text))),
-            TrueVoiceEvent::Transcript(text) => {
+            AllInOneEvent::Interim(text) => self.event(SessionEvent::Interim(Pii::new(text))),
+            AllInOneEvent::Transcript(text) => {
                 // The service has taken the caller's turn: what we still had to say is over.
                 self.flush(now);
                 self.conversation.note_utterance(&text);
                 self.event(SessionEvent::Utterance(Pii::new(text)));
                 self.event(SessionEvent::Asked);
             }
-            TrueVoiceEvent::Begins => self.service_begins(now),
-            TrueVoiceEvent::Words(text) => self.speaking.foreign_words(&text),
-            TrueVoiceEvent::Audio(samples) => self.speaking.foreign_audio(now, &samples, truevoice::RATE_HZ),
-            TrueVoiceEvent::Ends => self.speaking.foreign_end(now),
-            TrueVoiceEvent::Breaks => self.speaking.foreign_break(now),
-            TrueVoiceEvent::Fault(fault) => {
+            AllInOneEvent::Asked => {
+                self.conversation.service_asked();
+                self.event(SessionEvent::Asked);
+            }
+            AllInOneEvent::Heard(text) => {
+                self.conversation.note_late(&text);
+                self.event(SessionEvent::Utterance(Pii::new(text)));
+            }
+            AllInOneEvent::Taken => {
+                if self.speaking.is_foreign()
+                    && let Some(all) = &mut self.all_in_one
+                {
+                    all.service.overtaken(now, self.speaking.heard_of_turn(self.heard));
+                }
+                self.flush(now);
+            }
+            AllInOneEvent::Begins => self.service_begins(now),
+            AllInOneEvent::Words(text) => self.speaking.foreign_words(&text),
+            AllInOneEvent::Audio(samples) => {
+                let rate_hz = self.all_in_one.as_ref().map_or(0, |all| all.service.rate_hz());
+                self.speaking.foreign_audio(now, &samples, rate_hz);
+            }
+            AllInOneEvent::Ends => self.speaking.foreign_end(now),
+            AllInOneEvent::Breaks { written } => {
+                if self.speaking.is_foreign() && !written {
+                    self.conversation.service_broke_off();
+                }
+                self.speaking.foreign_break(now);
+            }
+            AllInOneEvent::Anew => {
+                let history = self.conversation.messages();
+                if let Some(all) = &mut self.all_in_one {
+                    all.service.remind(now, &history);
+                }
+            }
+            AllInOneEvent::Ungreeted(text) => {
+                self.flush(now);
+                self.conversation.say(&text);
+            }
+            AllInOneEvent::Complaint(fault) => self.event(SessionEvent::Fault(Part::AllInOne, fault)),
+            AllInOneEvent::Fault(fault) => {
                 self.event(SessionEvent::Fault(Part::AllInOne, fault));
                 self.conversation.service_failed();
             }
@@ -115,6 +128,9 @@ impl Session {
             self.flush(now);
         }
         if self.speaking.begin_foreign(now) {
+            if let Some(all) = &mut self.all_in_one {
+                all.service.turn_begins();
+            }
             self.event(SessionEvent::FirstToken);
             self.event(SessionEvent::TurnBegins);
             // Its words and its voice are one.

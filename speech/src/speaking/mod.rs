@@ -263,6 +263,12 @@ impl Speaking {
         Some(turn.spoken(heard))
     }
 
+    /// How much of the turn is heard when the stream is heard up to `heard`.
+    pub fn heard_of_turn(&self, heard: u64) -> Span {
+        let frames = self.turn.as_ref().map_or(0, |turn| heard.saturating_sub(turn.starts));
+        Span::from_micros((frames * 1_000_000 / u64::from(self.mix.rate_hz().max(1))) as i64)
+    }
+
     /// Whether a turn is on its way.
     pub const fn is_speaking(&self) -> bool {
         self.turn.is_some()

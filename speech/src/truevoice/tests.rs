@@ -1,5 +1,7 @@
 use super::*;
-use crate::transport::{Closed, Lost};
+use crate::all_in_one::{AllInOneOutput, AllInOneService};
+use crate::failure::Breaker;
+use crate::transport::{Closed, ConnId, FromNet, Lost, Part, ToNet};
 use serde_json::json;
 
 fn at(ms: u64) -> Moment {
@@ -11,15 +13,16 @@ fn service() -> TrueVoiceSettings {
 }
 
 struct Bed {
-    it: TrueVoice,
-    events: Vec<TrueVoiceEvent>,
+    it: AllInOneService,
+    conn: ConnId,
+    events: Vec<AllInOneEvent>,
     net: Vec<ToNet>,
 }
 
 impl Bed {
     fn open() -> Self {
-        let mut bed =
-            Self { it: TrueVoice::new(service(), Breaker::new(), 1), events: Vec::new(), net: Vec::new() };
+        let it = AllInOneService::new(service().into(), Breaker::new(), 1, 8_000);
+        let mut bed = Self { it, conn: ConnId::none(Part::AllInOne), events: Vec::new(), net: Vec::new() };
         bed.it.open(at(0));
         bed.poll();
         bed.gets(0, FromNet::Opened);
@@ -30,15 +33,19 @@ impl Bed {
     fn poll(&mut self) {
         while let Some(output) = self.it.poll_output() {
             match output {
-                TrueVoiceOutput::Net(net) => self.net.push(net),
-                TrueVoiceOutput::Event(event) => self.events.push(event),
+                AllInOneOutput::Net(net) => {
+                    if let ToNet::Open(conn, _) = net {
+                        self.conn = conn;
+                    }
+                    self.net.push(net);
+                }
+                AllInOneOutput::Event(event) => self.events.push(event),
             }
         }
     }
 
     fn gets(&mut self, ms: u64, what: FromNet) {
-        let conn = self.it.last;
-        self.it.handle_net(at(ms), conn, what);
+        self.it.handle_net(at(ms), self.conn, what);
         self.poll();
     }
 
@@ -64,7 +71,7 @@ impl Bed {
     }
 
     fn cancel(&mut self, ms: u64) {
-        self.it.cancel(at(ms));
+        self.it.cancel(at(ms), Span::ZERO);
         self.poll();
     }
 
@@ -76,22 +83,28 @@ impl Bed {
     }
 
     fn kinds(&self) -> Vec<&'static str> {
-        let kind = |event: &TrueVoiceEvent| match event {
-            TrueVoiceEvent::Interim(_) => "interim",
-            TrueVoiceEvent::Transcript(_) => "transcript",
-            TrueVoiceEvent::Begins => "begins",
-            TrueVoiceEvent::Words(_) => "words",
-            TrueVoiceEvent::Audio(_) => "audio",
-            TrueVoiceEvent::Ends => "ends",
-            TrueVoiceEvent::Breaks => "breaks",
-            TrueVoiceEvent::Fault(_) => "fault",
+        let kind = |event: &AllInOneEvent| match event {
+            AllInOneEvent::Interim(_) => "interim",
+            AllInOneEvent::Asked
+            | AllInOneEvent::Heard(_)
+            | AllInOneEvent::Taken
+            | AllInOneEvent::Anew
+            | AllInOneEvent::Ungreeted(_)
+            | AllInOneEvent::Complaint(_) => "not TrueVoice's",
+            AllInOneEvent::Transcript(_) => "transcript",
+            AllInOneEvent::Begins => "begins",
+            AllInOneEvent::Words(_) => "words",
+            AllInOneEvent::Audio(_) => "audio",
+            AllInOneEvent::Ends => "ends",
+            AllInOneEvent::Breaks { .. } => "breaks",
+            AllInOneEvent::Fault(_) => "fault",
         };
         self.events.iter().map(kind).collect()
     }
 }
 
-fn words(text: &str) -> TrueVoiceEvent {
-    TrueVoiceEvent::Words(text.to_owned())
+fn words(text: &str) -> AllInOneEvent {
+    AllInOneEvent::Words(text.to_owned())
 }
 
 #[test]
@@ -124,17 +137,17 @@ fn v3_a_turn_is_transcript_words_and_audio_and_its_end_is_found_without_being_to
     assert_eq!(
         bed.events[..6],
         [
-            TrueVoiceEvent::Transcript("What time is it?".to_owned()),
-            TrueVoiceEvent::Begins,
+            AllInOneEvent::Transcript("What time is it?".to_owned()),
+            AllInOneEvent::Begins,
             words("Five"),
             words(" o'clock."),
-            TrueVoiceEvent::Audio(vec![1]),
-            TrueVoiceEvent::Audio(vec![2]),
+            AllInOneEvent::Audio(vec![1]),
+            AllInOneEvent::Audio(vec![2]),
         ]
     );
     assert_eq!(bed.events.len(), 7);
     bed.until(1_800);
-    assert_eq!(bed.events.last(), Some(&TrueVoiceEvent::Ends));
+    assert_eq!(bed.events.last(), Some(&AllInOneEvent::Ends));
     assert_eq!(bed.it.poll_timeout(), None);
 }
 
@@ -147,9 +160,9 @@ fn v3_the_extras_of_a_richer_service_are_understood_and_the_unknown_is_ignored()
     bed.token(30, "A");
     bed.audio(40, &[1, 0]);
     bed.text(50, &json!({"type": "audio_end"}));
-    let interim = TrueVoiceEvent::Interim("What".to_owned());
-    let audio = TrueVoiceEvent::Audio(vec![1]);
-    assert_eq!(bed.events, [interim, TrueVoiceEvent::Begins, words("A"), audio, TrueVoiceEvent::Ends]);
+    let interim = AllInOneEvent::Interim("What".to_owned());
+    let audio = AllInOneEvent::Audio(vec![1]);
+    assert_eq!(bed.events, [interim, AllInOneEvent::Begins, words("A"), audio, AllInOneEvent::Ends]);
 }
 
 #[test]
@@ -158,16 +171,16 @@ fn pitfall_07_after_a_barge_in_words_and_audio_of_the_old_turn_are_dropped_until
     bed.token(0, "Old");
     bed.audio(10, &[1, 0]);
     bed.cancel(20);
-    assert_eq!(bed.net, [ToNet::Text(bed.it.last, "{\"type\":\"cancel\"}".to_owned())]);
+    assert_eq!(bed.net, [ToNet::Text(bed.conn, "{\"type\":\"cancel\"}".to_owned())]);
     bed.events.clear();
     bed.audio(30, &[2, 0]);
     bed.token(35, " story");
     bed.text(40, &json!({"type": "transcript", "text": "Wait"}));
     bed.audio(50, &[2, 0]);
-    assert_eq!((bed.kinds(), bed.it.dropped()), (vec!["transcript"], 4));
+    assert_eq!(bed.kinds(), ["transcript"]);
     bed.token(60, "New");
     bed.audio(70, &[3, 0]);
-    assert_eq!(bed.events[1..], [TrueVoiceEvent::Begins, words("New"), TrueVoiceEvent::Audio(vec![3])]);
+    assert_eq!(bed.events[1..], [AllInOneEvent::Begins, words("New"), AllInOneEvent::Audio(vec![3])]);
 }
 
 #[test]
@@ -188,7 +201,7 @@ fn pitfall_07_turns_that_are_numbered_are_told_apart_exactly() {
     let mut bed = Bed::open();
     bed.text(0, &json!({"type": "llm_token", "text": "Old", "turn": 1}));
     bed.cancel(10);
-    assert_eq!(bed.net, [ToNet::Text(bed.it.last, "{\"type\":\"cancel\",\"turn\":1}".to_owned())]);
+    assert_eq!(bed.net, [ToNet::Text(bed.conn, "{\"type\":\"cancel\",\"turn\":1}".to_owned())]);
     bed.text(20, &json!({"type": "llm_done", "turn": 1}));
     bed.text(5_000, &json!({"type": "llm_token", "text": "late", "turn": 1}));
     bed.text(5_010, &json!({"type": "llm_token", "text": "New", "turn": 2}));
@@ -208,7 +221,7 @@ fn a_service_without_tokens_is_heard_again_after_a_gap_and_after_five_seconds_wh
     assert_eq!(bed.kinds(), ["begins", "audio", "begins", "audio"]);
     bed.cancel(5_000);
     (5_100..12_000).step_by(500).for_each(|ms| bed.audio(ms, &[3, 0]));
-    let heard = bed.events.iter().filter(|event| **event == TrueVoiceEvent::Audio(vec![3])).count();
+    let heard = bed.events.iter().filter(|event| **event == AllInOneEvent::Audio(vec![3])).count();
     assert_eq!(heard, 4, "from 10.1 s on");
 }
 
@@ -271,7 +284,7 @@ fn v3_it_comes_back_by_itself_with_what_the_caller_said_meanwhile() {
     bed.gets(0, FromNet::Closed(Closed::Lost(Lost::Broken)));
     assert_eq!(bed.kinds(), ["begins", "words", "breaks", "fault"]);
     assert_eq!(bed.it.away_since(), Some(at(0)));
-    bed.it.hear(&[7; 48_000]);
+    bed.it.hear(at(0), &[7; 48_000]);
     bed.until(400);
     bed.net.retain(|net| matches!(net, ToNet::Binary(..)));
     bed.gets(450, FromNet::Opened);
@@ -285,24 +298,24 @@ fn v3_a_lost_connection_is_replaced_by_a_warm_one_at_once() {
     let mut bed = Bed::open();
     assert!(!bed.it.wants_connection());
     bed.gets(0, FromNet::Closed(Closed::Lost(Lost::Broken)));
-    let lost = bed.it.last;
+    let lost = bed.conn;
     assert!(bed.it.wants_connection());
-    assert_eq!(bed.it.take(), Some(lost.next()));
-    bed.it.hear(&[0; 320]);
+    assert_eq!(bed.it.take(at(0)), Some(lost.next()));
+    bed.it.hear(at(0), &[0; 320]);
     bed.poll();
     assert!(matches!(bed.net.last(), Some(ToNet::Binary(conn, _)) if *conn == lost.next()));
-    assert_eq!((bed.it.take(), bed.it.poll_timeout()), (None, None));
+    assert_eq!((bed.it.take(at(0)), bed.it.poll_timeout()), (None, None));
 }
 
 #[test]
 fn v3_hang_up_leaves_no_connection_no_timer_and_no_audio() {
     let mut bed = Bed::open();
     bed.token(0, "Hi");
-    bed.it.hear(&[1; 100]);
+    bed.it.hear(at(0), &[1; 100]);
     bed.it.shut();
     bed.poll();
-    assert_eq!(bed.net, [ToNet::Close(bed.it.last)]);
-    assert!(bed.it.poll_timeout().is_none() && bed.it.waiting.is_empty() && !bed.it.wants_connection());
+    assert_eq!(bed.net, [ToNet::Close(bed.conn)]);
+    assert!(bed.it.poll_timeout().is_none() && !bed.it.wants_connection());
 }
 
 fn pool() -> Pool {

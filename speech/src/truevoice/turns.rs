@@ -1,7 +1,8 @@
 //! Our turns as the service tells them. Its messages name no turn: which words and which audio belong to the one that
 //! runs, which to one that nobody wants any more, and when one is over is found here, from what came and when.
 
-use super::{RATE_HZ, TrueVoiceEvent};
+use super::RATE_HZ;
+use crate::all_in_one::{AllInOneEvent, Said};
 use crate::wire::audio::{AudioDecoder, AudioFormat};
 use offhook_units::{Moment, Span};
 use std::collections::VecDeque;
@@ -75,8 +76,7 @@ impl Stale {
 pub(super) struct Turns {
     running: Option<Running>,
     stale: Option<Stale>,
-    dropped: u64,
-    pub(super) out: VecDeque<TrueVoiceEvent>,
+    pub(super) out: VecDeque<Said>,
 }
 
 impl Turns {
@@ -103,7 +103,7 @@ impl Turns {
         running.letters += letters;
         running.last = now;
         if !text.is_empty() {
-            self.out.push_back(TrueVoiceEvent::Words(text));
+            self.out.push_back(Said::Event(AllInOneEvent::Words(text)));
         }
     }
 
@@ -124,7 +124,6 @@ impl Turns {
         if let Some(stale) = &mut self.stale {
             if !stale.is_past(now) {
                 stale.last = now;
-                self.dropped += bytes.len() as u64;
                 return;
             }
             self.stale = None;
@@ -137,7 +136,7 @@ impl Turns {
         running.piece = Span::from_micros(piece_us as i64);
         running.last = now;
         if !samples.is_empty() {
-            self.out.push_back(TrueVoiceEvent::Audio(samples));
+            self.out.push_back(Said::Event(AllInOneEvent::Audio(samples)));
         }
     }
 
@@ -175,19 +174,15 @@ impl Turns {
     /// The connection is gone, and with it the rest of what was said on it.
     pub(super) fn broken(&mut self) {
         self.stale = None;
-        if self.running.take().is_some() {
-            self.out.push_back(TrueVoiceEvent::Breaks);
+        if let Some(running) = self.running.take() {
+            let written = running.written;
+            self.out.push_back(Said::Event(AllInOneEvent::Breaks { written }));
         }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         (self.running, self.stale) = (None, None);
-    }
-
-    /// Bytes of stale turns.
-    pub(super) const fn dropped(&self) -> u64 {
-        self.dropped
     }
 
     /// When a turn is over that nobody says the end of.
@@ -201,11 +196,11 @@ impl Turns {
         let event = if running.owes() {
             // Should its audio come after all, somebody else has said the words.
             self.forsake(now, running.number, true);
-            TrueVoiceEvent::Breaks
+            AllInOneEvent::Breaks { written: running.written }
         } else {
-            TrueVoiceEvent::Ends
+            AllInOneEvent::Ends
         };
-        self.out.push_back(event);
+        self.out.push_back(Said::Event(event));
     }
 
     fn forsake(&mut self, now: Moment, number: Option<u64>, written: bool) {
@@ -216,7 +211,7 @@ impl Turns {
     fn begin(&mut self, now: Moment) -> &mut Running {
         let out = &mut self.out;
         self.running.get_or_insert_with(|| {
-            out.push_back(TrueVoiceEvent::Begins);
+            out.push_back(Said::Event(AllInOneEvent::Begins));
             Running {
                 number: None,
                 decoder: AudioDecoder::new(AudioFormat::Pcm16 { rate_hz: RATE_HZ }),
@@ -231,7 +226,7 @@ impl Turns {
 
     fn end(&mut self) {
         if self.running.take().is_some() {
-            self.out.push_back(TrueVoiceEvent::Ends);
+            self.out.push_back(Said::Event(AllInOneEvent::Ends));
         }
     }
 }

@@ -3,10 +3,8 @@
 
 use super::{CharTime, SpeaksOverHttp};
 use crate::transport::Request;
-use crate::wire::audio::AudioFormat;
+use crate::wire::audio::{AudioFormat, from_base64};
 use crate::wire::url::{Scheme, Url};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use offhook_units::Pii;
 use serde_json::{Value, json};
 
@@ -138,8 +136,7 @@ pub(super) fn read(text: &str) -> Message {
     });
     Message {
         context,
-        // A piece that is no base64 is left out like one that was lost on the way.
-        audio: audio.and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default(),
+        audio: audio.map(from_base64).unwrap_or_default(),
         chars: field(&["alignment"]).map(characters).unwrap_or_default(),
         is_final,
         error,

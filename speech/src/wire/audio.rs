@@ -1,6 +1,25 @@
 //! Audio as services encode it, to samples. A sample that is cut between two pieces is carried over, never padded.
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use std::fmt;
+
+/// As it is written to services; of what comes the padding is not asked for, since some leave it out.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The bytes of a message in base64. A piece that is none is left out, like one that was lost on the way.
+pub fn from_base64(text: &str) -> Vec<u8> {
+    BASE64.decode(text).unwrap_or_default()
+}
+
+/// Bytes as base64.
+pub fn to_base64(bytes: &[u8]) -> String {
+    BASE64.encode(bytes)
+}
 
 /// How a service's audio is encoded; always one channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,6 +97,20 @@ const fn mulaw(code: u8) -> i16 {
     if code & 0x80 == 0 { magnitude - 0x84 } else { 0x84 - magnitude }
 }
 
+/// Samples as G.711 µ-law (table 2a, encoder).
+pub fn to_mulaw(samples: &[i16]) -> Vec<u8> {
+    samples.iter().map(|&sample| mulaw_of(sample)).collect()
+}
+
+fn mulaw_of(sample: i16) -> u8 {
+    let magnitude = sample.unsigned_abs().min(32_635) + 132;
+    // The leading one of 132 to 32,767 is bit 7 at the least.
+    let segment = 8 - magnitude.leading_zeros();
+    let step = (magnitude >> (segment + 3)) & 0x0F;
+    let sign = if sample < 0 { 0x80 } else { 0 };
+    !(sign | (segment as u8) << 4 | step as u8)
+}
+
 /// Samples as the little-endian bytes that services take.
 pub fn to_bytes(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|x| x.to_le_bytes()).collect()
@@ -97,6 +130,22 @@ mod tests {
             assert_eq!(mulaw(code), value, "{code:#x}");
         }
         assert!((0..=127).all(|code: u8| mulaw(code) == -mulaw(code | 0x80)));
+    }
+
+    #[test]
+    fn what_is_encoded_as_mulaw_is_the_nearest_value_of_its_table() {
+        for code in 0..=255u8 {
+            // There are two zeros.
+            let wanted = if code == 0x7F { 0xFF } else { code };
+            assert_eq!(to_mulaw(&[mulaw(code)]), [wanted], "{code:#x}");
+        }
+        for sample in i16::MIN..=i16::MAX {
+            let back = i32::from(mulaw(mulaw_of(sample)));
+            let error = (back - i32::from(sample)).abs();
+            // Half of the step of its segment, and what lies beyond the last value.
+            let step = 8 << (8 - (sample.unsigned_abs().min(32_635) + 132).leading_zeros());
+            assert!(error <= step / 2 || sample.unsigned_abs() > 32_635, "{sample}: {back}");
+        }
     }
 
     proptest! {

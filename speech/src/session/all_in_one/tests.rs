@@ -5,7 +5,8 @@ use super::*;
 use crate::conversation::ConversationSettings;
 use crate::speaking::{ChunkSettings, FromDevice, Source, Spoken, ToDevice};
 use crate::text::{PlanSettings, SplitterSettings};
-use crate::transport::{Closed, Lost, ToNet};
+use crate::transport::{Closed, FromNet, Lost, ToNet};
+use crate::truevoice::TrueVoiceSettings;
 use crate::tts::JobId;
 use crate::wire::url::Url;
 use serde_json::{Value, json};
@@ -29,7 +30,9 @@ fn settings() -> SessionSettings {
         chunks: ChunkSettings::default(),
         ears: None,
         mind: None,
-        all_in_one: Some(TrueVoiceSettings { url: Url::parse("http://127.0.0.1:1").unwrap(), key: None }),
+        all_in_one: Some(
+            TrueVoiceSettings { url: Url::parse("http://127.0.0.1:1").unwrap(), key: None }.into(),
+        ),
         seed: 1,
     }
 }
