@@ -35,14 +35,15 @@ class Look:
 class Soak:
     """`run()`, then `report()` and `faults()`."""
 
-    def __init__(self, ground, minutes, calls, rate, loaded=False):
+    def __init__(self, ground, minutes, calls, rate, loaded=False, heap=None):
         self.ground, self.minutes, self.calls, self.rate, self.loaded = ground, minutes, calls, rate, loaded
+        self.heap = heap
         settings = {
             "calls": {"max": calls + 20, "drain_s": 2},
             "media": {"port_first": 30_000, "port_last": 31_999, "rtp_timeout_s": 5},
             "log": {"level": "warn"},
         }
-        self.offhook = ground.start(Offhook(ground, settings))
+        self.offhook = ground.start(Offhook(ground, settings, env=heap and heap.env))
         self.looks, self.late_at = [], []
         self.reloads = self.refusals = 0
 
@@ -53,6 +54,7 @@ class Soak:
         time.sleep(2)
         self.before = self._look(5)
         self.before_metrics = self.offhook.metrics()
+        self.heap_before = self.heap.calls() if self.heap else {}
         crowd = self.ground.start(Crowd(self.ground, self.offhook.sip_port, *self._crowd(), limit_s=60))
         crowd.told("begin", 10)
         end = time.monotonic() + 60 * self.minutes
@@ -70,6 +72,7 @@ class Soak:
         time.sleep(2)
         self.after = self._look(5)
         self.metrics = self.offhook.metrics()
+        self.heap_after = self.heap.calls() if self.heap else {}
 
     def _crowd(self):
         come_and_go = ("--minutes", self.minutes, "--calls", self.calls, "--rate", self.rate)
@@ -121,6 +124,10 @@ class Soak:
     def ticks(self):
         """Late, given up and caught up, in the order of TICKS."""
         return [int(self.metrics[name] - self.before_metrics[name]) for name in TICKS]
+
+    def heap_calls(self, thread):
+        """What this thread asked of the heap in the run."""
+        return self.heap_after.get(thread, 0) - self.heap_before.get(thread, 0)
 
     def late_without_excuse(self):
         """Late ticks at moments when the machine's own timers were in time."""
