@@ -40,6 +40,7 @@ pub(super) struct Stream {
     /// When it was last given something while it owed nothing.
     pub(super) asked: Moment,
     pub(super) last_audio: Option<Moment>,
+    first_audio: Option<Moment>,
     /// The rest before the phrase is in the stream.
     begun: bool,
     /// The service says where the characters are.
@@ -47,8 +48,9 @@ pub(super) struct Stream {
     first: (usize, u32),
     /// Where its first sample stands.
     starts: u64,
-    /// Samples that came for it, in microseconds.
+    /// Samples that came for it, in microseconds; and those that came before the last piece of them.
     came_us: u64,
+    came_before_us: u64,
     /// The last character that came goes on in the next piece.
     is_cut: bool,
     /// Where its last whole word ends; 0 before the first.
@@ -64,6 +66,8 @@ const ROUNDING_MS: u64 = 5;
 
 /// A service whose last audio is no older is sending.
 const SENDS: Span = Span::from_millis(150);
+/// One that comes at this pace at least is not about to be given up for its slowness.
+const AHEAD_PERCENT: u64 = 110;
 /// While it is, so much is in the play-out's hand, if it has come: two packets.
 const LEAST_MS: u64 = 40;
 
@@ -98,11 +102,13 @@ impl Stream {
             ended: false,
             asked,
             last_audio: None,
+            first_audio: None,
             begun: false,
             aligned: false,
             first: (phrase, chars),
             starts: 0,
             came_us: 0,
+            came_before_us: 0,
             is_cut: false,
             whole_to: 0,
             chars_per_s: SLOW_CHARS_PER_S,
@@ -125,7 +131,16 @@ impl Stream {
     /// So many samples of it came.
     pub(super) fn heard(&mut self, now: Moment, samples: usize, rate_hz: u32) {
         self.last_audio = Some(now);
+        self.first_audio.get_or_insert(now);
+        self.came_before_us = self.came_us;
         self.came_us += samples as u64 * 1_000_000 / u64::from(rate_hz.max(1));
+    }
+
+    /// Whether it comes faster than it is played, as far as that can be told: not before its second piece.
+    fn gets_ahead(&self) -> bool {
+        let Some((first, last)) = self.first_audio.zip(self.last_audio) else { return false };
+        let took_us = last.since(first).as_micros().max(0) as u64;
+        self.came_before_us * 100 >= took_us * AHEAD_PERCENT
     }
 
     /// Its audio so far, in microseconds.
@@ -242,14 +257,14 @@ impl Speaking {
 
     /// How far the stream may be handed out: a word of which only a part came is held back, so that it can be said
     /// whole by another voice. Not before the first word of a turn is whole, and never so far that the caller would hear
-    /// nothing while the service is sending: that would break a long word's sentence each time, and a service dies
-    /// seldom.
+    /// nothing while the service sends faster than it is played: that would break a long word's sentence each time, and
+    /// such a service is lost seldom.
     pub(super) fn handed_out_to(&self) -> Option<u64> {
         let turn = self.turn.as_ref()?;
         let held = |stream: &&Stream| stream.aligned && (stream.whole_to > 0 || stream.goes_on);
         let stream = turn.stream.as_ref().filter(held)?;
         let (played, at) = self.played;
-        let sends = stream.last_audio.is_some_and(|last| at.since(last) < SENDS);
+        let sends = stream.gets_ahead() && stream.last_audio.is_some_and(|last| at.since(last) < SENDS);
         let least = if sends { played + u64::from(self.mix.rate_hz()) * LEAST_MS / 1000 } else { 0 };
         stream.owes(turn).then_some(stream.whole_to.max(stream.starts).max(least))
     }

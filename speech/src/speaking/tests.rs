@@ -430,6 +430,19 @@ fn c5_a_long_word_of_which_only_a_part_has_come_makes_no_gap_while_the_service_s
 }
 
 #[test]
+fn v2_no_part_of_a_word_is_said_twice_when_a_service_is_left_for_its_slowness() {
+    let mut world = World::new(true);
+    // Its second message ends within the second word, and its third would come a moment too late.
+    (world.piece, world.pace) = (3, 70);
+    world.say("a01 bcd02 efg03 hij04.");
+    world.run(400);
+    world.pace = 300;
+    world.run(8_000);
+    assert_eq!(world.moves(), [(Source::Socket, Source::Http)]);
+    assert_eq!(world.words(), [1, 2, 3, 4]);
+}
+
+#[test]
 fn v2_the_socket_dies_anywhere_and_every_word_is_heard_once_over_http() {
     for died_at in (160..2_400).step_by(70) {
         let mut world = World::new(true);
