@@ -34,9 +34,8 @@ IDLE_S = 3.0
 SOUND_BACK_S = 0.6
 # What a call may cost in offhook, at the greatest number; and how far the cost of a further call may vary.
 MOST_CPU_PERCENT, MOST_KB, FLAT_WITHIN, MOST_RSS_ONE_MB = 0.12, 150, 0.20, 15
-# A packet that did not come in time costs its own two pieces, and the join behind it the next packet's: `offhook replay`
-# with one packet late by 20 ms or lost, each five seconds, leaves four out each time.
-PIECES_A_LATE_PACKET = 4
+# What a packet that was sent late may cost: its own two pieces.
+PIECES_A_LATE_PACKET = 2
 
 
 HARM = ("lost", "repeated", "pieces_missing", "pieces_repeated")
