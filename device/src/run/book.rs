@@ -62,6 +62,8 @@ pub struct Sums {
     pub sent: u64,
     /// Packets that found the ring to the audio thread full.
     pub ring_full: u64,
+    /// Packets that this box read behind the tick for which they were here.
+    pub read_late: u64,
     /// Packets that found the ring from the audio thread full.
     pub unfetched: u64,
     /// The caller's samples, and events, that the speech thread did not fetch in time.
@@ -86,6 +88,7 @@ impl Sums {
             underruns,
             sent: figures.media.sent,
             ring_full: figures.media.ring_full,
+            read_late: figures.media.read_late,
             unfetched: figures.said.lost,
             talk_lost: figures.said.talk_lost,
             dropped: Dropped::ALL.map(|(why, _)| figures.drops.dropped(why)),
@@ -101,6 +104,7 @@ impl Sums {
         self.underruns += other.underruns;
         self.sent += other.sent;
         self.ring_full += other.ring_full;
+        self.read_late += other.read_late;
         self.unfetched += other.unfetched;
         self.talk_lost += other.talk_lost;
         self.keys += other.keys;

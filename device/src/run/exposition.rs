@@ -173,6 +173,8 @@ fn playout(to: &mut Exposition, book: &Book) {
         "Packets that the audio thread had no room for.",
         sums.ring_full,
     );
+    let help = "Packets that were here in time for a tick and that the trunk's thread read behind it.";
+    counter(to, "offhook_rtp_read_late_total", help, sums.read_late);
     let help = "Packets that the audio thread made and the trunk's did not fetch in time.";
     counter(to, "offhook_rtp_unfetched_total", help, sums.unfetched);
     let help = "Samples of callers, and events, that the speech thread did not fetch in time.";

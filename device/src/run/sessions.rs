@@ -72,6 +72,7 @@ fn counters(line: &mut JsonLine, figures: &CallFigures) {
         ("packets_sent", figures.media.sent),
         ("packets_unsent", figures.media.unsent),
         ("ring_full", figures.media.ring_full),
+        ("packets_read_late", figures.media.read_late),
         ("packets_made", figures.said.payloads),
         ("packets_unfetched", figures.said.lost),
         ("talk_unfetched", figures.said.talk_lost),

@@ -1,21 +1,24 @@
 //! When this thread reads the media sockets and when it sends, against the audio thread's tick.
 //!
 //! ```text
-//! tick k                                            tick k+1
-//!   |---send----(again while a call's packet is missing)---read--|---send---
-//!    +0.3 ms       +1.3 ms, +2.3 ms …                    -0.5 ms
+//! tick k                                                  tick k+1
+//!   |---send----(again while a call's packet is missing)---read---read--|---send---
+//!    +0.3 ms       +1.3 ms, +2.3 ms …                   -2 ms   -0.5 ms
 //! ```
 //!
-//! Ticks lie on whole tens of milliseconds of the shared clock. Sockets are read once a tick, just before it: the
-//! kernel's stamps tell when packets came, and one wake-up serves all calls. What comes in the last half millisecond is
-//! read after the tick, and [`Beat::arrival`] tells the engine so.
+//! Ticks lie on whole tens of milliseconds of the shared clock. Sockets are read just before a tick: the kernel's stamps
+//! tell when packets came, and a wake-up serves all calls. The first reading takes in most of them, so that a thread
+//! which the system then wakes too late for the second one costs a tick only to those that came between the two. What
+//! comes in the last half millisecond is read after the tick, and [`Beat::arrival`] tells the engine so.
 
 use crate::audio::TICK_MS;
 use offhook_units::{Moment, Span};
 
 const TICK: Span = Span::from_millis(TICK_MS as i64);
-/// Long enough to wake up and read some hundred packets before the tick.
-const READ_BEFORE: Span = Span::from_micros(500);
+/// The first reading: no ordinary wake-up is late by so much.
+const READ_FIRST: Span = Span::from_micros(2_000);
+/// The last: long enough to wake up and read some hundred packets before the tick.
+const READ_LAST: Span = Span::from_micros(500);
 /// Long enough for the audio thread to make its first calls' packets.
 const SEND_AFTER: Span = Span::from_micros(300);
 /// How often a tick is looked after that has not brought every packet yet: a late or a long one.
@@ -41,7 +44,7 @@ impl Beat {
     /// The rhythm from `now` on.
     pub(super) fn new(now: Moment) -> Self {
         let mut beat = Self { next: Step::Read, at: now };
-        beat.read_before_the_tick_behind(now + READ_BEFORE);
+        beat.read_next(now);
         beat
     }
 
@@ -61,27 +64,40 @@ impl Beat {
             Step::Read => {
                 // A late reading belongs to the tick that has begun since.
                 let tick = last_tick(now).max(last_tick(self.at) + TICK);
-                (self.next, self.at) = (Step::Send(tick), tick + SEND_AFTER);
+                if self.at < tick - READ_LAST && now < tick - READ_LAST {
+                    self.at = tick - READ_LAST;
+                } else {
+                    (self.next, self.at) = (Step::Send(tick), tick + SEND_AFTER);
+                }
             }
             Step::Send(tick) => {
                 let again = self.at + AGAIN_AFTER;
-                if missing && again + READ_BEFORE < tick + TICK && again > now {
+                if missing && again + READ_FIRST < tick + TICK && again > now {
                     self.at = again;
                 } else {
-                    self.read_before_the_tick_behind(now + READ_BEFORE);
+                    self.read_next(now);
                 }
             }
         }
     }
 
-    fn read_before_the_tick_behind(&mut self, moment: Moment) {
-        (self.next, self.at) = (Step::Read, last_tick(moment) + TICK - READ_BEFORE);
+    /// The first reading behind `now`.
+    fn read_next(&mut self, now: Moment) {
+        let tick = last_tick(now + READ_LAST) + TICK;
+        let first = tick - READ_FIRST;
+        (self.next, self.at) = (Step::Read, if first > now { first } else { tick - READ_LAST });
     }
 
     /// When a packet came, as the audio thread has to see it: what is handed over at `now` was not there at the tick
-    /// before, whatever its `stamp`.
+    /// before, whatever its `stamp`. It came behind that tick, be it by the least there is: what comes with a tick is
+    /// in time for it.
     pub(super) fn arrival(now: Moment, stamp: Moment) -> Moment {
-        stamp.max(last_tick(now)).min(now)
+        stamp.min(now).max(last_tick(now) + Span::from_micros(1))
+    }
+
+    /// Whether a packet with this `stamp`, handed over at `now`, missed a tick for which it was here in time.
+    pub(super) fn was_late(now: Moment, stamp: Moment) -> bool {
+        stamp + READ_LAST < last_tick(now)
     }
 }
 
@@ -94,6 +110,8 @@ fn last_tick(moment: Moment) -> Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use offhook_engine::{Packet, PacketKind, Playout, Settings, Stats};
+    use offhook_units::{Codec, RtpTime, SeqNo, Ssrc};
     use proptest::prelude::*;
 
     const fn us(us: u64) -> Moment {
@@ -103,34 +121,103 @@ mod tests {
     #[test]
     fn a_tick_is_read_before_and_sent_behind() {
         let mut beat = Beat::new(us(1_000));
-        assert_eq!(
-            (beat.at(), beat.due(us(9_499)), beat.due(us(9_500))),
-            (us(9_500), None, Some(Step::Read))
-        );
-        beat.done(us(9_510), false);
+        for at in [8_000, 9_500] {
+            assert_eq!((beat.at(), beat.due(us(at - 1)), beat.due(us(at))), (us(at), None, Some(Step::Read)));
+            beat.done(us(at + 10), false);
+        }
         assert_eq!((beat.at(), beat.due(us(10_300))), (us(10_300), Some(Step::Send(us(10_000)))));
         beat.done(us(10_310), false);
-        assert_eq!(beat.at(), us(19_500));
+        assert_eq!(beat.at(), us(18_000));
+    }
+
+    #[test]
+    fn a_reading_for_which_it_is_too_late_is_left_out() {
+        let after_first = |now| {
+            let mut beat = Beat::new(us(1_000));
+            beat.done(us(now), false);
+            (beat.next, beat.at)
+        };
+        assert_eq!(after_first(9_499), (Step::Read, us(9_500)));
+        assert_eq!(after_first(9_500), (Step::Send(us(10_000)), us(10_300)));
+        assert_eq!(after_first(21_000), (Step::Send(us(20_000)), us(20_300)), "two ticks late");
+        let begun = |now| Beat::new(us(now)).at;
+        assert_eq!(
+            [begun(7_999), begun(8_000), begun(9_499), begun(9_500)].map(|at| at.as_micros()),
+            [8_000, 9_500, 9_500, 18_000]
+        );
     }
 
     #[test]
     fn a_missing_packet_is_looked_for_until_the_next_reading() {
         let mut beat = Beat::new(us(1_000));
+        beat.done(us(8_000), false);
         beat.done(us(9_500), false);
         let mut looks = Vec::new();
         while let Some(Step::Send(_)) = beat.due(beat.at()) {
             looks.push(beat.at().as_micros());
             beat.done(beat.at(), true);
         }
-        assert_eq!(looks, [10_300, 11_300, 12_300, 13_300, 14_300, 15_300, 16_300, 17_300, 18_300, 19_300]);
-        assert_eq!(beat.at(), us(19_500));
+        assert_eq!(looks, [10_300, 11_300, 12_300, 13_300, 14_300, 15_300, 16_300, 17_300]);
+        assert_eq!(beat.at(), us(18_000));
     }
 
     #[test]
     fn what_was_read_behind_a_tick_came_behind_it() {
-        assert_eq!(Beat::arrival(us(20_300), us(19_800)), us(20_000));
+        assert_eq!(Beat::arrival(us(20_300), us(19_800)), us(20_001));
+        assert_eq!(Beat::arrival(us(20_300), us(20_100)), us(20_100));
         assert_eq!(Beat::arrival(us(19_500), us(12_000)), us(12_000));
         assert_eq!(Beat::arrival(us(19_500), us(19_900)), us(19_500), "nothing comes from the future");
+    }
+
+    #[test]
+    fn a_packet_that_came_too_late_to_be_read_is_not_the_boxs_fault() {
+        let late = |stamp| Beat::was_late(us(20_300), us(stamp));
+        assert_eq!([late(19_400), late(19_500), late(19_600), late(20_100)], [true, false, false, false]);
+        assert!(!Beat::was_late(us(19_700), us(12_000)), "read late, and still before its tick");
+    }
+
+    /// Pieces of 10 ms that were not its own sound in 20 s of a caller whose packets come `phase_us` behind a tick, up
+    /// to 0.2 ms later, when the first ten seconds are over.
+    fn guessed(phase_us: u64) -> u64 {
+        let stamps = (0..1_500_u64).map(|n| 20_000 * n + phase_us + n * 7_919 % 200);
+        // Each is read at the first reading behind it.
+        let read_at = |stamp: u64| {
+            let tick = (stamp + 500).div_ceil(10_000) * 10_000;
+            if stamp <= tick - 2_000 { tick - 2_000 } else { tick - 500 }
+        };
+        let mut packets =
+            stamps.enumerate().map(|(n, stamp)| (n as u32, us(stamp), us(read_at(stamp)))).peekable();
+        let mut playout = Playout::new(Codec::Pcmu, Settings::default()).unwrap();
+        let mut sound = vec![0; playout.tick_frames()];
+        let guessed = |stats: &Stats| stats.bridged_frames + stats.extrapolated_frames;
+        let mut before = 0;
+        for tick in (0..30_000_000).step_by(10_000).map(us) {
+            while let Some((n, stamp, now)) = packets.next_if(|(_, _, read)| *read < tick) {
+                playout.put(&Packet {
+                    arrival: Beat::arrival(now, stamp),
+                    ssrc: Ssrc(1),
+                    seq: SeqNo(n as u16),
+                    time: RtpTime(n * 160),
+                    kind: PacketKind::Voice(Codec::Pcmu),
+                    payload: &[0x55; 160],
+                });
+            }
+            if tick == us(10_000_000) {
+                before = guessed(playout.stats());
+            }
+            playout.render(tick, &mut sound);
+        }
+        (guessed(playout.stats()) - before) / 80
+    }
+
+    #[test]
+    fn a_punctual_caller_is_heard_whole_wherever_between_two_ticks_its_packets_come() {
+        let bad: Vec<(u64, u64)> = (0..10_000)
+            .step_by(100)
+            .map(|phase| (phase, guessed(phase)))
+            .filter(|(_, pieces)| *pieces > 0)
+            .collect();
+        assert_eq!(bad, [], "microseconds behind the tick, and pieces that were guessed");
     }
 
     proptest! {

@@ -6,7 +6,6 @@ use super::routes::Target;
 use super::settings;
 use super::sockets::{Buffer, Datagrams};
 use crate::clock::Clock;
-use crate::trunk::beat::Beat;
 use mio::{Registry, Token};
 use offhook_sip_rtp::media::rtcp::RtcpSession;
 use offhook_units::{Moment, Span};
@@ -134,7 +133,7 @@ impl Leg {
             let stamp = received.stamp.map_or(now, |stamp| clock.stamped(stamp));
             let datagram = buffer.filled(received.length);
             match side {
-                Side::Rtp => media.receive(now, Beat::arrival(now, stamp), received.from, datagram),
+                Side::Rtp => media.receive(now, stamp, received.from, datagram),
                 Side::Rtcp => media.receive_rtcp(now, received.from, datagram),
             }
         }

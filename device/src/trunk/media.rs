@@ -6,6 +6,7 @@
 //! `None`.
 
 use super::agreed::{event_clock, expects, ours, payloads, rtcp_route, send_format, theirs};
+use super::beat::Beat;
 use super::inband::Inband;
 use super::pause::Pause;
 use super::settings;
@@ -52,6 +53,8 @@ pub enum MediaEvent {
 pub struct MediaCounters {
     /// Packets that the audio thread's ring had no room for.
     pub ring_full: u64,
+    /// Packets that were here in time for a tick and were read behind it: the box was late, not the line.
+    pub read_late: u64,
     /// Packets handed to the socket.
     pub sent: u64,
     /// Packet intervals of voice that could not be written or had nowhere to go.
@@ -227,9 +230,9 @@ impl Media {
         &self.gauges
     }
 
-    /// Takes a datagram that came on the RTP port: at `arrival` by the kernel's stamp. What is RTCP on a shared
-    /// port is taken as such.
-    pub fn receive(&mut self, now: Moment, arrival: Moment, from: SocketAddr, datagram: &mut [u8]) {
+    /// Takes a datagram that came on the RTP port, at `stamp` by the kernel. What is RTCP on a shared port is taken as
+    /// such.
+    pub fn receive(&mut self, now: Moment, stamp: Moment, from: SocketAddr, datagram: &mut [u8]) {
         use offhook_sip_rtp::media::demux::Datagram;
         if self.agreed.rtcp_mux && Datagram::of(datagram) == Datagram::Rtcp {
             return self.receive_rtcp(now, from, datagram);
@@ -243,14 +246,15 @@ impl Media {
             Kind::ComfortNoise => PacketKind::ComfortNoise,
             Kind::TelephoneEvent(_) => PacketKind::TelephoneEvent,
         };
-        self.rtcp.rtp_received(arrival, &packet, kind != PacketKind::TelephoneEvent);
+        self.counters.read_late += u64::from(Beat::was_late(now, stamp));
+        self.rtcp.rtp_received(stamp, &packet, kind != PacketKind::TelephoneEvent);
         match (kind, &mut self.inband) {
             (PacketKind::TelephoneEvent, _) => self.keys.put(now, &packet),
             (PacketKind::Voice(codec), Some(inband)) => inband.put(codec, packet.payload),
             _ => {}
         }
         let packet = Packet {
-            arrival,
+            arrival: Beat::arrival(now, stamp),
             ssrc: packet.ssrc,
             seq: packet.seq,
             time: packet.time,

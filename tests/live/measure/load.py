@@ -8,7 +8,8 @@ and looked at again while every caller sends sound in which each 10 ms has a num
 idle process: processor time of all threads, memory that is its own share (Pss). Those are medians of several rounds, as a
 shared machine is not equally fast all the time; what was counted is of all rounds together. "lost" and "twice" are numbers
 of RTP packets that came back; "gone" and "again" are pieces of 10 ms of the sound itself. "sent late" are packets that left
-the callers themselves over 2 ms late, as the machine held them up: a buffer may have given those up.
+the callers themselves over 2 ms late, as the machine held them up, and "read late" those that offhook read behind the tick
+for which they were there: a buffer may have given those up.
 """
 
 import argparse
@@ -87,13 +88,14 @@ def row(ground, make, calls, options):
         times = ("--settle", options.settle, "--seconds", options.seconds)
         with Crowd(ground, peer.sip_port, "--calls", calls, *times, name=f"crowd-{peer.name}") as crowd:
             crowd.told("begin", 60 + options.settle)
+            read_late = late_reads(peer)
             begun_s, begun_cpu_s = time.monotonic(), cpu(peer.child.pid)
             crowd.told("end", 60 + options.seconds)
             busy = (cpu(peer.child.pid) - begun_cpu_s) / (time.monotonic() - begun_s)
             # Looking at its memory holds a process up where it wants more of it: not before all sound is back.
             time.sleep(SOUND_BACK_S)
             ended = usage(peer.child.pid)
-            told = crowd.finished()
+            told = crowd.finished() | {"read_late": late_reads(peer) - read_late}
     return Row(
         calls,
         1,
@@ -104,7 +106,12 @@ def row(ground, make, calls, options):
     )
 
 
-HEAD = f"{'calls':>6} {'answered':>9} {'CPU %/call':>11} {'beyond 1':>9} {'kB/call':>9} {'RSS MB':>8} {'lost':>6} {'twice':>6} {'gone':>6} {'again':>6} {'sent late':>12}"
+def late_reads(peer):
+    """Packets that it says it read behind their tick; another program says nothing of the kind."""
+    return int(peer.metric("offhook_rtp_read_late_total")) if isinstance(peer, Offhook) else 0
+
+
+HEAD = f"{'calls':>6} {'answered':>9} {'CPU %/call':>11} {'beyond 1':>9} {'kB/call':>9} {'RSS MB':>8} {'lost':>6} {'twice':>6} {'gone':>6} {'again':>6} {'sent late':>12} {'read late':>10}"
 
 
 def table(name, ground, make, options):
@@ -123,7 +130,7 @@ def median(rows):
     def middle(name):
         return statistics.median(getattr(row, name) for row in rows)
 
-    told = {key: sum(row.told[key] for row in rows) for key in (*HARM, "answered", "late_packets")}
+    told = {key: sum(row.told[key] for row in rows) for key in (*HARM, "answered", "late_packets", "read_late")}
     return Row(rows[0].calls, len(rows), middle("cpu_percent"), middle("kb"), middle("rss_mb"), told)
 
 
@@ -132,7 +139,7 @@ def line(first, row):
     lost, twice, gone, again = row.harm
     return (
         f"{row.calls:>6} {told['answered']:>9} {row.cpu_percent:>11.3f} {beyond_first(first, row):>9.3f} {row.kb:>9.0f} {row.rss_mb:>8.1f}"
-        f" {lost:>6} {twice:>6} {gone:>6} {again:>6} {told['late_packets']:>12}"
+        f" {lost:>6} {twice:>6} {gone:>6} {again:>6} {told['late_packets']:>12} {told['read_late']:>10}"
     )
 
 
