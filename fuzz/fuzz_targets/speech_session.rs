@@ -149,7 +149,7 @@ impl World {
                 let Some(at) = usize::from(which).checked_rem(self.jobs.len()) else { return };
                 let job = self.jobs[at];
                 let samples = bytes.iter().map(|byte| i16::from(*byte) << 7).collect();
-                let audio = FromDevice::Audio { samples, rate_hz: 16_000 };
+                let audio = FromDevice::Audio { samples, rate_hz: 16_000, chars: Vec::new() };
                 self.session.handle_input(now, Input::Device(job, audio));
                 if done {
                     self.jobs.retain(|said| *said != job);

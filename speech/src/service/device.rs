@@ -102,14 +102,14 @@ fn speak_all(mut voice: Box<dyn Voice>, wanted: &Receiver<Job>, said: &SyncSende
         if stopped.load(Ordering::Relaxed) {
             continue;
         }
-        let outcome = voice.speak(&text, &mut |samples| {
+        let outcome = voice.speak_placed(&text, &mut |samples, chars| {
             if stopped.load(Ordering::Relaxed) {
                 return ControlFlow::Break(());
             }
             if samples.is_empty() {
                 return ControlFlow::Continue(());
             }
-            let audio = FromDevice::Audio { samples: samples.to_vec(), rate_hz };
+            let audio = FromDevice::Audio { samples: samples.to_vec(), rate_hz, chars: chars.to_vec() };
             // Waits while a thousand pieces wait: the speech thread takes them whenever it is awake.
             if said.send((call, job, audio)).is_err() {
                 return ControlFlow::Break(());
@@ -176,7 +176,7 @@ mod tests {
         let mut device = DeviceVoice::start(Box::new(Frail), waker).unwrap();
         let (first, second) = (Call(1), Call(2));
         assert!(device.say(first, JobId(1), "yes".to_owned()));
-        let audio = FromDevice::Audio { samples: vec![7; 3], rate_hz: 8_000 };
+        let audio = FromDevice::Audio { samples: vec![7; 3], rate_hz: 8_000, chars: Vec::new() };
         let said = [(first, JobId(1), audio), (first, JobId(1), FromDevice::Finished)];
         assert_eq!(answers(&mut device, &mut poll, 2), said);
         assert!(device.say(first, JobId(2), "fall".to_owned()));

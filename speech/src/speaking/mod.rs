@@ -26,7 +26,7 @@ use crate::breath::BreathKind;
 use crate::failure::Fault;
 use crate::text::{PauseKind, PlanSettings, RateMeter, Sentence};
 use crate::transport::{ConnId, FromNet, Part, ToNet};
-use crate::tts::{HttpVoice, JobId, TtsEvent, TtsOutput, VoiceSocket};
+use crate::tts::{CharTime, HttpVoice, JobId, TtsEvent, TtsOutput, VoiceSocket};
 use chunk::Chunker;
 pub use chunk::{Chunk, ChunkFlags, ChunkSettings};
 use mixdown::Mixdown;
@@ -88,6 +88,8 @@ pub enum FromDevice {
         samples: Vec<i16>,
         /// Their rate.
         rate_hz: u32,
+        /// What is spoken in them; empty when the voice does not say.
+        chars: Vec<CharTime>,
     },
     /// That was all.
     Finished,
@@ -341,7 +343,7 @@ impl Speaking {
     /// Takes what the voice on the device answers.
     pub fn handle_device(&mut self, now: Moment, job: JobId, answer: FromDevice) {
         match answer {
-            FromDevice::Audio { samples, rate_hz } => self.audio(now, job, &samples, rate_hz, &[]),
+            FromDevice::Audio { samples, rate_hz, chars } => self.audio(now, job, &samples, rate_hz, &chars),
             FromDevice::Finished => self.finished(now, job),
             FromDevice::Failed => self.lost(now, job),
         }

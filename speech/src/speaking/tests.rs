@@ -268,7 +268,10 @@ impl World {
         let mut ms = self.now_ms + 60;
         for part in voice(text, CHAR_MS).chunks(2) {
             let samples: Vec<i16> = part.iter().flat_map(|(_, samples)| samples.clone()).collect();
-            self.later(ms, Happens::Device(job, FromDevice::Audio { samples, rate_hz: RATE }));
+            self.later(
+                ms,
+                Happens::Device(job, FromDevice::Audio { samples, rate_hz: RATE, chars: Vec::new() }),
+            );
             ms += 10;
         }
         self.later(ms, Happens::Device(job, FromDevice::Finished));

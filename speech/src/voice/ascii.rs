@@ -3,13 +3,16 @@
 /// `text` in ASCII, or `None` when there is nothing left to say.
 pub(super) fn spoken_ascii(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        match c {
-            ' '..='~' => out.push(c),
-            _ => out.push_str(replacement(c)),
-        }
-    }
+    text.chars().for_each(|c| push_ascii(&mut out, c));
     out.chars().any(|c| c.is_ascii_alphanumeric()).then_some(out)
+}
+
+/// Appends what stands for one character.
+pub(super) fn push_ascii(out: &mut String, c: char) {
+    match c {
+        ' '..='~' => out.push(c),
+        _ => out.push_str(replacement(c)),
+    }
 }
 
 const fn replacement(c: char) -> &'static str {

@@ -9,10 +9,13 @@
 #![allow(unsafe_code)]
 
 use super::ascii::spoken_ascii;
-use super::{Sink, Spoke, Voice, VoiceError, check_length};
+use super::places::{Token, places};
+use super::{PlacedSink, Sink, Spoke, Voice, VoiceError, check_length};
+use crate::tts::CharTime;
 use libloading::Library;
 use std::any::Any;
-use std::ffi::{CString, c_char, c_float, c_int, c_short, c_void};
+use std::collections::VecDeque;
+use std::ffi::{CStr, CString, c_char, c_float, c_int, c_short, c_void};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, PoisonError};
@@ -105,12 +108,14 @@ impl Voice for Flite {
     }
 
     fn speak(&mut self, text: &str, sink: Sink<'_>) -> Result<Spoke, VoiceError> {
+        self.speak_placed(text, &mut |samples, _| sink(samples))
+    }
+
+    fn speak_placed(&mut self, text: &str, sink: PlacedSink<'_>) -> Result<Spoke, VoiceError> {
         check_length(text)?;
-        let text = spoken_ascii(text).ok_or(VoiceError::Unspeakable)?;
-        let text = CString::new(text).map_err(|_| VoiceError::Unspeakable)?;
         let engine = ENGINE.lock().unwrap_or_else(PoisonError::into_inner);
         let engine = engine.as_ref().ok_or(VoiceError::FliteFailed)?;
-        let outcome = engine.speak(self.settings, &text, sink)?;
+        let outcome = engine.speak(self.settings, text, sink)?;
         match outcome {
             Outcome { panic: Some(panic), .. } => resume_unwind(panic),
             Outcome { stopped: true, .. } => Ok(Spoke::Stopped),
@@ -164,6 +169,11 @@ type FnSetFloat = unsafe extern "C" fn(*mut c_void, *const c_char, c_float);
 type FnSet = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_void);
 type FnNewStreaming = unsafe extern "C" fn() -> *mut StreamingInfo;
 type FnStreamingValue = unsafe extern "C" fn(*mut StreamingInfo) -> *mut c_void;
+type FnRelationPresent = unsafe extern "C" fn(*const c_void, *const c_char) -> c_int;
+type FnRelation = unsafe extern "C" fn(*const c_void, *const c_char) -> *const c_void;
+type FnItem = unsafe extern "C" fn(*const c_void) -> *const c_void;
+type FnString = unsafe extern "C" fn(*const c_void, *const c_char) -> *const c_char;
+type FnFloat = unsafe extern "C" fn(*const c_void, *const c_char) -> c_float;
 
 /// The functions of the library that we call, and the voices that are loaded.
 struct Engine {
@@ -174,7 +184,20 @@ struct Engine {
     set: FnSet,
     new_streaming: FnNewStreaming,
     streaming_value: FnStreamingValue,
+    items: Items,
     voices: Vec<Loaded>,
+}
+
+/// What reads the library's utterances: lists of items, each with features (`cst_utterance.h`, `cst_relation.h`,
+/// `cst_item.h`, `cst_ffeature.h`).
+#[derive(Clone, Copy)]
+struct Items {
+    relation_present: FnRelationPresent,
+    relation: FnRelation,
+    head: FnItem,
+    next: FnItem,
+    string: FnString,
+    float: FnFloat,
 }
 
 struct Loaded {
@@ -191,8 +214,14 @@ unsafe impl Send for Engine {}
 
 /// What happened while one text was spoken; the callback writes it.
 struct Call<'a> {
-    sink: Sink<'a>,
+    sink: PlacedSink<'a>,
     outcome: Outcome,
+    text: &'a str,
+    items: Items,
+    /// Samples that came.
+    came: u64,
+    /// Characters whose sound has not come, by their times from the start; known from the first samples on.
+    ahead: VecDeque<CharTime>,
 }
 
 #[derive(Default)]
@@ -231,6 +260,14 @@ impl Engine {
                 set: *library.get(b"feat_set\0").map_err(missing(FILE))?,
                 new_streaming: *library.get(b"new_audio_streaming_info\0").map_err(missing(FILE))?,
                 streaming_value: *library.get(b"audio_streaming_info_val\0").map_err(missing(FILE))?,
+                items: Items {
+                    relation_present: *library.get(b"utt_relation_present\0").map_err(missing(FILE))?,
+                    relation: *library.get(b"utt_relation\0").map_err(missing(FILE))?,
+                    head: *library.get(b"relation_head\0").map_err(missing(FILE))?,
+                    next: *library.get(b"item_next\0").map_err(missing(FILE))?,
+                    string: *library.get(b"item_feat_string\0").map_err(missing(FILE))?,
+                    float: *library.get(b"ffeature_float\0").map_err(missing(FILE))?,
+                },
                 voices: Vec::new(),
                 library,
             };
@@ -267,23 +304,78 @@ impl Engine {
         Ok(())
     }
 
-    fn speak(&self, settings: FliteSettings, text: &CString, sink: Sink<'_>) -> Result<Outcome, VoiceError> {
+    fn speak(
+        &self,
+        settings: FliteSettings,
+        text: &str,
+        sink: PlacedSink<'_>,
+    ) -> Result<Outcome, VoiceError> {
+        let ascii = spoken_ascii(text).ok_or(VoiceError::Unspeakable)?;
+        let ascii = CString::new(ascii).map_err(|_| VoiceError::Unspeakable)?;
         let loaded = self.voices.iter().find(|v| v.which == settings.voice).ok_or(VoiceError::FliteFailed)?;
         let stretch = 1.0 / settings.speed.clamp(0.5, 2.0);
-        let mut call = Call { sink, outcome: Outcome::default() };
+        let (outcome, items, ahead) = (Outcome::default(), self.items, VecDeque::new());
+        let mut call = Call { sink, outcome, text, items, came: 0, ahead };
         // SAFETY: the voice and its streaming info are valid for the life of the process and ours alone, under the
         // lock. `call` outlives the only function that can call back with it, and `userdata` is cleared before
         // `call` goes. The callback does not unwind. The wave is ours to free.
         unsafe {
             (*loaded.streaming).userdata = (&raw mut call).cast();
+            // That of the text before is gone; a voice that sets none has none.
+            (*loaded.streaming).utterance = std::ptr::null();
             (self.set_float)((*loaded.voice).features, c"duration_stretch".as_ptr(), stretch);
-            let wave = (self.text_to_wave)(text.as_ptr(), loaded.voice);
+            let wave = (self.text_to_wave)(ascii.as_ptr(), loaded.voice);
             (*loaded.streaming).userdata = std::ptr::null_mut();
             if !wave.is_null() {
                 (self.delete_wave)(wave);
             }
         }
         Ok(call.outcome)
+    }
+}
+
+impl Items {
+    /// The tokens of an utterance, each with the time from its first sound to its last.
+    ///
+    /// # Safety
+    /// `utterance` is null or one of the library's, of which all but the wave is made.
+    unsafe fn tokens(self, utterance: *const c_void) -> Vec<Token> {
+        const START_S: &CStr = c"R:Token.daughter1.R:SylStructure.daughter1.daughter1.R:Segment.p.end";
+        const END_S: &CStr = c"R:Token.daughtern.R:SylStructure.daughtern.daughtern.R:Segment.end";
+        let mut tokens = Vec::new();
+        // SAFETY: the items of a relation are a list that ends with null, and live as long as their utterance. A feature
+        // that is not there is an empty string or 0; a string lives as long as its item.
+        unsafe {
+            if utterance.is_null() || (self.relation_present)(utterance, c"Token".as_ptr()) == 0 {
+                return tokens;
+            }
+            let mut item = (self.head)((self.relation)(utterance, c"Token".as_ptr()));
+            while !item.is_null() {
+                let name = (self.string)(item, c"name".as_ptr());
+                let name = if name.is_null() { c"" } else { CStr::from_ptr(name) };
+                let ms = |path: &CStr| (1e3 * (self.float)(item, path.as_ptr())) as u32;
+                let (from_ms, to_ms) = (ms(START_S), ms(END_S));
+                tokens.push(Token { name: name.to_string_lossy().into_owned(), from_ms, to_ms });
+                item = (self.next)(item);
+            }
+        }
+        tokens
+    }
+}
+
+impl Call<'_> {
+    /// The next `count` samples came: the characters that begin in them.
+    fn begin_in(&mut self, count: usize, is_last: bool) -> Vec<CharTime> {
+        let ms = |samples: u64| (samples * 1000 / u64::from(RATE_HZ)) as u32;
+        let from_ms = ms(self.came);
+        self.came += count as u64;
+        let to_ms = if is_last { u32::MAX } else { ms(self.came) };
+        let mut chars = Vec::new();
+        while let Some(time) = self.ahead.pop_front_if(|time| time.at_ms < to_ms) {
+            let (at_ms, end_ms) = (time.at_ms.saturating_sub(from_ms), time.end_ms.saturating_sub(from_ms));
+            chars.push(CharTime { at_ms, end_ms, ..time });
+        }
+        chars
     }
 }
 
@@ -304,16 +396,16 @@ unsafe extern "C" fn on_audio(
     wave: *const CstWave,
     start: c_int,
     size: c_int,
-    _last: c_int,
+    last: c_int,
     info: *mut StreamingInfo,
 ) -> c_int {
     // SAFETY: by this function's contract; flite hands us the pointers that it works with itself, and nobody
     // else looks at the `Call` while `flite_text_to_wave` runs.
-    let (wave, call) = unsafe {
+    let (wave, utterance, call) = unsafe {
         let Some(info) = info.as_ref() else { return STREAM_STOP };
         let Some(call) = info.userdata.cast::<Call<'_>>().as_mut() else { return STREAM_STOP };
         let Some(wave) = wave.as_ref() else { return STREAM_STOP };
-        (wave, call)
+        (wave, info.utterance, call)
     };
     if call.outcome.stopped || call.outcome.panic.is_some() {
         return STREAM_STOP;
@@ -330,9 +422,18 @@ unsafe extern "C" fn on_audio(
     }
     // SAFETY: `samples` has `num_samples` values (`cst_wave.h`), and the range was checked against that.
     let samples = unsafe { std::slice::from_raw_parts(wave.samples.add(from), count) };
-    call.outcome.any |= !samples.is_empty();
     // A panic must not cross C: it is carried over and goes on behind it.
-    match catch_unwind(AssertUnwindSafe(|| (call.sink)(samples))) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        if !std::mem::replace(&mut call.outcome.any, true) {
+            // SAFETY: the library sets it to the utterance that it makes the wave of, and that lives until the wave is
+            // made.
+            let tokens = unsafe { call.items.tokens(utterance) };
+            call.ahead = places(call.text, &tokens).unwrap_or_default().into();
+        }
+        let chars = call.begin_in(samples.len(), last != 0);
+        (call.sink)(samples, &chars)
+    }));
+    match outcome {
         Ok(ControlFlow::Continue(())) => STREAM_GO_ON,
         Ok(ControlFlow::Break(())) => {
             call.outcome.stopped = true;

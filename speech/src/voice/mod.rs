@@ -3,17 +3,22 @@
 mod ascii;
 pub mod command;
 pub mod flite;
+mod places;
 mod prompts;
 pub mod wav;
 
 pub use prompts::Prompts;
 
+use crate::tts::CharTime;
 use std::fmt;
 use std::ops::ControlFlow;
 
 /// Where a voice puts its audio: mono 16-bit samples as they come. Called with nothing at all while a voice
 /// waits, so that it can be stopped at any time: [`ControlFlow::Break`] stops it at once.
 pub type Sink<'a> = &'a mut dyn FnMut(&[i16]) -> ControlFlow<()>;
+
+/// The same with the times of those characters that begin in the samples, counted from the first of these.
+pub type PlacedSink<'a> = &'a mut dyn FnMut(&[i16], &[CharTime]) -> ControlFlow<()>;
 
 /// Something that speaks.
 pub trait Voice: Send {
@@ -32,6 +37,15 @@ pub trait Voice: Send {
     /// # Errors
     /// [`VoiceError`]; the voice may be asked again.
     fn speak(&mut self, text: &str, sink: Sink<'_>) -> Result<Spoke, VoiceError>;
+
+    /// The same, telling where the characters of `text` lie, if the voice knows: either all of them that are not white
+    /// space, or none.
+    ///
+    /// # Errors
+    /// As [`Voice::speak`].
+    fn speak_placed(&mut self, text: &str, sink: PlacedSink<'_>) -> Result<Spoke, VoiceError> {
+        self.speak(text, &mut |samples| sink(samples, &[]))
+    }
 }
 
 /// How speaking ended.

@@ -2,13 +2,15 @@
 //! for a person, and nobody is told that it is one; it has a sound for every letter and a length in proportion,
 //! which is all that a protocol needs.
 
-use offhook_speech::voice::{Sink, Spoke, Voice, VoiceError};
+use offhook_speech::tts::CharTime;
+use offhook_speech::voice::{PlacedSink, Sink, Spoke, Voice, VoiceError};
 use std::f32::consts::TAU;
 use std::ops::ControlFlow;
 
 const RATE_HZ: u32 = 16_000;
 /// A letter lasts 60 ms: some 16 letters a second, as people speak.
 const LETTER_FRAMES: usize = 960;
+const LETTER_MS: u32 = 60;
 
 /// The hum. Each letter has one sound of its own, so that what somebody heard can be read from the samples.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,11 +30,16 @@ impl Voice for Tones {
     }
 
     fn speak(&mut self, text: &str, sink: Sink<'_>) -> Result<Spoke, VoiceError> {
+        self.speak_placed(text, &mut |samples, _| sink(samples))
+    }
+
+    fn speak_placed(&mut self, text: &str, sink: PlacedSink<'_>) -> Result<Spoke, VoiceError> {
         if !text.chars().any(char::is_alphanumeric) {
             return Err(VoiceError::Unspeakable);
         }
         for letter in text.chars() {
-            if sink(&sound(letter)) == ControlFlow::Break(()) {
+            let time = CharTime { c: letter, at_ms: 0, end_ms: LETTER_MS };
+            if sink(&sound(letter), &[time]) == ControlFlow::Break(()) {
                 return Ok(Spoke::Stopped);
             }
         }

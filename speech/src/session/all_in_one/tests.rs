@@ -141,7 +141,7 @@ impl Bed {
         for (job, text) in &jobs {
             let samples: Vec<i16> =
                 (0..text.len() * 400).map(|i| if i % 20 < 10 { 5_000 } else { -5_000 }).collect();
-            self.input(Input::Device(*job, FromDevice::Audio { samples, rate_hz: 8_000 }));
+            self.input(Input::Device(*job, FromDevice::Audio { samples, rate_hz: 8_000, chars: Vec::new() }));
             self.input(Input::Device(*job, FromDevice::Finished));
         }
         jobs.into_iter().map(|(_, text)| text).collect()

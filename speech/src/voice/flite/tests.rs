@@ -50,6 +50,64 @@ fn it_stops_in_the_call_that_says_so() {
     }
 }
 
+/// The samples, and each character with the time from the start at which it ends, in milliseconds.
+fn speak_placed(voice: &mut Flite, text: &str) -> (Vec<i16>, Vec<(char, f32, f32)>) {
+    let (mut all, mut chars) = (Vec::<i16>::new(), Vec::new());
+    let spoke = voice.speak_placed(text, &mut |samples, times| {
+        let came_ms = all.len() as f32 * 1e3 / RATE_HZ as f32;
+        let place = |time: &CharTime| (time.c, came_ms + time.at_ms as f32, came_ms + time.end_ms as f32);
+        chars.extend(times.iter().map(place));
+        all.extend_from_slice(samples);
+        ControlFlow::Continue(())
+    });
+    assert_eq!(spoke, Ok(Spoke::All), "{text}");
+    (all, chars)
+}
+
+/// The level of a stretch, against that of the whole.
+fn level(samples: &[i16], from_ms: f32, to_ms: f32) -> f32 {
+    let power =
+        |part: &[i16]| part.iter().map(|&x| f32::from(x).powi(2)).sum::<f32>() / part.len().max(1) as f32;
+    let at = |ms: f32| ((ms * RATE_HZ as f32 / 1e3) as usize).min(samples.len());
+    (power(&samples[at(from_ms)..at(to_ms)]) / power(samples)).sqrt()
+}
+
+#[test]
+fn v2_every_character_has_its_time_and_the_last_ends_with_the_sound() {
+    for which in FliteVoice::ALL {
+        for speed in [1.0, 1.6] {
+            let mut voice = Flite::open(FliteSettings { voice: which, speed }).expect("it is there");
+            for text in
+                [SENTENCE, "It’s 25 € — or $3.50, at 9:30 a.m. on 5/12 (isn't it?)", "Café, 1,234 times."]
+            {
+                let (samples, chars) = speak_placed(&mut voice, text);
+                let written: String = text.split_whitespace().collect();
+                assert_eq!(chars.iter().map(|(c, ..)| *c).collect::<String>(), written);
+                let in_order = chars.windows(2).all(|pair| pair[0].1 <= pair[1].1 + 1.0);
+                assert!(in_order && chars.iter().all(|(_, from, to)| from <= to), "{which:?}: {chars:?}");
+                let sounds: Vec<usize> = (0..samples.len()).filter(|&i| samples[i].abs() > 400).collect();
+                let ms = |i: usize| i as f32 * 1e3 / RATE_HZ as f32;
+                let (first, last) = (ms(sounds[0]), ms(sounds[sounds.len() - 1]));
+                let (starts, ends) = (chars[0].1, chars[chars.len() - 1].2);
+                assert!((starts - first).abs() < 90.0, "{which:?}: begins at {first}, told {starts}");
+                assert!((ends - last).abs() < 90.0, "{which:?}: ends at {last}, told {ends}");
+            }
+        }
+    }
+}
+
+#[test]
+fn v2_a_pause_that_is_heard_lies_between_the_words_that_it_parts() {
+    for which in FliteVoice::ALL {
+        let (samples, chars) = speak_placed(&mut voice(which), "Remember the number, tomorrow is too late.");
+        let comma = chars.iter().position(|(c, ..)| *c == ',').expect("it is there");
+        let (from, to) = (chars[comma].2, chars[comma + 1].1);
+        assert!(to - from > 40.0, "{which:?}: {from} to {to}");
+        let (inside, word) = (level(&samples, from + 10.0, to - 10.0), level(&samples, from - 200.0, from));
+        assert!(inside < 0.1 && word > 0.3, "{which:?}: {inside} in the pause, {word} before it");
+    }
+}
+
 #[test]
 fn speed_changes_the_length() {
     let mut normal = voice(FliteVoice::Slt);
