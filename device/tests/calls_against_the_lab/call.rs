@@ -27,6 +27,8 @@ const FRAME: usize = 160;
 const RING: usize = 8_000;
 /// Nothing for so long parts a letter, in samples; for longer, words or turns.
 const PARTED: usize = 1_600;
+/// Within a turn it may be as long as one voice needs to go on for another.
+const TAKEN_OVER: usize = 5_600;
 
 #[derive(Default)]
 struct Shared {
@@ -107,9 +109,18 @@ impl TestCall {
     /// What was heard, read letter by letter. A letter that a slow service parted is put together again: how long there
     /// was nothing is for [`TestCall::longest_silence_ms`].
     pub(crate) fn words(&self) -> String {
+        self.read(PARTED)
+    }
+
+    /// The same for a single turn.
+    pub(crate) fn words_of_turn(&self) -> String {
+        self.read(TAKEN_OVER)
+    }
+
+    fn read(&self, parted: usize) -> String {
         let mut sound = Vec::new();
         for stretch in self.shared().heard.chunk_by(|a, b| a.is_some() == b.is_some()) {
-            if stretch.len() > PARTED || stretch.iter().all(Option::is_some) {
+            if stretch.len() > parted || stretch.iter().all(Option::is_some) {
                 sound.extend(stretch.iter().map(|sample| sample.unwrap_or(0)));
             }
         }

@@ -40,7 +40,7 @@ fn judge(call: &TestCall) {
     assert!(turn.whole, "{turn:?}");
     assert_eq!(turn.text, SENTENCE);
     // Every letter has its length: none is missing, none was heard twice.
-    assert_eq!(call.words(), plain(SENTENCE));
+    assert_eq!(call.words_of_turn(), plain(SENTENCE));
     let silence = call.longest_silence_ms();
     assert!(silence <= DEAD_AIR_MS, "{silence} ms of dead air, {:?}", call.moves());
 }

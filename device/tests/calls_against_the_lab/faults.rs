@@ -166,7 +166,7 @@ pub(crate) fn all<T: Sync>(rows: &[T], check: impl Fn(&T) -> Result<(), String> 
 pub(crate) fn judge(name: &str, call: &TestCall, turn: usize, text: &str) -> Result<(), String> {
     let turns = call.turns();
     let said = turns.get(turn).map(|spoken| spoken.text.as_str());
-    let heard = call.words();
+    let heard = call.words_of_turn();
     // A service that pauses within a word is heard to do so.
     let letters = |text: &str| text.replace(' ', "");
     match said == Some(text) && letters(&heard) == letters(&plain(text)) {
@@ -190,6 +190,27 @@ fn v2_no_switch_on_a_voice_costs_a_word_or_says_one_twice() {
     all(&VOICE, |row| {
         let (_bed, call) = say(row);
         judge(&format!("{row:?}"), &call, 0, TEXT)
+    });
+}
+
+/// Wherever a word is broken off, and whoever goes on with it, each of its letters is heard once.
+#[test]
+fn v2_a_word_that_is_broken_off_anywhere_goes_on_there() {
+    const LONG: &str = "Unfortunately, incomprehensible misunderstandings characterized conversations.";
+    let below = ["", ";path=/stream/,refuse=500", ";path=/stream/,kill,after=300"];
+    let places = (480..1_900).step_by(97).zip(["kill", "half_open", "pause_ms=3000"].into_iter().cycle());
+    let rows: Vec<String> = places
+        .zip(["1.05", "1.2", "1.3", "1.6", "2"].into_iter().cycle())
+        .flat_map(|((after, how), pace)| {
+            below.map(|below| format!("path=multi,{how},after={after},pace={pace}{below}"))
+        })
+        .collect();
+    all(&rows, |faults| {
+        let bed = Bed::new(options(), With { device: true, ..With::default() });
+        bed.fail(faults);
+        let call = bed.call(1, settings(&bed.base(), LONG));
+        call.run(&Timer::start(), 45_000, ended(1));
+        judge(faults, &call, 0, LONG)
     });
 }
 

@@ -239,11 +239,15 @@ impl Joiner {
 
 /// A raised cosine over all of `samples`: up from zero, or down to it.
 pub(crate) fn fade(samples: &mut [i16], up: bool) {
-    let count = samples.len() as f32;
+    let count = samples.len();
     for (i, x) in samples.iter_mut().enumerate() {
-        let t = if up { i as f32 } else { count - 1.0 - i as f32 } / count;
-        *x = (f32::from(*x) * (0.5 - 0.5 * (PI * t).cos())) as i16;
+        *x = (f32::from(*x) * rising(if up { i } else { count - 1 - i }, count)) as i16;
     }
+}
+
+/// The strength of frame `i` of a fade of `count` frames that goes up.
+pub(crate) fn rising(i: usize, count: usize) -> f32 {
+    0.5 - 0.5 * (PI * i as f32 / count as f32).cos()
 }
 
 #[cfg(test)]

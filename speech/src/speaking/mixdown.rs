@@ -1,7 +1,7 @@
 //! The stream that the caller hears: what voices deliver, joined with rests and breaths, at the call's rate; handed
 //! out in any portions, counted to the sample.
 
-use crate::say::join::{Joiner, fade};
+use crate::say::join::{Joiner, fade, rising};
 use crate::text::Rest;
 use crate::wire::resample::Resampler;
 use offhook_units::Span;
@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 /// Speech that has come and is not played yet: two minutes. A service that sends more has its surplus dropped.
 const READY_MAX_S: usize = 120;
-/// The fade at a cut.
+/// The fade at a cut, on both sides of it.
 const CUT_MS: u32 = 5;
 
 /// The stream of one call.
@@ -25,6 +25,8 @@ pub(super) struct Mixdown {
     /// Frames before those that the joiner counts: a new joiner starts at 0 for each turn.
     before: u64,
     in_phrase: bool,
+    /// Frames that are still to be faded in.
+    rises: usize,
     dropped: u64,
 }
 
@@ -38,6 +40,7 @@ impl Mixdown {
             given: 0,
             before: 0,
             in_phrase: false,
+            rises: 0,
             dropped: 0,
         }
     }
@@ -71,7 +74,12 @@ impl Mixdown {
     /// The next samples of the phrase, at `rate_hz`. Gives where the last of them will stand in the stream.
     pub(super) fn put(&mut self, samples: &[i16], rate_hz: u32) -> u64 {
         self.in_phrase = true;
-        let converted = self.convert(samples, rate_hz);
+        let mut converted = self.convert(samples, rate_hz);
+        let count = self.cut_frames();
+        for x in converted.iter_mut().take(self.rises) {
+            *x = (f32::from(*x) * rising(count - self.rises, count)) as i16;
+            self.rises -= 1;
+        }
         self.join(&converted);
         self.position()
     }
@@ -140,15 +148,26 @@ impl Mixdown {
         self.joiner = Joiner::new(self.rate_hz);
     }
 
-    /// Takes back what was made behind `position`, as far as it was not handed out, with a short fade. Gives where
-    /// the stream ends now.
+    /// The next sample lies in the middle of a sound: it is faded in, as [`Mixdown::cut`] faded out.
+    pub(super) fn rise(&mut self) {
+        self.rises = self.cut_frames();
+    }
+
+    const fn cut_frames(&self) -> usize {
+        (self.rate_hz * CUT_MS / 1000) as usize
+    }
+
+    /// Takes back what was made behind `position`, as far as it was not handed out, with a short fade: before that
+    /// position, or if that was handed out behind what was. Gives where the stream ends now.
     pub(super) fn cut(&mut self, position: u64) -> u64 {
         self.resampler = None;
+        self.rises = 0;
         self.finish();
-        let kept = position.saturating_sub(self.given).min(self.ready.len() as u64) as usize;
+        let faded = self.cut_frames();
+        let kept = position.checked_sub(self.given).unwrap_or(faded as u64);
+        let kept = kept.min(self.ready.len() as u64) as usize;
         if kept < self.ready.len() {
             self.ready.truncate(kept);
-            let faded = self.rate_hz as usize * CUT_MS as usize / 1000;
             let from = kept.saturating_sub(faded);
             fade(self.ready.make_contiguous().get_mut(from..).unwrap_or_default(), false);
         }
@@ -160,6 +179,7 @@ impl Mixdown {
     pub(super) fn clear(&mut self) {
         self.resampler = None;
         self.in_phrase = false;
+        self.rises = 0;
         self.joiner = Joiner::new(self.rate_hz);
         self.ready.clear();
         self.before = self.given;
@@ -245,6 +265,30 @@ mod tests {
         for step in [1, 7, 333, 480] {
             assert_eq!(said(step), whole, "by {step}");
         }
+    }
+
+    #[test]
+    fn c2_what_goes_on_in_the_middle_of_a_sound_is_faded_on_both_sides_and_not_a_sample_longer() {
+        let mut mix = Mixdown::new(8_000);
+        let sound = tone(8_000, 8_000);
+        mix.put(&sound, 8_000);
+        let mut given = [0; 4_003];
+        mix.read(&mut given, u64::MAX);
+        // All behind the start is on its way: a fade is added to it.
+        let end = mix.cut(100) as usize;
+        assert_eq!(end, 4_003 + 40);
+        mix.rise();
+        // In pieces that are shorter than the fade.
+        for part in sound[end..].chunks(33) {
+            mix.put(part, 8_000);
+        }
+        mix.finish();
+        let out = [&given[..], &all(&mut mix)].concat();
+        assert!((7_960..=8_000).contains(&out.len()), "{}", out.len());
+        let differs = (0..out.len()).filter(|&i| out[i].abs_diff(sound[i]) > 1).collect::<Vec<_>>();
+        assert!(differs.first() >= Some(&4_003) && differs.len() <= 40 + 40 + 40, "{differs:?}");
+        let step = out.windows(2).map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs()).max().unwrap();
+        assert!(step < 2_000 && out[end].unsigned_abs() < 100, "a click of {step}");
     }
 
     #[test]

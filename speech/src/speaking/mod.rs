@@ -7,7 +7,8 @@
 //!            └ the device's voice: one at a time    ┘        └► timeline: which word lies where
 //! ```
 //!
-//! A stream that is lost goes on in the next way down from the first word of which not all audio came; at the start of
+//! A stream that is lost goes on in the next way down from the first word of which not all audio came; what of that word
+//! was heard is left out there, where the new voice tells which character lies where. At the start of
 //! a sentence the socket is taken again as soon as it is open. What was heard is known from the play-out alone.
 
 mod chunk;
@@ -506,7 +507,7 @@ impl Speaking {
         let Some(turn) = &mut self.turn else { return };
         let text = turn.phrases.get(turn.next).map(|phrase| phrase.text.clone());
         turn.next += 1;
-        turn.skip = 0;
+        (turn.skip, turn.heard) = (0, None);
         self.event(SpeakingEvent::Unspoken(text.unwrap_or_default()));
     }
 
@@ -521,7 +522,9 @@ impl Speaking {
         let by_phrase =
             source != Source::Socket || self.cloud.as_ref().is_some_and(|cloud| !cloud.socket.takes_turns());
         let sent_to = if by_phrase { at + 1 } else { at };
-        let stream = Stream::new(job, source, (at, skip), sent_to, by_phrase, now).going_on(turn.has_sounded);
+        let stream = Stream::new(job, source, (at, skip), sent_to, by_phrase, now)
+            .going_on(turn.has_sounded)
+            .behind(turn.heard.take());
         turn.stream = Some(match self.cloud_pace.filter(|_| source != Source::Device) {
             Some(pace) => stream.at_pace(pace),
             None => stream,

@@ -1,12 +1,13 @@
 //! One stream of speech while it comes: which phrase its audio belongs to, and where its characters lie.
 
 use super::script::words_end;
-use super::timeline::Point;
+use super::timeline::Place;
 use super::turn::Turn;
 use super::{HTTP_REST, Mark, MarkKind, Source, Speaking, SpeakingEvent, script};
 use crate::text::{Rest, is_speakable};
 use crate::tts::{CharTime, JobId};
 use offhook_units::{Moment, Span};
+use std::ops::Range;
 
 /// Characters a second without white space, when a service does not say where they are. Slower than people talk: a
 /// word is said twice rather than lost.
@@ -53,6 +54,12 @@ pub(super) struct Stream {
     came_before_us: u64,
     /// The last character that came goes on in the next piece.
     is_cut: bool,
+    /// Within the first word that it was given: to here that was heard of another voice, and is left out.
+    heard: Option<Place>,
+    /// So much of the next piece of audio is left out in any case.
+    left_out: usize,
+    /// What came of it before it is known whether it tells where that is, and its rate.
+    untold: (Vec<i16>, u32),
     /// Where its last whole word ends; 0 before the first.
     whole_to: u64,
     /// Characters a second without white space, where it does not say where they are.
@@ -66,17 +73,19 @@ const ROUNDING_MS: u64 = 5;
 
 /// A service whose last audio is no older is sending.
 const SENDS: Span = Span::from_millis(150);
-/// One that comes at this pace at least is not about to be given up for its slowness.
-const AHEAD_PERCENT: u64 = 110;
+/// One that comes at the pace at which it is played is not about to be given up for its slowness.
+const AHEAD_PERCENT: u64 = 100;
 /// While it is, so much is in the play-out's hand, if it has come: two packets.
 const LEAST_MS: u64 = 40;
 
-/// A character in a piece of audio: it ends at sample `offset`, and is number `chars` of its phrase.
+/// Voices are silent before their first character. One that does not say within so much audio where it is will not.
+const UNTOLD_MS: usize = 400;
+
+/// In a piece of audio all before `place` ends at sample `offset`.
 struct Ends {
     offset: usize,
-    phrase: usize,
-    chars: u32,
-    /// A word ends with it.
+    place: Place,
+    /// A word ends there.
     word: bool,
 }
 
@@ -110,6 +119,9 @@ impl Stream {
             came_us: 0,
             came_before_us: 0,
             is_cut: false,
+            heard: None,
+            left_out: 0,
+            untold: (Vec::new(), 0),
             whole_to: 0,
             chars_per_s: SLOW_CHARS_PER_S,
             goes_on: false,
@@ -119,6 +131,12 @@ impl Stream {
     /// As one that goes on with a turn that was heard already, or begins it.
     pub(super) const fn going_on(mut self, goes_on: bool) -> Self {
         self.goes_on = goes_on;
+        self
+    }
+
+    /// As one that leaves out what of its first word was heard.
+    pub(super) const fn behind(mut self, heard: Option<Place>) -> Self {
+        self.heard = heard;
         self
     }
 
@@ -143,14 +161,46 @@ impl Stream {
         self.came_before_us * 100 >= took_us * AHEAD_PERCENT
     }
 
+    /// When last something of it came that the caller had not heard.
+    pub(super) fn last_new(&self) -> Option<Moment> {
+        self.last_audio.filter(|_| self.heard.is_none())
+    }
+
+    /// Keeps samples of which it is not told what they say; gives them back once it is clear that it will not be: the word
+    /// that was heard in part is then said whole.
+    fn keep(&mut self, samples: &[i16], rate_hz: u32) -> Option<Vec<i16>> {
+        self.untold.0.extend_from_slice(samples.get(self.left_out..).unwrap_or_default());
+        (self.left_out, self.untold.1) = (0, rate_hz);
+        (self.untold.0.len() * 1000 >= UNTOLD_MS * rate_hz as usize).then(|| self.say_untold().0)
+    }
+
+    fn say_untold(&mut self) -> (Vec<i16>, u32) {
+        self.heard = None;
+        std::mem::take(&mut self.untold)
+    }
+
+    /// The sample of the piece from which on its next character, which lies in `range`, is new; `None` when all of it
+    /// was heard.
+    fn new_from(&mut self, range: Range<usize>) -> Option<usize> {
+        let Some(heard) = self.heard else { return Some(range.start) };
+        if Place::new(self.phrase, self.chars + 1) <= heard {
+            self.left_out = range.end;
+            return None;
+        }
+        self.heard = None;
+        let part = if heard.chars == self.chars { heard.mille as usize } else { 0 };
+        self.left_out = range.start + range.len() * part / 1000;
+        Some(self.left_out)
+    }
+
     /// Its audio so far, in microseconds.
     pub(super) const fn came_us(&self) -> u64 {
         self.came_us
     }
 
-    /// Whether a whole word of it has come, and can be told from the next.
+    /// Whether a whole word of it has come, and can be told from the next; or nothing of it that would be heard.
     pub(super) const fn has_a_word(&self) -> bool {
-        !self.aligned || self.whole_to > 0
+        !self.aligned || self.whole_to > 0 || self.heard.is_some()
     }
 
     pub(super) const fn running(&self) -> (JobId, Source) {
@@ -194,6 +244,15 @@ impl Speaking {
         let (first, asked) = (stream.last_audio.is_none(), stream.asked);
         stream.heard(now, samples.len(), rate_hz);
         stream.aligned |= !chars.is_empty();
+        let mut untold = Vec::new();
+        if stream.heard.is_none() || !chars.is_empty() {
+            // What was kept lies before them, and was heard.
+            stream.untold.0.clear();
+        } else if stream.left_out < samples.len() {
+            let Some(kept) = stream.keep(samples, rate_hz) else { return };
+            untold = kept;
+        }
+        let samples = if untold.is_empty() { samples } else { &untold };
         if !std::mem::replace(&mut turn.has_sounded, true) {
             self.event(SpeakingEvent::FirstAudio);
         }
@@ -203,19 +262,24 @@ impl Speaking {
             self.chunks.waited(now.since(since));
         }
         self.begin_phrase();
+        self.take(samples, rate_hz, chars);
+        self.go_on(now);
+    }
+
+    /// Joins a piece of audio, without what the caller has heard of it already, and notes where its characters lie.
+    fn take(&mut self, samples: &[i16], rate_hz: u32, chars: &[CharTime]) {
         let length_ms = samples.len() as u64 * 1000 / u64::from(rate_hz.max(1));
-        if let Some(stream) =
-            self.turn.as_mut().and_then(|turn| turn.stream.as_mut()).filter(|_| length_ms > 0)
-        {
-            stream.is_cut = chars.last().is_some_and(|last| {
-                !last.c.is_whitespace() && u64::from(last.end_ms) > length_ms + ROUNDING_MS
-            });
+        let is_cut = |time: &CharTime| length_ms > 0 && u64::from(time.end_ms) > length_ms + ROUNDING_MS;
+        let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else { return };
+        if length_ms > 0 {
+            stream.is_cut = chars.last().is_some_and(|last| !last.c.is_whitespace() && is_cut(last));
         }
-        let offset = |ms: u32| (u64::from(ms) * u64::from(rate_hz) / 1000).min(samples.len() as u64) as usize;
-        let (mut from, mut ends) = (0, Vec::<Ends>::new());
+        let place_of = |ms: u32| (u64::from(ms) * u64::from(rate_hz) / 1000) as usize;
+        let offset = |ms: u32| place_of(ms).min(samples.len());
+        let (mut from, mut ends) = (stream.left_out.min(samples.len()), Vec::<Ends>::new());
         for time in chars {
             if time.c.is_whitespace() {
-                self.word_is_whole(&mut ends);
+                self.word_is_whole(&mut ends, offset(time.at_ms));
                 continue;
             }
             if self.phrase_is_full() {
@@ -225,43 +289,62 @@ impl Speaking {
                 self.next_phrase();
             }
             let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else { return };
-            let phrase = stream.phrase;
-            // The silence between two words belongs to the first of them.
-            ends.push(Ends { offset: offset(time.at_ms), phrase, chars: stream.chars, word: false });
+            let (phrase, number, heard) = (stream.phrase, stream.chars, stream.heard);
+            let range = place_of(time.at_ms)..place_of(time.end_ms);
+            let new_from = stream.new_from(range.clone());
             stream.chars += 1;
-            ends.push(Ends { offset: offset(time.end_ms), phrase, chars: stream.chars, word: false });
+            let Some(new_from) = new_from else { continue };
+            if heard.is_some() {
+                from = new_from.min(samples.len());
+                self.mix.rise();
+            }
+            // The silence between two words belongs to the first of them.
+            let place = heard.unwrap_or(Place::new(phrase, number));
+            ends.push(Ends { offset: new_from.min(samples.len()), place, word: false });
+            let place = if is_cut(time) {
+                let part = samples.len().saturating_sub(range.start) * 1000 / range.len().max(1);
+                Place { phrase, chars: number, mille: part.min(999) as u32 }
+            } else {
+                Place::new(phrase, number + 1)
+            };
+            ends.push(Ends { offset: range.end.min(samples.len()), place, word: false });
         }
-        if self
-            .turn
-            .as_ref()
-            .is_some_and(|turn| turn.stream.as_ref().is_some_and(|stream| !stream.owes(turn)))
-        {
-            self.word_is_whole(&mut ends);
+        let Some(turn) = &mut self.turn else { return };
+        let Some(stream) = &mut turn.stream else { return };
+        if stream.heard.is_some() {
+            from = samples.len();
+        }
+        stream.left_out = stream.left_out.saturating_sub(samples.len());
+        if !stream.is_cut && turn.stream.as_ref().is_some_and(|stream| !stream.owes(turn)) {
+            self.word_is_whole(&mut ends, from);
         }
         self.put(samples.get(from..).unwrap_or_default(), rate_hz, from, &mut ends);
-        self.go_on(now);
     }
 
-    /// The last character was the end of its word.
-    fn word_is_whole(&mut self, ends: &mut [Ends]) {
-        if let Some(last) = ends.last_mut() {
+    /// The last character was the end of its word; if it is not known where that was, it was at sample `at` of the piece.
+    fn word_is_whole(&mut self, ends: &mut Vec<Ends>, at: usize) {
+        let Some(turn) = &mut self.turn else { return };
+        let Some(stream) = &mut turn.stream else { return };
+        let place = Place::new(stream.phrase, stream.chars);
+        if let Some(last) = ends.last_mut().filter(|last| last.place == place) {
             last.word = true;
-        } else if let Some(turn) = &mut self.turn
-            && let Some(stream) = &mut turn.stream
-        {
+        } else if let Some(position) = turn.timeline.position_of(place) {
             // It came with the piece before.
-            let position = turn.timeline.position_of(stream.phrase, stream.chars);
-            stream.whole_to = position.unwrap_or(stream.whole_to);
+            stream.whole_to = position;
+        } else {
+            ends.push(Ends { offset: at, place, word: true });
         }
     }
 
-    /// How far the stream may be handed out: a word of which only a part came is held back, so that it can be said
-    /// whole by another voice. Not before the first word of a turn is whole, and never so far that the caller would hear
-    /// nothing while the service sends faster than it is played: that would break a long word's sentence each time, and
-    /// such a service is lost seldom.
+    /// How far the stream may be handed out: a word of which only a part came is held back, so that another voice, if one
+    /// is below it, can say it whole. Not before the first word of a turn is whole, and never so far that the caller would
+    /// hear nothing while the service sends no slower than it is played: that would break a long word's sentence each
+    /// time, and such a service is lost seldom.
     pub(super) fn handed_out_to(&self) -> Option<u64> {
         let turn = self.turn.as_ref()?;
-        let held = |stream: &&Stream| stream.aligned && (stream.whole_to > 0 || stream.goes_on);
+        let held = |stream: &&Stream| {
+            stream.source != Source::Device && stream.aligned && (stream.whole_to > 0 || stream.goes_on)
+        };
         let stream = turn.stream.as_ref().filter(held)?;
         let (played, at) = self.played;
         let sends = stream.gets_ahead() && stream.last_audio.is_some_and(|last| at.since(last) < SENDS);
@@ -271,6 +354,7 @@ impl Speaking {
 
     /// All of a stream has come.
     pub(super) fn finished(&mut self, now: Moment, job: JobId) {
+        self.say_untold(job);
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = turn.stream.take_if(|stream| stream.job == job) else { return };
         self.mix.end_stream();
@@ -286,7 +370,7 @@ impl Speaking {
             // All that it was given is said, be it that its last letters came without their times.
             let phrase = stream.phrase.max(stream.sent_to.saturating_sub(1));
             let chars = turn.phrases.get(phrase).map_or(0, script::Phrase::chars);
-            turn.timeline.add(Point { position: end, phrase, chars });
+            turn.timeline.add(end, Place::new(phrase, chars));
         }
         let said = spread(turn, &stream, end);
         if matches!(stream.source, Source::Socket | Source::Http) {
@@ -295,6 +379,17 @@ impl Speaking {
         turn.next = stream.sent_to;
         turn.skip = 0;
         self.assign(now);
+    }
+
+    /// A stream that is over and never told where its characters lie is said from the start of its first word.
+    fn say_untold(&mut self, job: JobId) {
+        let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else { return };
+        if stream.job != job || stream.aligned || stream.heard.is_none() {
+            return;
+        }
+        let (samples, rate_hz) = stream.say_untold();
+        self.begin_phrase();
+        self.take(&samples, rate_hz, &[]);
     }
 
     /// No more of a stream comes: the rest is said in another way.
@@ -313,7 +408,7 @@ impl Speaking {
         if !is_speakable(left) && stream.last_audio.is_some() {
             self.mix.end_stream();
             self.mix.end_phrase();
-            turn.timeline.add(Point { position: self.mix.position(), phrase, chars: all });
+            turn.timeline.add(self.mix.position(), Place::new(phrase, all));
             (turn.next, turn.skip) = (phrase + 1, 0);
         } else {
             let whole = script::count(text.get(..words_end(text, chars)).unwrap_or_default()).max(
@@ -321,10 +416,18 @@ impl Speaking {
                 if stream.first.0 == phrase { stream.first.1 } else { 0 },
             );
             // The part of a word that came is taken back, unless it is on its way to the caller.
-            let place = turn.timeline.position_of(phrase, whole).unwrap_or(stream.starts);
+            let begins = Place::new(phrase, whole);
+            let place = turn.timeline.position_of(begins).unwrap_or(stream.starts);
             let has_part = stream.last_audio.is_some() && (whole < chars || stream.is_cut);
             let end = self.mix.cut(if has_part { place } else { u64::MAX });
+            let heard = turn.timeline.at(end);
             turn.timeline.cut(end);
+            // A guess is no place to cut a word in two.
+            let tells = stream.aligned || stream.heard.is_some();
+            turn.heard = (tells && self.mix.given() > place && heard > begins).then_some(heard);
+            if let Some(heard) = turn.heard {
+                turn.timeline.add(end, heard);
+            }
             (turn.next, turn.skip) = (phrase, whole);
         }
         if stream.source == Source::Device {
@@ -353,7 +456,9 @@ impl Speaking {
         if phrase.starts_sentence && is_new && phrase.sentence > 0 {
             marks.push(Mark { at: self.mix.position(), kind: MarkKind::SentenceEnds(phrase.sentence - 1) });
         }
-        if stream.chars > 0 {
+        if stream.heard.is_some() {
+            // In the middle of a word.
+        } else if stream.chars > 0 {
             // In the middle of a phrase that another voice began.
             self.mix.rest(&Rest { kind: None, length: WORD_GAP, breath: None });
         } else if let Some(rest) = phrase.rest.as_ref().filter(|_| is_new) {
@@ -370,7 +475,7 @@ impl Speaking {
         if phrase.starts_sentence && is_new {
             marks.push(Mark { at: position, kind: MarkKind::SentenceBegins(phrase.sentence) });
         }
-        turn.timeline.add(Point { position, phrase: stream.phrase, chars: stream.chars });
+        turn.timeline.add(position, Place::new(stream.phrase, stream.chars));
         for mark in marks {
             self.event(SpeakingEvent::Mark(mark));
         }
@@ -397,11 +502,11 @@ impl Speaking {
         self.tell_surplus();
         let call_hz = u64::from(self.mix.rate_hz());
         let Some(turn) = &mut self.turn else { return };
-        for Ends { offset, phrase, chars, word } in ends.drain(..) {
+        for Ends { offset, place, word } in ends.drain(..) {
             let behind =
                 (from + samples.len()).saturating_sub(offset) as u64 * call_hz / u64::from(rate_hz.max(1));
             let position = end.saturating_sub(behind).max(turn.starts);
-            turn.timeline.add(Point { position, phrase, chars });
+            turn.timeline.add(position, place);
             if let Some(stream) = turn.stream.as_mut().filter(|_| word) {
                 stream.whole_to = position;
             }
@@ -411,6 +516,10 @@ impl Speaking {
 
 /// How far a lost stream came: its phrase and the characters of it.
 fn came(turn: &Turn, stream: &Stream) -> (usize, u32) {
+    if stream.heard.is_some() {
+        // Nothing that another voice had not said.
+        return stream.first;
+    }
     if stream.aligned {
         return (stream.phrase, stream.chars.saturating_sub(u32::from(stream.is_cut)));
     }
@@ -446,15 +555,15 @@ pub(super) fn lay_out(turn: &mut Turn, stream: &Stream, end: u64) {
     let count = |(at, chars): (usize, u32)| (before(at).sum::<u32>() + chars).saturating_sub(stream.first.1);
     let all = u64::from(count((last, chars)).max(1));
     let length = end.saturating_sub(stream.starts);
-    let points: Vec<Point> = places
+    let points: Vec<(u64, Place)> = places
         .into_iter()
         .filter(|&place| place > stream.first)
         .map(|place| {
             let position = stream.starts + length * u64::from(count(place)) / all;
-            Point { position, phrase: place.0, chars: place.1 }
+            (position, Place::new(place.0, place.1))
         })
         .collect();
-    points.into_iter().for_each(|point| turn.timeline.add(point));
+    points.into_iter().for_each(|(position, place)| turn.timeline.add(position, place));
 }
 
 /// Without characters from the service the phrases of a stream share its length by theirs. Gives how many there are.
@@ -471,7 +580,7 @@ fn spread(turn: &mut Turn, stream: &Stream, end: u64) -> Option<u32> {
         let own = chars(at);
         done += if at == stream.first.0 { own.saturating_sub(skipped) } else { own };
         let position = stream.starts + length * u64::from(done) / u64::from(all);
-        turn.timeline.add(Point { position, phrase: at, chars: own });
+        turn.timeline.add(position, Place::new(at, own));
     }
     Some(all)
 }

@@ -2,19 +2,31 @@
 
 use std::collections::VecDeque;
 
-/// At `position` of the stream the first `chars` characters of a phrase are over.
+/// A place in what is said: the first `chars` characters of a phrase, and so many thousandths of the next one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) phrase: usize,
+    pub(super) chars: u32,
+    pub(super) mille: u32,
+}
+
+impl Place {
+    /// Behind a whole character.
+    pub(super) const fn new(phrase: usize, chars: u32) -> Self {
+        Self { phrase, chars, mille: 0 }
+    }
+
+    /// Characters of its phrase, in thousandths.
+    fn milles(self) -> u64 {
+        u64::from(self.chars) * 1000 + u64::from(self.mille)
+    }
+}
+
+/// At `position` of the stream all before `place` is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Point {
     pub(super) position: u64,
-    pub(super) phrase: usize,
-    pub(super) chars: u32,
-}
-
-/// How far somebody has heard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Heard {
-    pub(super) phrase: usize,
-    pub(super) chars: u32,
+    pub(super) place: Place,
 }
 
 /// The words of one turn. Positions never go back.
@@ -27,20 +39,20 @@ pub(super) struct Timeline {
 const POINTS_MAX: usize = 50_000;
 
 impl Timeline {
-    pub(super) fn add(&mut self, point: Point) {
+    pub(super) fn add(&mut self, position: u64, place: Place) {
         if let Some(last) = self.points.back_mut() {
-            let position = point.position.max(last.position);
-            if (last.phrase, last.chars) == (point.phrase, point.chars) {
+            let position = position.max(last.position);
+            if place == last.place {
                 last.position = position;
                 return;
             }
             // A service that counts backwards is not followed.
-            if (point.phrase, point.chars) < (last.phrase, last.chars) || self.points.len() >= POINTS_MAX {
+            if place < last.place || self.points.len() >= POINTS_MAX {
                 return;
             }
-            self.points.push_back(Point { position, ..point });
+            self.points.push_back(Point { position, place });
         } else {
-            self.points.push_back(point);
+            self.points.push_back(Point { position, place });
         }
     }
 
@@ -60,26 +72,27 @@ impl Timeline {
 
     /// What is over at `position`. Between two points of one phrase the characters are spread evenly; behind the
     /// last one nothing is claimed.
-    pub(super) fn at(&self, position: u64) -> Heard {
+    pub(super) fn at(&self, position: u64) -> Place {
         let next = self.points.partition_point(|point| point.position <= position);
         let Some(before) = next.checked_sub(1).and_then(|at| self.points.get(at)) else {
-            return Heard::default();
+            return Place::default();
         };
-        let chars = match self.points.get(next) {
-            Some(after) if after.phrase == before.phrase => {
+        match self.points.get(next) {
+            Some(after) if after.place.phrase == before.place.phrase => {
                 let length = (after.position - before.position).max(1);
-                let share = u64::from(after.chars - before.chars) * (position - before.position) / length;
-                before.chars + share as u32
+                let (from, to) = (before.place.milles(), after.place.milles());
+                let milles = from + (to - from) * (position - before.position) / length;
+                let (chars, mille) = ((milles / 1000) as u32, (milles % 1000) as u32);
+                Place { chars, mille, ..before.place }
             }
-            _ => before.chars,
-        };
-        Heard { phrase: before.phrase, chars }
+            _ => before.place,
+        }
     }
 
-    /// Where the first `chars` characters of `phrase` were over, if they were.
-    pub(super) fn position_of(&self, phrase: usize, chars: u32) -> Option<u64> {
-        let at = self.points.partition_point(|point| (point.phrase, point.chars) < (phrase, chars));
-        self.points.get(at).filter(|point| point.phrase == phrase).map(|point| point.position)
+    /// Where all before `place` was over, if it was.
+    pub(super) fn position_of(&self, place: Place) -> Option<u64> {
+        let at = self.points.partition_point(|point| point.place < place);
+        self.points.get(at).filter(|point| point.place.phrase == place.phrase).map(|point| point.position)
     }
 }
 
@@ -90,7 +103,7 @@ mod tests {
     fn line() -> Timeline {
         let mut line = Timeline::default();
         for (position, phrase, chars) in [(100, 0, 0), (200, 0, 4), (300, 0, 5), (300, 1, 0), (500, 1, 10)] {
-            line.add(Point { position, phrase, chars });
+            line.add(position, Place::new(phrase, chars));
         }
         line
     }
@@ -98,7 +111,7 @@ mod tests {
     #[test]
     fn what_is_heard_follows_the_points_and_is_spread_between_them() {
         let heard = |position| {
-            let Heard { phrase, chars } = line().at(position);
+            let Place { phrase, chars, .. } = line().at(position);
             (phrase, chars)
         };
         assert_eq!([heard(0), heard(100), heard(150), heard(199)], [(0, 0), (0, 0), (0, 2), (0, 3)]);
@@ -112,11 +125,15 @@ mod tests {
     fn a_place_is_found_and_what_was_taken_back_is_gone() {
         let mut line = line();
         assert_eq!(
-            (line.position_of(0, 3), line.position_of(0, 4), line.position_of(2, 0)),
+            (
+                line.position_of(Place::new(0, 3)),
+                line.position_of(Place::new(0, 4)),
+                line.position_of(Place::new(2, 0))
+            ),
             (Some(200), Some(200), None)
         );
         line.cut(250);
-        assert_eq!(line.at(9_999), Heard { phrase: 0, chars: 4 });
+        assert_eq!(line.at(9_999), Place::new(0, 4));
     }
 
     #[test]
@@ -125,18 +142,18 @@ mod tests {
         line.ends(450);
         assert_eq!(
             (line.at(449), line.at(450)),
-            (Heard { phrase: 1, chars: 9 }, Heard { phrase: 1, chars: 10 })
+            (Place { phrase: 1, chars: 9, mille: 933 }, Place::new(1, 10))
         );
         line.ends(450);
-        line.add(Point { position: 600, phrase: 2, chars: 0 });
-        assert_eq!(line.position_of(1, 10), Some(450));
+        line.add(600, Place::new(2, 0));
+        assert_eq!(line.position_of(Place::new(1, 10)), Some(450));
     }
 
     #[test]
     fn a_service_that_counts_backwards_is_not_followed() {
         let mut line = line();
-        line.add(Point { position: 400, phrase: 0, chars: 2 });
-        line.add(Point { position: 400, phrase: 1, chars: 11 });
-        assert_eq!(line.at(500), Heard { phrase: 1, chars: 11 });
+        line.add(400, Place::new(0, 2));
+        line.add(400, Place::new(1, 11));
+        assert_eq!(line.at(500), Place::new(1, 11));
     }
 }

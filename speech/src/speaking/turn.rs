@@ -3,7 +3,7 @@
 use super::Source;
 use super::script::{Phrase, phrases, words_end};
 use super::stream::Stream;
-use super::timeline::Timeline;
+use super::timeline::{Place, Timeline};
 use super::{Spoken, script};
 use crate::text::{PlanSettings, Planner, Sentence, SpeechRate};
 
@@ -25,6 +25,8 @@ pub(super) struct Turn {
     /// The first phrase that no stream has taken, and how many characters of it are over.
     pub(super) next: usize,
     pub(super) skip: u32,
+    /// Of the word behind those the caller has heard a part: to here.
+    pub(super) heard: Option<Place>,
     /// The socket failed at this phrase: it does not get it again.
     pub(super) lost_at: Option<usize>,
     /// The last phrase that was begun: the rest before it is in the stream, whoever says it in the end.
@@ -48,6 +50,7 @@ impl Turn {
             stream: None,
             next: 0,
             skip: 0,
+            heard: None,
             lost_at: None,
             begun: None,
             last_source: None,

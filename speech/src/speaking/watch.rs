@@ -51,7 +51,7 @@ impl Speaking {
         if self.mix.made() == turn.starts {
             return Some(stream.asked + first);
         }
-        let since = stream.last_audio.unwrap_or(stream.asked).max(stream.asked);
+        let since = stream.last_new().unwrap_or(stream.asked).max(stream.asked);
         let quiet = if stream.has_a_word() { quiet } else { quiet + FIRST_WORD };
         Some((since + quiet).max(self.dry_at() - Span::from_millis(left_ms as i64)))
     }

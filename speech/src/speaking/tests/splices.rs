@@ -1,0 +1,147 @@
+//! V2: a voice that breaks in the middle of a word, of which a part was heard. Here it is counted in samples that every
+//! letter is heard once.
+
+use super::*;
+
+/// Words long enough to break in, each of a pitch of its own.
+const LONG: &str = "a01 unfortunately02 incomprehensibly03 misunderstood04 conversations05 end06.";
+
+/// What is heard of each word, in milliseconds, in the order in which it is heard.
+fn sounds(audio: &[i16]) -> Vec<(u32, u64)> {
+    let loud: Vec<usize> = (0..audio.len()).filter(|&i| audio[i].unsigned_abs() > 500).collect();
+    let mut heard: Vec<(u32, u64)> = Vec::new();
+    for part in loud.chunk_by(|before, after| after - before < 40) {
+        let (first, last) = (part[0], part[part.len() - 1]);
+        let ms = (last - first + 1) as u64 * 1000 / u64::from(RATE);
+        // Of less the pitch cannot be told.
+        if ms < 20 {
+            continue;
+        }
+        let crossings = audio[first..=last].windows(2).filter(|pair| (pair[0] < 0) != (pair[1] < 0)).count();
+        let hz = crossings as f32 / 2.0 * RATE as f32 / (last - first) as f32;
+        let word = ((hz - 400.0) / 60.0).round() as u32;
+        match heard.last_mut() {
+            Some((same, so_far)) if *same == word => *so_far += ms,
+            _ => heard.push((word, ms)),
+        }
+    }
+    heard
+}
+
+/// Every letter of `text` was heard once, and history says so.
+pub(super) fn judge(world: &World, text: &str, case: &str) {
+    let heard = sounds(&world.heard);
+    let said = || text.split_whitespace();
+    assert_eq!(heard.iter().map(|word| word.0).collect::<Vec<_>>(), numbers(text), "{case}: {heard:?}");
+    for (word, (_, ms)) in said().zip(&heard) {
+        // Less than half a letter: what is too short to have a pitch, and a fade.
+        let whole = word.len() as u64 * CHAR_MS;
+        assert!(
+            ms.abs_diff(whole) < CHAR_MS / 2,
+            "{case}: {ms} ms of {word:?}, which has {whole}: {heard:?}"
+        );
+    }
+    assert_eq!(world.spoken(), [&Spoken { text: text.to_owned(), whole: true }], "{case}");
+}
+
+fn numbers(text: &str) -> Vec<u32> {
+    let digits = |word: &str| word.chars().filter(char::is_ascii_digit).collect::<String>();
+    text.split_whitespace().map(|word| digits(word).parse().unwrap()).collect()
+}
+
+/// The socket dies at any time, in any way, at any pace: what stands in for it says what is left.
+#[test]
+fn v2_a_word_that_breaks_goes_on_over_http_where_it_was_broken() {
+    for (pace, piece) in
+        [105, 110, 130, 150, 200].into_iter().flat_map(|pace| [1, 3, 7].map(|piece| (pace, piece)))
+    {
+        for (died_at, way) in (250..3_000).step_by(83).zip([Way::Silent, Way::Refuses].into_iter().cycle()) {
+            let mut world = World::new(false);
+            (world.pace, world.piece) = (pace, piece);
+            world.say(LONG);
+            world.run(died_at);
+            world.kill_socket(way);
+            world.run(14_000);
+            judge(&world, LONG, &format!("{pace} %, {piece} a message, {way:?} at {died_at}"));
+        }
+    }
+}
+
+/// One that tells no places says the word whole: none is lost.
+#[test]
+fn v2_a_word_that_breaks_is_said_whole_by_a_voice_that_tells_no_places() {
+    let mut again = 0;
+    for died_at in (250..3_000).step_by(83) {
+        let mut world = World::new(true);
+        (world.pace, world.piece) = (130, 3);
+        (world.http, world.device_tells) = (Way::Refuses, false);
+        world.say(LONG);
+        world.run(died_at);
+        world.kill_socket(Way::Silent);
+        world.run(14_000);
+        let heard = sounds(&world.heard);
+        assert_eq!(
+            heard.iter().map(|word| word.0).collect::<Vec<_>>(),
+            numbers(LONG),
+            "at {died_at}: {heard:?}"
+        );
+        let more = |(word, (_, ms)): (&str, &(u32, u64))| *ms > (word.len() as u64 + 1) * CHAR_MS;
+        again += LONG.split_whitespace().zip(&heard).filter(|&pair| more(pair)).count();
+        let silence = longest_silence_ms(&world.heard);
+        assert!(silence <= 700, "at {died_at}: {silence} ms of dead air");
+        assert_eq!(world.spoken(), [&Spoken { text: LONG.to_owned(), whole: true }], "at {died_at}");
+    }
+    assert!(again > 0, "none broke in a word");
+}
+
+/// The voice below that one takes over in whichever word it breaks, too: be it the same one.
+#[test]
+fn v2_a_word_that_breaks_twice_is_heard_once() {
+    for (pace, piece) in [(105, 3), (115, 1), (130, 7), (170, 3), (200, 2)] {
+        for (died_at, way) in (250..2_000).step_by(91).zip([Way::Silent, Way::Refuses].into_iter().cycle()) {
+            for later in [150, 290, 340, 400, 480, 560, 690] {
+                let mut world = World::new(true);
+                (world.pace, world.piece) = (pace, piece);
+                world.say(LONG);
+                world.run(died_at);
+                world.kill_socket(way);
+                world.run(died_at + later);
+                world.kill_http(way);
+                world.run(14_000);
+                let case = format!("{pace} %, {piece} a message, {way:?} at {died_at} and {later} ms later");
+                judge(&world, LONG, &case);
+                let silence = longest_silence_ms(&world.heard);
+                assert!(silence <= 700, "{case}: {silence} ms of dead air");
+            }
+        }
+    }
+}
+
+/// The caller breaks in while a word goes on in another voice.
+#[test]
+fn v5_of_a_word_that_broke_history_claims_nothing_before_its_end_was_heard() {
+    for died_at in (400..1_600).step_by(150) {
+        for stopped_at in (died_at + 20..died_at + 900).step_by(40) {
+            let mut world = World::new(true);
+            world.pace = 130;
+            world.say(LONG);
+            world.run(died_at);
+            world.kill_socket(Way::Silent);
+            world.run(stopped_at);
+            let heard = sounds(&world.heard);
+            world.ring.clear();
+            let spoken = world.speaking.stop(at(world.now_ms), world.taken).unwrap();
+            world.poll();
+            let claimed = spoken.text.split_whitespace().count();
+            let whole = LONG
+                .split_whitespace()
+                .zip(&heard)
+                .filter(|(word, (_, ms))| *ms + 25 >= word.len() as u64 * CHAR_MS);
+            let whole = whole.count();
+            assert!(
+                claimed == whole || claimed + 1 == whole,
+                "{died_at}, {stopped_at}: {spoken:?} of {heard:?}"
+            );
+        }
+    }
+}
