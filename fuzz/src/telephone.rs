@@ -3,6 +3,7 @@
 //! nothing may be left.
 
 use arbitrary::Arbitrary;
+use offhook_sip_rtp::media::dtmf::Digit;
 use offhook_sip_rtp::sdp::negotiate::{Encryption, LocalMedia};
 use offhook_sip_rtp::sip::agent::{Agent, CallId, Event, Input, Output, Place, Settings, TrunkId};
 use offhook_sip_rtp::sip::digest::client::Credentials;
@@ -308,7 +309,7 @@ impl Telephone {
                 let other = self.agent.calls().next().unwrap_or(call);
                 self.agent.refer_to_call(now, call, other)
             }
-            9 => self.agent.send_key(now, call, '5', 100),
+            9 => Digit::from_event(5).map_or(Ok(()), |key| self.agent.send_key(now, call, key, 100)),
             _ => self.agent.hang_up(now, call),
         };
         self.settle();

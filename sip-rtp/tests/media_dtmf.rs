@@ -2,7 +2,7 @@
 //! long as one packet of each key arrives.
 
 use offhook_sip_rtp::media::{
-    dtmf::{Digit, DtmfEvent, DtmfReceiver, DtmfSender, InfoDtmf, InfoKind, Volume},
+    dtmf::{DTMF, DTMF_RELAY, Digit, DtmfEvent, DtmfReceiver, DtmfSender, Volume, key_of_info},
     packet::PacketView,
 };
 use offhook_units::{Frames, Moment, PayloadType, RtpTime, SampleRate, SeqNo, Span, Ssrc};
@@ -130,7 +130,7 @@ proptest! {
 
     #[test]
     fn any_info_body_is_read_or_refused(body in proptest::collection::vec(any::<u8>(), 0..80)) {
-        let _ = InfoDtmf::parse(InfoKind::Relay, &body);
-        let _ = InfoDtmf::parse(InfoKind::Plain, &body);
+        let _ = key_of_info(DTMF_RELAY, &body);
+        let _ = key_of_info(DTMF, &body);
     }
 }

@@ -49,11 +49,11 @@ impl Trunk {
             Event::Held(call) => self.office.tell(Report::Held(call, true)),
             Event::Resumed(call) => self.office.tell(Report::Held(call, false)),
             Event::ChangeRefused { .. } => {}
-            Event::Key { call, key, .. } => {
+            Event::Key { call, key } => {
                 if let Some(media) = self.legs.get_mut(&call).and_then(|leg| leg.media.as_mut()) {
                     media.count_key();
                 }
-                self.office.tell(Report::Key(call, key));
+                self.office.tell(Report::Key(call, Pii::new(key.reveal().as_char())));
             }
             Event::Transfer { call, progress } => {
                 self.office.tell(Report::Transfer(call, progress));

@@ -106,7 +106,7 @@ impl Trunk {
             Ok(()) => Ok(()),
             Err(KeyRefused::QueueFull(_)) => Err(Refused::Keys),
             Err(KeyRefused::NotNegotiated) => {
-                self.agent.send_key(now, call, digit.as_char(), KEY_MS).map_err(Refused::Agent)
+                self.agent.send_key(now, call, digit, KEY_MS).map_err(Refused::Agent)
             }
         }
     }

@@ -2,7 +2,7 @@
 //! late, twice or not at all, and asks things of its own meanwhile. Each call of ours ends exactly once, and nothing
 //! is left of any.
 
-use super::desk::{Desk, OFFER, PEER, media, peer, settings, trunk};
+use super::desk::{Desk, OFFER, PEER, key, media, peer, settings, trunk};
 use offhook_sip_rtp::sip::agent::{CallId, Event, Input, Place, TrunkId};
 use offhook_sip_rtp::sip::header::Name;
 use offhook_sip_rtp::sip::message::{Message, Request};
@@ -207,7 +207,7 @@ impl World {
             (Act::Resume, Some(call)) => agent.resume(now, call),
             (Act::Refer, Some(call)) => agent.refer(now, call, &Uri::parse("sip:human@192.0.2.9").unwrap()),
             (Act::ReferToOther, Some(call)) => agent.refer_to_call(now, first.unwrap_or(call), call),
-            (Act::Key, Some(call)) => agent.send_key(now, call, '5', 100),
+            (Act::Key, Some(call)) => agent.send_key(now, call, key('5'), 100),
             (Act::Asked(method, tag), _) => {
                 self.asked(method, tag);
                 Ok(())

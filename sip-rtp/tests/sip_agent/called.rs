@@ -1,6 +1,6 @@
 //! T1: calls in.
 
-use super::desk::{Desk, OFFER, PEER, media, peer, settings};
+use super::desk::{Desk, OFFER, PEER, key, media, peer, settings};
 use offhook_sip_rtp::sdp::{Description, Direction};
 use offhook_sip_rtp::sip::agent::{EndReason, Event};
 use offhook_sip_rtp::sip::digest::client::{Client, Credentials, Subject};
@@ -171,7 +171,60 @@ fn early_media_goes_reliably_to_who_can_and_the_answer_waits_for_its_prack() {
     assert_eq!(d.take_sent(), ["481"]);
     let prack = d.message("PRACK", 3, &tag, &format!("RAck: {rseq} 1 INVITE\r\n"), "");
     d.hear(&prack);
+    assert_eq!(d.response(200).ident.cseq.number, 1);
+    assert!(d.response(200).body.is_empty(), "the media are settled: RFC 6337 3.1.1");
     assert_eq!(d.take_sent(), ["200", "200"], "one for PRACK, one for INVITE");
+    let told = d.take_events();
+    let [
+        Event::IncomingCall { .. },
+        Event::Ringing { early: Some(early), .. },
+        Event::Answered { stream, .. },
+    ] = &told[..]
+    else {
+        panic!("{told:?}")
+    };
+    assert_eq!(early, stream);
+}
+
+/// The caller need not acknowledge it, and may not have got it: the 200 has to say it again (RFC 3261 13.2.1).
+#[test]
+fn an_early_answer_that_nobody_acknowledges_is_said_again_in_the_200() {
+    let mut d = desk();
+    let invite = d.message("INVITE", 1, "", "", OFFER);
+    d.hear(&invite);
+    let call = d.announced();
+    d.agent.progress(d.now, call, media()).unwrap();
+    d.agent.answer(d.now, call, media()).unwrap();
+    d.drain();
+    assert!(!d.response(183).headers.lists(&Name::Require, "100rel"));
+    assert_eq!(d.response(183).body, d.response(200).body);
+}
+
+#[test]
+fn an_early_offer_of_ours_is_heard_from_its_prack_on_and_can_change_before_the_answer() {
+    let mut d = desk();
+    let invite = d.message("INVITE", 1, "", "Supported: 100rel\r\nAllow: UPDATE\r\n", "");
+    d.hear(&invite);
+    let call = d.announced();
+    d.agent.progress(d.now, call, media()).unwrap();
+    d.drain();
+    let progress = d.response(183);
+    let (tag, rseq) =
+        (progress.ident.to.tag().unwrap().to_owned(), progress.headers.get(&Name::RSeq).unwrap());
+    assert!(matches!(d.take_events()[..], [Event::IncomingCall { .. }]), "nothing is agreed yet");
+    let prack = d.message("PRACK", 2, &tag, &format!("RAck: {rseq} 1 INVITE\r\n"), OFFER);
+    d.hear(&prack);
+    assert!(matches!(d.take_events()[..], [Event::Ringing { early: Some(_), .. }]));
+    let update = d.message("UPDATE", 3, &tag, "", &OFFER.replace("39000", "39100"));
+    d.hear(&update);
+    let told = d.take_events();
+    let [Event::Ringing { early: Some(early), .. }] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(early.remote.map(|remote| remote.port()), Some(39_100));
+    d.clear();
+    d.agent.answer(d.now, call, media()).unwrap();
+    d.drain();
+    assert!(d.response(200).body.is_empty());
+    assert!(matches!(d.take_events()[..], [Event::Answered { .. }]));
 }
 
 #[test]
@@ -290,16 +343,38 @@ fn keys_by_info_and_what_is_no_key() {
     let mut d = desk();
     let (tag, call) = d.answered("");
     let relay = "Content-Type: application/dtmf-relay\r\n";
-    let key = d.message("INFO", 2, &tag, relay, "Signal=5\r\nDuration=200\r\n");
-    d.hear(&key);
+    let info = d.message("INFO", 2, &tag, relay, "Signal=5\r\nDuration=200\r\n");
+    d.hear(&info);
     assert_eq!(d.take_sent(), ["200"]);
-    assert_eq!(d.take_events(), [Event::Key { call, key: Pii::new('5'), duration_ms: 200 }]);
+    assert_eq!(d.take_events(), [Event::Key { call, key: Pii::new(key('5')) }]);
     let odd = d.message("INFO", 3, &tag, "Content-Type: application/media_control+xml\r\n", "<x/>");
     d.hear(&odd);
     assert_eq!(d.take_sent(), ["415"]);
     let empty = d.message("INFO", 4, &tag, "", "");
     d.hear(&empty);
     assert_eq!(d.take_sent(), ["200"]);
+    let flash = d.message("INFO", 5, &tag, relay, "Signal=hf\r\n");
+    d.hear(&flash);
+    assert_eq!(d.take_sent(), ["400"]);
+}
+
+/// Within the 250 ms that each of them says it was held, too.
+#[test]
+fn each_info_is_a_key_of_its_own_and_a_copy_is_not() {
+    let mut d = desk();
+    let (tag, call) = d.answered("");
+    let plain = "Content-Type: application/dtmf\r\n";
+    let relay = "Content-Type: application/dtmf-relay\r\n";
+    let first = d.message("INFO", 2, &tag, relay, "Signal=5\r\nDuration=250\r\n");
+    d.hear(&first);
+    d.hear(&first);
+    let second = d.message("INFO", 3, &tag, relay, "Signal=5\r\nDuration=250\r\n");
+    d.hear(&second);
+    let third = d.message("INFO", 4, &tag, plain, "10");
+    d.hear(&third);
+    assert_eq!(d.take_sent(), ["200"; 4]);
+    let pressed = |sign| Event::Key { call, key: Pii::new(key(sign)) };
+    assert_eq!(d.take_events(), [pressed('5'), pressed('5'), pressed('*')]);
 }
 
 #[test]

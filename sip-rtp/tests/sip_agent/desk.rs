@@ -1,5 +1,6 @@
 //! A desk to test an agent on: one agent, and a peer whose messages are written out.
 
+use offhook_sip_rtp::media::dtmf::Digit;
 use offhook_sip_rtp::sdp::negotiate::{Encryption, LocalMedia};
 use offhook_sip_rtp::sip::agent::{Agent, CallId, Event, Input, Output, Settings, TrunkId};
 use offhook_sip_rtp::sip::digest::client::Credentials;
@@ -18,6 +19,10 @@ pub(crate) const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN I
 
 pub(crate) fn peer(addr: &str) -> Peer {
     Peer::udp(addr.parse().unwrap())
+}
+
+pub(crate) fn key(key: char) -> Digit {
+    Digit::from_char(key).expect("one of the sixteen")
 }
 
 pub(crate) fn media() -> LocalMedia {

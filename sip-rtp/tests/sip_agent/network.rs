@@ -1,7 +1,7 @@
 //! T5: two agents over a network that loses, repeats and reorders, with both sides doing what they like. No stuck
 //! dialog, no leaked transaction, and every call ends exactly once on each side.
 
-use super::desk::{media, peer, settings, trunk};
+use super::desk::{key, media, peer, settings, trunk};
 use offhook_sip_rtp::sip::agent::{Agent, CallId, Event, Input, Output, Place, TrunkId};
 use offhook_sip_rtp::sip::status::Status;
 use offhook_units::{Moment, Pii, Span};
@@ -151,7 +151,7 @@ impl World {
             Act::Hold => agent.hold(now, call),
             Act::Resume => agent.resume(now, call),
             Act::HangUp => agent.hang_up(now, call),
-            Act::Key => agent.send_key(now, call, '1', 100),
+            Act::Key => agent.send_key(now, call, key('1'), 100),
         };
         self.settle();
     }

@@ -1,27 +1,14 @@
 //! Keys as bodies of SIP INFO requests. There is no standard for them, only two habits:
-//! `application/dtmf-relay` with its `Signal=` and `Duration=` lines, and `application/dtmf` with the bare key.
+//! `application/dtmf-relay` with its `Signal=` and `Duration=` lines, and `application/dtmf` with the bare key. Each
+//! request is a key of its own, however soon it follows another: how long it was held is the sender's affair.
 
 use super::Digit;
-use offhook_units::Span;
 use std::fmt;
 
-/// Which of the two habits a body follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InfoKind {
-    /// `application/dtmf-relay`.
-    Relay,
-    /// `application/dtmf`.
-    Plain,
-}
-
-/// A key in a SIP INFO body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InfoDtmf {
-    /// The key.
-    pub digit: Digit,
-    /// How long it was, or is to be, pressed.
-    pub duration: Span,
-}
+/// What we send, and most gateways do.
+pub const DTMF_RELAY: &str = "application/dtmf-relay";
+/// The older habit.
+pub const DTMF: &str = "application/dtmf";
 
 /// Why a SIP INFO body names no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,76 +33,35 @@ impl fmt::Display for InfoError {
 
 impl std::error::Error for InfoError {}
 
-impl InfoKind {
-    /// The kind that a Content-Type names; its parameters are ignored.
-    ///
-    /// # Errors
-    /// [`InfoError::ContentType`] for any other.
-    pub fn of_content_type(value: &str) -> Result<Self, InfoError> {
-        let essence = value.split(';').next().unwrap_or_default().trim();
-        [Self::Relay, Self::Plain]
-            .into_iter()
-            .find(|kind| kind.content_type().eq_ignore_ascii_case(essence))
-            .ok_or(InfoError::ContentType)
+/// The key in a body of this type, which stands without its parameters.
+///
+/// # Errors
+/// [`InfoError`] when it names none.
+pub fn key_of_info(content_type: &str, body: &[u8]) -> Result<Digit, InfoError> {
+    if content_type.eq_ignore_ascii_case(DTMF_RELAY) {
+        return key_of(signal(body).ok_or(InfoError::NoSignal)?);
     }
-
-    /// The Content-Type to send.
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Relay => "application/dtmf-relay",
-            Self::Plain => "application/dtmf",
-        }
+    if content_type.eq_ignore_ascii_case(DTMF) {
+        return key_of(body.trim_ascii());
     }
+    Err(InfoError::ContentType)
 }
 
-impl InfoDtmf {
-    /// What a body without a duration is taken for.
-    pub const USUAL: Span = Span::from_millis(250);
-    /// Longest duration taken seriously: nobody holds a key for longer than ten seconds on purpose.
-    const LONGEST_MS: i64 = 10_000;
+/// A body of [`DTMF_RELAY`] that has `key` pressed for so long.
+pub fn info_of_key(key: Digit, duration_ms: u32) -> String {
+    format!("Signal={key}\r\nDuration={duration_ms}\r\n")
+}
 
-    /// Reads a body.
-    ///
-    /// # Errors
-    /// [`InfoError`] when it names no key.
-    pub fn parse(kind: InfoKind, body: &[u8]) -> Result<Self, InfoError> {
-        match kind {
-            InfoKind::Relay => Self::parse_relay(body),
-            InfoKind::Plain => {
-                let digit = digit_of(body.trim_ascii())?;
-                Ok(Self { digit, duration: Self::USUAL })
-            }
-        }
-    }
-
-    fn parse_relay(body: &[u8]) -> Result<Self, InfoError> {
-        let mut digit = Err(InfoError::NoSignal);
-        let mut duration = Self::USUAL;
-        for line in body.split(|&byte| byte == b'\n' || byte == b'\r') {
-            let Some(equals) = line.iter().position(|&byte| byte == b'=') else { continue };
-            let (name, value) = (&line[..equals], line[equals + 1..].trim_ascii());
-            if name.trim_ascii().eq_ignore_ascii_case(b"signal") {
-                digit = digit_of(value);
-            } else if name.trim_ascii().eq_ignore_ascii_case(b"duration") {
-                duration = duration_of(value).unwrap_or(Self::USUAL);
-            }
-        }
-        Ok(Self { digit: digit?, duration })
-    }
-
-    /// The body to send.
-    pub fn body(&self, kind: InfoKind) -> String {
-        match kind {
-            InfoKind::Relay => {
-                format!("Signal={}\r\nDuration={}\r\n", self.digit, self.duration.as_micros() / 1000)
-            }
-            InfoKind::Plain => self.digit.to_string(),
-        }
-    }
+fn signal(body: &[u8]) -> Option<&[u8]> {
+    body.split(|&byte| byte == b'\n' || byte == b'\r').find_map(|line| {
+        let equals = line.iter().position(|&byte| byte == b'=')?;
+        let (name, value) = line.split_at_checked(equals)?;
+        name.trim_ascii().eq_ignore_ascii_case(b"signal").then(|| value.get(1..).unwrap_or(&[]).trim_ascii())
+    })
 }
 
 /// A key by its name, or by its event code, as some gateways write `*`, `#` and `A` to `D`.
-fn digit_of(signal: &[u8]) -> Result<Digit, InfoError> {
+fn key_of(signal: &[u8]) -> Result<Digit, InfoError> {
     let text = std::str::from_utf8(signal).map_err(|_| InfoError::NotAKey)?.trim_matches('"');
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
@@ -123,11 +69,6 @@ fn digit_of(signal: &[u8]) -> Result<Digit, InfoError> {
         (Some(key), None) => Digit::from_char(key).ok_or(InfoError::NotAKey),
         _ => text.parse().ok().and_then(Digit::from_event).ok_or(InfoError::NotAKey),
     }
-}
-
-fn duration_of(value: &[u8]) -> Option<Span> {
-    let ms: i64 = std::str::from_utf8(value).ok()?.parse().ok()?;
-    (1..=InfoDtmf::LONGEST_MS).contains(&ms).then(|| Span::from_millis(ms))
 }
 
 #[cfg(test)]
@@ -140,22 +81,21 @@ mod tests {
 
     #[test]
     fn bodies_as_gateways_write_them_are_read() {
-        let cases: [(&[u8], char, i64); 8] = [
-            (b"Signal=5\r\nDuration=160\r\n", '5', 160),
-            (b"Signal= 5\r\nDuration= 160", '5', 160),
-            (b"signal = *\nduration = 100\n", '*', 100),
-            (b"Duration=70\r\nSignal=#\r\n", '#', 70),
-            (b"Signal=d\r\n", 'D', 250),
-            (b"Signal=10\r\nDuration=x", '*', 250),
-            (b"Signal=11\r\nDuration=-3", '#', 250),
-            (b"\r\nSignal=\"9\"\r\nDuration=999999\r\n", '9', 250),
+        let cases: [(&[u8], char); 8] = [
+            (b"Signal=5\r\nDuration=160\r\n", '5'),
+            (b"Signal= 5\r\nDuration= 160", '5'),
+            (b"signal = *\nduration = 100\n", '*'),
+            (b"Duration=70\r\nSignal=#\r\n", '#'),
+            (b"Signal=d\r\n", 'D'),
+            (b"Signal=10\r\nDuration=x", '*'),
+            (b"Signal=11\r\nDuration=-3", '#'),
+            (b"\r\nSignal=\"9\"\r\nDuration=999999\r\n", '9'),
         ];
-        for (body, digit, ms) in cases {
-            let expected = InfoDtmf { digit: key(digit), duration: Span::from_millis(ms) };
-            assert_eq!(InfoDtmf::parse(InfoKind::Relay, body), Ok(expected), "{}", body.escape_ascii());
+        for (body, digit) in cases {
+            assert_eq!(key_of_info(DTMF_RELAY, body), Ok(key(digit)), "{}", body.escape_ascii());
         }
         for (body, digit) in [(&b"7"[..], '7'), (b" 12\r\n", 'A')] {
-            assert_eq!(InfoDtmf::parse(InfoKind::Plain, body).map(|info| info.digit), Ok(key(digit)));
+            assert_eq!(key_of_info("Application/DTMF", body), Ok(key(digit)));
         }
     }
 
@@ -169,21 +109,16 @@ mod tests {
             (b"Signal=hf", InfoError::NotAKey),
             (b"Signal=\xFF\xFE", InfoError::NotAKey),
         ] {
-            assert_eq!(InfoDtmf::parse(InfoKind::Relay, body), Err(error), "{}", body.escape_ascii());
+            assert_eq!(key_of_info(DTMF_RELAY, body), Err(error), "{}", body.escape_ascii());
         }
-        assert_eq!(InfoDtmf::parse(InfoKind::Plain, b"Signal=5"), Err(InfoError::NotAKey));
+        assert_eq!(key_of_info(DTMF, b"Signal=5"), Err(InfoError::NotAKey));
+        assert_eq!(key_of_info("application/sdp", b"5"), Err(InfoError::ContentType));
     }
 
     #[test]
     fn what_is_written_is_read_back() {
-        for kind in [InfoKind::Relay, InfoKind::Plain] {
-            for digit in Digit::all() {
-                let info = InfoDtmf { digit, duration: InfoDtmf::USUAL };
-                assert_eq!(InfoDtmf::parse(kind, info.body(kind).as_bytes()), Ok(info));
-            }
-            assert_eq!(InfoKind::of_content_type(&kind.content_type().to_uppercase()), Ok(kind));
+        for digit in Digit::all() {
+            assert_eq!(key_of_info(DTMF_RELAY, info_of_key(digit, 100).as_bytes()), Ok(digit));
         }
-        assert_eq!(InfoKind::of_content_type("application/DTMF ; charset=x"), Ok(InfoKind::Plain));
-        assert_eq!(InfoKind::of_content_type("application/sdp"), Err(InfoError::ContentType));
     }
 }

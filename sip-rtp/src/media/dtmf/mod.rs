@@ -9,7 +9,7 @@ mod send;
 
 pub use event::{EventBlock, EventPayload};
 pub use inband::InbandDetector;
-pub use info::{InfoDtmf, InfoError, InfoKind};
+pub use info::{DTMF, DTMF_RELAY, InfoError, info_of_key, key_of_info};
 pub use receive::{DtmfCounters, DtmfEvent, DtmfReceiver};
 pub use send::{DtmfPacket, DtmfSender, QueueFull, Volume};
 

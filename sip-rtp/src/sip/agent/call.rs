@@ -35,6 +35,8 @@ pub(super) struct Incoming {
     pub(super) reliable: Option<Reliable>,
     /// RSeq of the last one.
     pub(super) rseq: u32,
+    /// A PRACK confirmed an answer that settled the media: the 2xx does not say it again.
+    pub(super) settled: bool,
     /// The answer that has to wait for that acknowledgement.
     pub(super) answer: Option<LocalMedia>,
 }

@@ -76,7 +76,16 @@ impl Agent {
         let trunk = self.trunk_of(from);
         let dialog = Dialog::of_server(&request, &tag);
         let can_update = request.headers.lists(&Name::Allow, "UPDATE");
-        let incoming = Incoming { server: id, request, tag, replaces, reliable: None, rseq: 0, answer: None };
+        let incoming = Incoming {
+            server: id,
+            request,
+            tag,
+            replaces,
+            reliable: None,
+            rseq: 0,
+            settled: false,
+            answer: None,
+        };
         let mut call = Call::new(Phase::Incoming(Box::new(incoming)), from, trunk, false);
         (call.dialog, call.session, call.can_update) = (Some(dialog), session, can_update);
         let call = self.add_call(call);
@@ -166,7 +175,9 @@ impl Agent {
             session.write_response(&mut response.headers);
         }
         let offered = matches!(described, Described::Offer(_));
-        response = response.with_body("application/sdp", described.text().to_bytes());
+        if let Some(text) = described.text() {
+            response = response.with_body("application/sdp", text.to_bytes());
+        }
         self.waiting.remove(&incoming.server);
         self.transactions.respond(now, incoming.server, &response);
         self.stop_timer(call, CallTimer::Ring);
@@ -175,13 +186,13 @@ impl Agent {
         if let Some(old) = incoming.replaces {
             self.hang_up_for(now, old, EndReason::Replaced);
         }
-        if let Described::Answer(_, stream) = described {
+        if let Some(stream) = described.stream() {
             self.tell_media(call, stream);
         }
     }
 
     /// Our description for the 2xx: the answer to the INVITE's offer, or an offer of ours. What an earlier
-    /// provisional answer said is said again.
+    /// provisional answer said is said again, unless that was reliable and is acknowledged (RFC 6337 3.1.1).
     pub(super) fn describe(&mut self, call: CallId, media: LocalMedia) -> Result<Described, Refusal> {
         let found = self.calls.get_mut(&call).ok_or(Refusal::OutOfStep)?;
         let (want, from) = (found.want, found.peer.addr.ip());
@@ -189,7 +200,11 @@ impl Agent {
         if let Some(negotiator) = &found.negotiator
             && let (Some(sent), Some(stream)) = (negotiator.last_sent(), negotiator.stream())
         {
-            return Ok(Described::Answer(sent.clone(), stream.clone()));
+            let stream = stream.clone();
+            return Ok(match incoming.settled {
+                true => Described::Settled(stream),
+                false => Described::Answer(sent.clone(), stream),
+            });
         }
         let request = &incoming.request;
         let negotiator = found.negotiator.get_or_insert_with(|| Negotiator::new(media, &mut self.ids));
@@ -310,9 +325,13 @@ impl Agent {
         }
     }
 
-    /// Tells of a call's media: that it stands, the first time; what changed, later.
+    /// Tells of a call's media: what is heard before it stands; that it stands, the first time; what changed, later.
     pub(super) fn tell_media(&mut self, call: CallId, stream: Stream) {
         let Some(found) = self.calls.get_mut(&call) else { return };
+        // An UPDATE before the answer.
+        if !found.is_up() {
+            return self.tell(Event::Ringing { call, early: Some(stream) });
+        }
         let held = std::mem::replace(&mut found.held, stream.held);
         if !std::mem::replace(&mut found.told, true) {
             return self.tell(Event::Answered { call, stream });
@@ -333,12 +352,23 @@ pub(super) enum Described {
     Answer(Description, Stream),
     /// Our offer.
     Offer(Description),
+    /// Nothing: it was all said and acknowledged before.
+    Settled(Stream),
 }
 
 impl Described {
-    pub(super) const fn text(&self) -> &Description {
+    pub(super) const fn text(&self) -> Option<&Description> {
         match self {
-            Self::Answer(text, _) | Self::Offer(text) => text,
+            Self::Answer(text, _) | Self::Offer(text) => Some(text),
+            Self::Settled(_) => None,
+        }
+    }
+
+    /// The media, where they are agreed.
+    pub(super) fn stream(self) -> Option<Stream> {
+        match self {
+            Self::Answer(_, stream) | Self::Settled(stream) => Some(stream),
+            Self::Offer(_) => None,
         }
     }
 }

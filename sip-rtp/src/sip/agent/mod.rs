@@ -12,7 +12,6 @@ mod change;
 mod door;
 mod ending;
 mod inbound;
-mod info;
 mod outbound;
 mod provisional;
 mod refer;

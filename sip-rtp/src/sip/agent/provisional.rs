@@ -48,11 +48,15 @@ impl Agent {
         let reliable = needed || (media.is_some() && headers.lists(&Name::Supported, "100rel"));
         let offered = !incoming.request.body.is_empty();
         let mut response = dialog_response(&incoming.request, status, &incoming.tag);
+        let mut early = None;
         // An offer of ours may only stand in a reliable answer (RFC 3262 5).
         if let Some(media) = media.filter(|_| offered || reliable) {
             match self.describe(call, media) {
                 Ok(described) => {
-                    response = response.with_body("application/sdp", described.text().to_bytes());
+                    if let Some(text) = described.text() {
+                        response = response.with_body("application/sdp", text.to_bytes());
+                    }
+                    early = described.stream();
                 }
                 Err(why) => {
                     self.refuse_call(now, call, Status::NOT_ACCEPTABLE_HERE, EndReason::Media(why));
@@ -64,6 +68,9 @@ impl Agent {
         let public = self.public_of(call);
         self.dress(&mut response.headers, peer, public);
         self.send_provisional(now, call, response, reliable);
+        if let Some(stream) = early {
+            self.tell_media(call, stream);
+        }
         self.pump(now);
         Ok(())
     }
@@ -119,21 +126,31 @@ impl Agent {
         let want = found.want;
         let mut response = prack.response(Status::OK);
         let described = super::screen::sdp_of(&prack.headers, &prack.body).map(Description::parse);
+        let mut early = None;
         if let (Some(Ok(described)), Some(negotiator)) = (described, found.negotiator.as_mut()) {
             // The answer to our offer, else an offer of the caller's own.
-            if negotiator.accept(&described, from.addr.ip()).is_err()
-                && let Ok((text, _)) = negotiator.answer(&described, want, from.addr.ip())
-            {
-                response = response.with_body("application/sdp", text.to_bytes());
+            match negotiator.accept(&described, from.addr.ip()) {
+                Ok(stream) => early = Some(stream),
+                Err(_) => {
+                    if let Ok((text, stream)) = negotiator.answer(&described, want, from.addr.ip()) {
+                        response = response.with_body("application/sdp", text.to_bytes());
+                        early = Some(stream);
+                    }
+                }
             }
         }
+        let agreed = found.negotiator.as_ref().is_some_and(|negotiator| negotiator.stream().is_some());
         let waiting = found.incoming().and_then(|incoming| {
-            incoming.reliable = None;
+            let described = incoming.reliable.take().is_some_and(|sent| !sent.response.body.is_empty());
+            incoming.settled |= described && agreed;
             incoming.answer.take()
         });
         self.stop_timer(call, CallTimer::RepeatReliable);
         self.stop_timer(call, CallTimer::NoPrack);
         self.transactions.respond(now, id, &response);
+        if let Some(stream) = early {
+            self.tell_media(call, stream);
+        }
         if let Some(media) = waiting {
             self.answer_now(now, call, media);
         }

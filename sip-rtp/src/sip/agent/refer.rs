@@ -1,7 +1,8 @@
 //! Transfers that we ask for, blind and attended (RFC 3515, 5589), and telephone keys that we send by INFO.
 
 use super::request::{Ask, InCall};
-use super::{Agent, CallId, CommandError, EndReason, Event, Transfer, info};
+use super::{Agent, CallId, CommandError, EndReason, Event, Transfer};
+use crate::media::dtmf::{DTMF_RELAY, Digit, info_of_key};
 use crate::sip::address::NameAddr;
 use crate::sip::header::Name;
 use crate::sip::message::Request;
@@ -91,21 +92,20 @@ impl Agent {
     /// Sends a telephone key by INFO.
     ///
     /// # Errors
-    /// [`CommandError`] when the call does not stand or the key is none.
+    /// [`CommandError`] when the call does not stand.
     pub fn send_key(
         &mut self,
         now: Moment,
         call: CallId,
-        key: char,
+        key: Digit,
         duration_ms: u32,
     ) -> Result<(), CommandError> {
         let found = self.calls.get(&call).ok_or(CommandError::NoSuchCall)?;
-        let key = info::key(key.encode_utf8(&mut [0; 4])).ok_or(CommandError::BadTarget)?;
         if !found.is_up() {
             return Err(CommandError::WrongState);
         }
         let (request, to) = self.in_dialog(call, Method::Info).ok_or(CommandError::WrongState)?;
-        let request = request.with_body("application/dtmf-relay", info::write(key, duration_ms));
+        let request = request.with_body(DTMF_RELAY, info_of_key(key, duration_ms).into_bytes());
         self.ask(now, Ask::Call(call, InCall::Info), request, to, 0).ok_or(CommandError::Full)?;
         self.pump(now);
         Ok(())

@@ -1,6 +1,6 @@
 //! Requests of ours: where they go, how they are proven, and by which transport.
 
-use super::call::Change;
+use super::call::{Change, Phase};
 use super::screen::{ALLOW, SUPPORTED};
 use super::{Agent, CallId, TrunkId};
 use crate::sip::address::NameAddr;
@@ -88,7 +88,7 @@ impl Agent {
 
     /// A request that only grew out of UDP goes by it after all when there is no TCP (RFC 3261 18.1.1).
     pub(super) fn retry_by_udp(&mut self, now: Moment, asked: &Asked) -> bool {
-        if !asked.by_size {
+        if !asked.by_size || self.is_given_up(asked.what) {
             return false;
         }
         let to = Peer { transport: Transport::Udp, ..asked.to };
@@ -99,6 +99,18 @@ impl Agent {
         };
         self.follow(asked.what, id);
         true
+    }
+
+    /// Whether nobody wants the answer any more: a call of ours that was cancelled meanwhile must not begin after all,
+    /// and nothing but the goodbye is asked within a call that is over.
+    fn is_given_up(&self, what: Ask) -> bool {
+        let Ask::Call(call, kind) = what else { return false };
+        match (self.calls.get(&call).map(|call| &call.phase), kind) {
+            (_, InCall::Bye) => false,
+            (Some(Phase::Outgoing(outgoing)), InCall::Invite) => outgoing.cancelled.is_some(),
+            (_, InCall::Invite) => true,
+            (phase, _) => matches!(phase, None | Some(Phase::Ending)),
+        }
     }
 
     /// Answers the challenge to a request within a call, by the trunk's credentials. `false`: there is no use.

@@ -1,5 +1,6 @@
 //! What goes in and out of the user agent.
 
+use crate::media::dtmf::Digit;
 use crate::sdp::negotiate::{LocalMedia, Refusal, Stream};
 use crate::sip::digest::client::Credentials;
 use crate::sip::guard::Network;
@@ -124,11 +125,11 @@ pub enum Event {
         /// The call whose place it takes, if it is answered.
         replaces: Option<CallId>,
     },
-    /// It rings at the far end of a call of ours.
+    /// It rings: at the far end of a call of ours; or here, with something to be heard meanwhile.
     Ringing {
         /// The call.
         call: CallId,
-        /// What is heard meanwhile, if the far end sends something.
+        /// The media until the answer, if there are any.
         early: Option<Stream>,
     },
     /// The call stands, and this is its media.
@@ -160,10 +161,8 @@ pub enum Event {
     Key {
         /// The call.
         call: CallId,
-        /// The key: 0 to 9, *, #, A to D.
-        key: Pii<char>,
-        /// How long it was held.
-        duration_ms: u32,
+        /// The key.
+        key: Pii<Digit>,
     },
     /// How a transfer of ours goes.
     Transfer {

@@ -2,7 +2,8 @@
 
 use super::inbound::with_abilities;
 use super::screen::{self, ALLOW};
-use super::{Agent, CallId, EndReason, Event, info};
+use super::{Agent, CallId, EndReason, Event};
+use crate::media::dtmf::{DTMF, DTMF_RELAY, InfoError, key_of_info};
 use crate::sdp::Description;
 use crate::sip::header::Name;
 use crate::sip::message::{self, Request, Response};
@@ -171,23 +172,22 @@ impl Agent {
 
     fn on_info(&mut self, now: Moment, id: ServerId, call: CallId, request: &Request) {
         let kind = message::body_type(&request.headers, &request.body);
-        let key = kind.as_deref().and_then(|kind| info::read(kind, &request.body));
-        match (kind.as_deref(), key) {
+        match kind.map(|kind| key_of_info(&kind, &request.body)) {
             // Without a body it asks whether the call still stands.
-            (None, _) => self.refuse(now, id, request.response(Status::OK)),
-            (_, Some((key, duration_ms))) => {
+            None => self.refuse(now, id, request.response(Status::OK)),
+            Some(Ok(key)) => {
                 self.refuse(now, id, request.response(Status::OK));
                 // Behind our BYE the call's end was told, and nothing more comes of it.
                 if self.calls().any(|stands| stands == call) {
-                    self.tell(Event::Key { call, key: Pii::new(key), duration_ms });
+                    self.tell(Event::Key { call, key: Pii::new(key) });
                 }
             }
-            (Some("application/dtmf" | "application/dtmf-relay"), None) => {
+            Some(Err(InfoError::NoSignal | InfoError::NotAKey)) => {
                 self.refuse(now, id, request.response(Status::BAD_REQUEST));
             }
-            _ => {
+            Some(Err(InfoError::ContentType)) => {
                 let refusal = request.response(Status::UNSUPPORTED_MEDIA);
-                self.refuse(now, id, refusal.with(Name::Accept, "application/dtmf-relay, application/dtmf"));
+                self.refuse(now, id, refusal.with(Name::Accept, format!("{DTMF_RELAY}, {DTMF}")));
             }
         }
     }
