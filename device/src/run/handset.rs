@@ -38,17 +38,23 @@ impl Switchboard for WithHandset {
         Err(why)
     }
 
+    fn engage(&mut self, line: LineId, target: &Target) -> Result<(), Unserved> {
+        if *target != Target::Handset {
+            return self.others.engage(line, target);
+        }
+        // What was heard while it rang is in the call already.
+        if self.call != Some(line) {
+            self.serves(target)?;
+            self.call = Some(line);
+        }
+        Ok(())
+    }
+
     fn connect(&mut self, line: LineId, target: &Target, codec: Codec) -> Option<Route> {
         if *target != Target::Handset {
             return self.others.connect(line, target, codec);
         }
-        if self.call.is_some() {
-            // Two rang at once; the other one was answered first.
-            self.gauges.refused.fetch_add(1, Relaxed);
-            return None;
-        }
-        self.call = Some(line);
-        Some(Route::Handset)
+        (self.call == Some(line)).then_some(Route::Handset)
     }
 
     fn disconnect(&mut self, line: LineId, target: &Target) {
@@ -90,9 +96,12 @@ mod tests {
         let (mut board, gauges) = board();
         gauges.speaker.set_wanted(true);
         gauges.speaker.opened();
-        assert!(board.connect(LineId(1), &Target::Handset, Codec::Pcmu).is_some());
-        assert_eq!(board.serves(&Target::Handset), Err(Unserved::Busy));
+        assert_eq!(board.engage(LineId(1), &Target::Handset), Ok(()));
+        assert_eq!(board.serves(&Target::Handset), Err(Unserved::Busy), "before it is connected");
+        assert_eq!(board.engage(LineId(2), &Target::Handset), Err(Unserved::Busy));
+        assert_eq!(board.engage(LineId(1), &Target::Handset), Ok(()), "it is in that very call");
         assert!(board.connect(LineId(2), &Target::Handset, Codec::Pcmu).is_none());
+        assert!(board.connect(LineId(1), &Target::Handset, Codec::Pcmu).is_some());
         board.disconnect(LineId(2), &Target::Handset);
         assert_eq!(board.serves(&Target::Handset), Err(Unserved::Busy), "the first call stands");
         gauges.speaker.closed();

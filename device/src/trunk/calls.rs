@@ -88,6 +88,9 @@ impl Trunk {
         if route.ring <= Span::ZERO {
             return self.answer(now, call);
         }
+        if route.early_media && !self.take_up(now, call) {
+            return;
+        }
         let said = match self.local_media(call).filter(|_| route.early_media) {
             Some(media) => self.agent.progress(now, call, media),
             None => self.agent.ring(now, call),
@@ -176,8 +179,27 @@ impl Trunk {
         }
     }
 
-    pub(super) fn answer(&mut self, now: Moment, call: CallId) {
-        if let Some(media) = self.local_media(call) {
+    /// Puts whoever answers a call into it.
+    pub(super) fn engage(&mut self, call: CallId) -> Result<(), Refused> {
+        let Some(leg) = self.legs.get_mut(&call) else { return Ok(()) };
+        self.switchboard.engage(LineId(call.0), &leg.target)?;
+        leg.is_engaged = true;
+        Ok(())
+    }
+
+    /// The same, or refuses the call: whoever was free when it began to ring may have taken another one meanwhile.
+    fn take_up(&mut self, now: Moment, call: CallId) -> bool {
+        let engaged = self.engage(call);
+        if let Err(why) = engaged {
+            self.turn_away(now, call, why);
+        }
+        engaged.is_ok()
+    }
+
+    fn answer(&mut self, now: Moment, call: CallId) {
+        if self.take_up(now, call)
+            && let Some(media) = self.local_media(call)
+        {
             // An error says that the caller gave up meanwhile: its end is told apart.
             let _ = self.agent.answer(now, call, media);
         }
@@ -237,6 +259,8 @@ impl Trunk {
         leg.goodbye(now);
         if leg.media.is_some() {
             self.command(audio::Command::Close(LineId(call.0)));
+        }
+        if leg.is_engaged {
             self.switchboard.disconnect(LineId(call.0), &leg.target);
         }
         let figures = leg.media.as_ref().map(|media| Box::new(CallFigures::of(media)));
@@ -306,12 +330,6 @@ impl Trunk {
                     let _ = self.agent.hang_up(now, call);
                 }
             }
-            // Whoever was free when it began to ring may have taken another call meanwhile. Where media flow already,
-            // this is the call that was taken.
-            (target, false) if leg.media.is_none() => match self.switchboard.serves(target) {
-                Ok(()) => self.answer(now, call),
-                Err(why) => self.turn_away(now, call, why.into()),
-            },
             _ => self.answer(now, call),
         }
     }

@@ -89,6 +89,8 @@ pub(super) struct Leg {
     pub(super) media: Option<Media>,
     /// When it is to be answered, if it rings first, or handed on.
     pub(super) act_at: Option<Moment>,
+    /// Whoever answers is in it.
+    pub(super) is_engaged: bool,
     /// It stands.
     pub(super) is_answered: bool,
     /// We placed it.
@@ -107,6 +109,7 @@ impl Leg {
             target,
             media: None,
             act_at: None,
+            is_engaged: false,
             is_answered: false,
             ours,
             began: now,

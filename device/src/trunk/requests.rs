@@ -85,7 +85,8 @@ impl Trunk {
         match self.agent.place(now, place) {
             Ok(call) => {
                 self.counters.calls_out += 1;
-                if let Err(refused) = self.add_leg(now, call, sockets, outgoing.target, true) {
+                let added = self.add_leg(now, call, sockets, outgoing.target, true);
+                if let Err(refused) = added.and_then(|()| self.engage(call)) {
                     let _ = self.agent.hang_up(now, call);
                     return Err(refused);
                 }

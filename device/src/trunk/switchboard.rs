@@ -25,10 +25,19 @@ pub trait Switchboard: Debug + Send {
     /// Why not.
     fn serves(&self, target: &Target) -> Result<(), Unserved>;
 
-    /// A call to `target` stands, in `codec`. `None` hangs it up.
+    /// A call to `target` is about to be answered, or was placed. From here to [`Self::disconnect`] whoever answers there
+    /// is in that call, though its media may be agreed much later: by an ACK, or a PRACK.
+    ///
+    /// # Errors
+    /// Why it cannot be answered after all.
+    fn engage(&mut self, _line: LineId, target: &Target) -> Result<(), Unserved> {
+        self.serves(target)
+    }
+
+    /// A call to `target` that is engaged stands, or can be heard already, in `codec`. `None` hangs it up.
     fn connect(&mut self, line: LineId, target: &Target, codec: Codec) -> Option<Route>;
 
-    /// A call to `target` that was connected is over.
+    /// A call to `target` that was engaged is over.
     fn disconnect(&mut self, _line: LineId, _target: &Target) {}
 }
 

@@ -6,6 +6,7 @@ use offhook::audio::LineId;
 use offhook::audio::route::Route as Line;
 use offhook::trunk::routes::{Route, Target};
 use offhook::trunk::switchboard::{Switchboard, Unserved};
+use offhook_sip_rtp::sip::message::Message;
 use offhook_units::{Codec, Span};
 
 /// A handset, in a call or not.
@@ -17,12 +18,16 @@ impl Switchboard for One {
         self.0.map_or(Ok(()), |_line| Err(Unserved::Busy))
     }
 
-    fn connect(&mut self, line: LineId, _target: &Target, _codec: Codec) -> Option<Line> {
-        if self.0.is_some() {
-            return None;
+    fn engage(&mut self, line: LineId, target: &Target) -> Result<(), Unserved> {
+        if self.0 != Some(line) {
+            self.serves(target)?;
+            self.0 = Some(line);
         }
-        self.0 = Some(line);
-        Some(Line::Handset)
+        Ok(())
+    }
+
+    fn connect(&mut self, line: LineId, _target: &Target, _codec: Codec) -> Option<Line> {
+        (self.0 == Some(line)).then_some(Line::Handset)
     }
 
     fn disconnect(&mut self, line: LineId, _target: &Target) {
@@ -61,5 +66,34 @@ fn of_two_that_ring_together_one_is_answered_and_the_other_told_that_it_is_busy(
     assert_eq!(first.response().status.code(), 200);
     let counters = office.handle.snapshot().expect("the thread runs").counters;
     assert_eq!((counters.answered, counters.busy), (1, 1));
+    office.close();
+}
+
+/// Its media are agreed by its ACK only; nobody else is answered until then.
+#[test]
+fn a_call_without_an_offer_is_taken_from_its_answer_on() {
+    let office = office(21_580);
+    let (mut first, mut second) = (Phone::udp(office.locals.udp), Phone::udp(office.locals.udp));
+    first.ask("INVITE", "7", "", "");
+    assert_eq!(first.response().status.code(), 200);
+    second.ask("INVITE", "7", "", "");
+    assert_eq!(second.response().status.code(), 486);
+    office.close();
+}
+
+/// The same for two that come in one piece.
+#[test]
+fn of_two_that_come_at_once_one_is_answered_and_the_other_told_that_it_is_busy() {
+    let office = office(21_620);
+    let mut phone = Phone::tcp(office.locals.tcp.expect("it listens"));
+    let first = phone.request_text("INVITE", "7", "", "");
+    let second = phone.request_text("INVITE", "7", "", "").replace("Call-ID: ", "Call-ID: other-");
+    phone.send_bytes(format!("{first}{second}").as_bytes());
+    let mut codes = std::iter::repeat_with(|| phone.read()).filter_map(|message| match message {
+        Message::Response(response) if !response.status.is_provisional() => Some(response.status.code()),
+        _ => None,
+    });
+    assert_eq!((codes.next(), codes.next()), (Some(200), Some(486)));
+    drop(codes);
     office.close();
 }

@@ -2,7 +2,7 @@
 
 use super::office::{Office, settings};
 use super::phone::{Phone, payload};
-use offhook::trunk::command::Report;
+use offhook::trunk::command::{Report, Request};
 use offhook::trunk::routes::{Route, Target};
 use offhook_engine::codec::g711::Law;
 use offhook_sip_rtp::media::dtmf::Digit;
@@ -175,12 +175,39 @@ fn our_silence_is_comfort_noise_where_that_was_agreed() {
 #[test]
 fn early_media_is_heard_while_it_rings() {
     let mut settings = settings(20_960);
-    let ring = Route { ring: Span::from_millis(1_000), early_media: true, ..Route::new("4", Target::Tone) };
-    settings.routes.0.push(ring);
+    let early = |ring_ms, number| Route {
+        ring: Span::from_millis(ring_ms),
+        early_media: true,
+        ..Route::new(number, Target::Tone)
+    };
+    settings.routes.0.extend([early(100_000, "4"), early(300, "5")]);
     let office = Office::open(settings);
     let mut phone = Phone::udp(office.locals.udp);
-    let answer = phone.call_plainly("4");
-    assert_eq!(answer.status.code(), 200);
+    let sdp = phone.sdp("RTP/AVP 0", "");
+    phone.ask("INVITE", "4", "", &sdp);
+    let call = office.wait_for(|report| match report {
+        Report::Incoming(call, _) => Some(*call),
+        _ => None,
+    });
+    assert!(hears_the_tone(&mut phone), "while it rings");
+    let refused = office.handle.call(|reply| Request::HangUp(call, reply)).expect("the thread runs");
+    assert_eq!(refused, Ok(call));
+    assert_eq!(phone.response().status.code(), 480);
+    assert_eq!(office.handle.snapshot().expect("the thread runs").counters.answered, 0);
+
+    let mut phone = Phone::udp(office.locals.udp);
+    assert_eq!(phone.call_plainly("5").status.code(), 200);
+    assert!(hears_the_tone(&mut phone), "and goes on behind the answer");
     assert_eq!(phone.hang_up().status.code(), 200);
     office.close();
+}
+
+/// Whether most of the next packets hold sound.
+fn hears_the_tone(phone: &mut Phone) -> bool {
+    (0..20).filter(|_| payload(&phone.hear()).iter().any(|sample| !is_silent(*sample))).count() > 10
+}
+
+/// In µ-law: both zeros, and what is next to them.
+const fn is_silent(sample: u8) -> bool {
+    matches!(sample, 0x7E | 0x7F | 0xFE | 0xFF)
 }

@@ -191,6 +191,12 @@ impl Phone {
 
     /// Asks, outside a call or within the present one.
     pub(crate) fn ask(&mut self, method: &str, user: &str, extra: &str, body: &str) {
+        let text = self.request_text(method, user, extra, body);
+        self.send_bytes(text.as_bytes());
+    }
+
+    /// A request that is not sent yet.
+    pub(crate) fn request_text(&mut self, method: &str, user: &str, extra: &str, body: &str) -> String {
         if method != "ACK" {
             self.cseq += 1;
         }
@@ -207,15 +213,14 @@ impl Phone {
             _ if extra.contains("Content-Type") => "",
             _ => "Content-Type: application/sdp\r\n",
         };
-        let text = format!(
+        format!(
             "{method} sip:{user}@{to} SIP/2.0\r\nVia: SIP/2.0/{transport} {me};branch=z9hG4bK{}-{branch};rport\r\nMax-Forwards: 70\r\n\
              From: <sip:phone@{me}>;tag=phone\r\nTo: <sip:{user}@{to}>{tag}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
              Contact: <sip:phone@{me};transport={transport}>\r\n{extra}{kind}Content-Length: {}\r\n\r\n{body}",
             me.port(),
             self.call_id,
             body.len()
-        );
-        self.send_bytes(text.as_bytes());
+        )
     }
 
     /// Our SDP: PCMU on the RTP socket, and what `lines` add.
