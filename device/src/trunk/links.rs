@@ -1,10 +1,12 @@
 //! All stream connections of SIP: who may open one, which one a message takes, when one is closed.
 
 use super::link::Link;
+use super::server_names::ServerNames;
 use super::sockets::Stream;
 use super::tls::Identity;
 use mio::{Registry, Token};
 use offhook_sip_rtp::media::dscp::Dscp;
+use offhook_sip_rtp::sip::agent::TrunkId;
 use offhook_sip_rtp::sip::transport::{FlowId, Peer, Transport};
 use offhook_units::{Moment, Span};
 use std::collections::BTreeMap;
@@ -28,8 +30,7 @@ pub(super) struct Links {
     idle: Span,
     mark: Dscp,
     identity: Identity,
-    /// Whose certificate is to be shown at an address: the name that it was resolved from.
-    names: BTreeMap<IpAddr, String>,
+    names: ServerNames,
     /// Connections that were turned away as there were too many.
     refused: u64,
 }
@@ -44,14 +45,14 @@ impl Links {
             idle,
             mark,
             identity,
-            names: BTreeMap::new(),
+            names: ServerNames::new(),
             refused: 0,
         }
     }
 
-    /// Tells the names of the servers behind addresses. An address keeps the name that was told last.
-    pub(super) fn add_names(&mut self, names: impl Iterator<Item = (IpAddr, String)>) {
-        self.names.extend(names);
+    /// Tells by which name a trunk's servers are known.
+    pub(super) fn set_names(&mut self, trunk: TrunkId, name: &str, servers: &[IpAddr]) {
+        self.names.set(trunk, name, servers);
     }
 
     /// Connections that stand.
@@ -133,7 +134,7 @@ impl Links {
         }
         let tls = match to.transport {
             Transport::Tls => {
-                Some(self.identity.connect(&self.name_of(to.addr.ip())).map_err(|_| Unreachable)?)
+                Some(self.identity.connect(&self.names.of(to.addr.ip())).map_err(|_| Unreachable)?)
             }
             _ => None,
         };
@@ -145,11 +146,6 @@ impl Links {
         self.last = id;
         self.links.insert(id, link);
         Ok(id)
-    }
-
-    /// Whom the certificate at `addr` has to be for.
-    fn name_of(&self, addr: IpAddr) -> String {
-        self.names.get(&addr).cloned().unwrap_or_else(|| addr.to_string())
     }
 
     /// A connection.

@@ -29,6 +29,7 @@ mod ports;
 mod ready;
 mod requests;
 pub mod routes;
+mod server_names;
 pub mod settings;
 mod signalling;
 mod sockets;

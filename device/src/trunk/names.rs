@@ -119,7 +119,8 @@ impl Trunk {
         let Some(line) = self.settings.trunks.get(trunk.0) else { return };
         // Its certificate is for the domain of our address there, or for its name (RFC 5922 7.1).
         let name = line.domain.as_ref().unwrap_or(&line.server);
-        self.links.add_names(servers.iter().map(|server| (server.addr.ip(), name.clone())));
+        let addrs: Vec<_> = servers.iter().map(|server| server.addr.ip()).collect();
+        self.links.set_names(trunk, name, &addrs);
         self.agent.set_servers(self.clock.now(), trunk, servers);
     }
 }
