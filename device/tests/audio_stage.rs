@@ -165,6 +165,24 @@ fn on_hold_the_media_clock_runs_on_and_nothing_is_said() {
     assert_eq!(call.said(&mut decoder).0.len(), 800);
 }
 
+/// Whoever reads the counters learns of the new codec before the audio thread changes to it, and need not know.
+#[test]
+fn the_time_that_is_told_never_jumps_when_the_codec_changes() {
+    let mut house = House::new(1);
+    let call = house.open(1, Codec::Pcmu, 20, Route::Tone(Tone::default()));
+    let mut told = Vec::new();
+    for codec in [Codec::G722, Codec::Opus, Codec::Pcmu] {
+        house.ticks_on(10);
+        let media = Box::new(Media::new(codec, 20, Settings::default()).unwrap());
+        house.trunk.commands.push(Command::Recode(LineId(1), media)).unwrap();
+        told.push(call.gauges.stats().silent_frames);
+        house.ticks_on(10);
+        told.push(call.gauges.stats().silent_frames);
+    }
+    let steps: Vec<u64> = (1..=6).map(|step| step * 10 * 480).collect();
+    assert_eq!(told, steps, "100 ms each");
+}
+
 #[test]
 fn another_codec_keeps_the_call_and_its_route() {
     let mut house = House::new(1);
@@ -175,7 +193,7 @@ fn another_codec_keeps_the_call_and_its_route() {
     call.said(&mut Decoder::new(Codec::Pcmu).unwrap());
     house.ticks_on(10);
     let stats = call.gauges.stats();
-    assert_eq!((stats.ticks, stats.silent_frames), (20, 20 * 160), "what was counted before counts on");
+    assert_eq!((stats.ticks, stats.silent_frames), (20, 20 * 480), "what was counted before counts on");
     assert_eq!(call.said(&mut Decoder::new(Codec::G722).unwrap()).0.len(), 1_600, "100 ms at 16 kHz");
     assert!(matches!(house.trunk.retired.pop(), Ok(Retired::Media(_))));
 }

@@ -75,9 +75,10 @@ impl Stats {
         *counter += 1;
     }
 
-    /// Counts on from what another codec counted at `from`, in frames of `to`. What is no count is this one's own.
+    /// Counts on from what another codec counted at `from`, in frames of `to`: up to a frame more, so that no count goes
+    /// back. What is no count is this one's own.
     pub(crate) fn go_on_from(&mut self, before: &Self, from: SampleRate, to: SampleRate) {
-        let frames = |frames: u64| frames * u64::from(to.hz()) / u64::from(from.hz().max(1));
+        let frames = |frames: u64| (frames * u64::from(to.hz())).div_ceil(u64::from(from.hz().max(1)));
         self.packets += before.packets;
         self.played += before.played;
         self.duplicates += before.duplicates;

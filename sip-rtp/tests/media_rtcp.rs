@@ -4,7 +4,7 @@
 use offhook_sip_rtp::media::{
     emodel::Equipment,
     packet::PacketView,
-    rtcp::{Cname, Compound, DelayLimits, NtpTime, RtcpConfig, RtcpEvent, RtcpPacket, RtcpSession, XrBlock},
+    rtcp::{Cname, Compound, DelayLimits, NtpTime, RtcpConfig, RtcpPacket, RtcpSession, XrBlock},
     srtp::MOST_OVERHEAD,
 };
 use offhook_units::{Moment, PayloadType, RtpTime, SampleRate, SeqNo, Span, Ssrc};
@@ -44,13 +44,12 @@ fn packet(ssrc: u32, n: u64) -> PacketView<'static> {
 struct End {
     ssrc: u32,
     session: RtcpSession,
-    events: Vec<RtcpEvent>,
     sends: bool,
 }
 
 impl End {
     fn new(ssrc: u32, sends: bool) -> Self {
-        Self { ssrc, session: session(ssrc), events: Vec::new(), sends }
+        Self { ssrc, session: session(ssrc), sends }
     }
 }
 
@@ -78,26 +77,19 @@ fn call(seconds: u64, sends: [bool; 2], lost: impl Fn(u64) -> bool) -> [End; 2] 
         while let Some(due) = flying.iter().position(|(at, _, _)| *at <= now) {
             let (at, to, bytes) = flying.remove(due);
             ends[to].session.handle_input(at, &bytes).expect("ours");
-            while let Some(event) = ends[to].session.poll_event() {
-                ends[to].events.push(event);
-            }
         }
     }
     ends
 }
 
 fn last_report(end: &End) -> offhook_sip_rtp::media::rtcp::RemoteReport {
-    end.events
-        .iter()
-        .rev()
-        .find_map(|event| if let RtcpEvent::Report(report) = event { Some(*report) } else { None })
-        .expect("a report")
+    end.session.reported().expect("a report")
 }
 
 #[test]
 fn both_ends_measure_the_way_there_and_back() {
     for end in call(60, [true, true], |_| false) {
-        let way = last_report(&end).round_trip.expect("measured").as_millis_f32();
+        let way = end.session.round_trip().expect("measured").as_millis_f32();
         assert!((79.0..81.0).contains(&way), "{way} ms");
         let figures = end.session.figures().expect("heard");
         assert_eq!((figures.lost, figures.jitter), (0, Span::ZERO));
@@ -113,7 +105,7 @@ fn an_end_that_only_listens_measures_it_too() {
     let [_, listener] = call(60, [true, false], |_| false);
     let way = listener.session.figures().expect("heard").round_trip.expect("measured").as_millis_f32();
     assert!((79.0..81.0).contains(&way), "{way} ms");
-    assert!(!listener.events.iter().any(|event| matches!(event, RtcpEvent::Report(_))));
+    assert_eq!(listener.session.reported(), None);
 }
 
 #[test]
@@ -126,11 +118,9 @@ fn loss_is_reported_to_the_one_who_sends_and_lowers_the_score() {
     assert_eq!(figures.metrics.loss_rate, 12, "5 % in 1/256");
     // R = 93.2 - 95 * 5 / (5 + 25.1) = 77.4: 3.93.
     assert_eq!(figures.metrics.mos_listening_10, 39);
-    let told = sender.events.iter().rev().find_map(|event| match event {
-        RtcpEvent::Voip(metrics) => Some(metrics),
-        _ => None,
-    });
-    assert_eq!(told.expect("VoIP metrics").mos_listening_10, 39);
+    assert_eq!(report.metrics.expect("VoIP metrics").mos_listening_10, 39);
+    assert_eq!(sender.session.lost_there(), u64::from(report.lost.unsigned_abs()));
+    assert_eq!((receiver.session.lost_there(), last_report(&receiver).lost), (0, 0));
 }
 
 #[test]
@@ -159,10 +149,54 @@ fn a_goodbye_ends_the_stream_and_carries_a_last_report() {
     assert!(matches!(kinds[0], RtcpPacket::SenderReport { .. }));
     assert!(matches!(kinds.last(), Some(RtcpPacket::Goodbye { .. })));
     second.session.handle_input(now, &out[..length]).expect("ours");
-    let events: Vec<_> = std::iter::from_fn(|| second.session.poll_event()).collect();
-    assert_eq!(events.last(), Some(&RtcpEvent::Goodbye));
+    assert_eq!(last_report(&second).at, now, "its last report counts");
     second.session.rtp_received(now, &packet(1, 5_000), true);
     assert!(second.session.figures().is_some(), "a stream that comes back is heard");
+}
+
+/// A report on us in which `lost` packets were lost, at the far end of a line without a clock.
+fn report_of(session: &mut RtcpSession, ssrc: u32, lost: i32) {
+    let [_, lost @ ..] = lost.to_be_bytes();
+    let mut report = [&[0x81, 201, 0, 7, 0, 0, 0, 9][..], &ssrc.to_be_bytes(), &[64], &lost].concat();
+    report.extend_from_slice(&[0, 0, 0, 9, 0, 0, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0]);
+    session.handle_input(Moment::ZERO, &report).expect("sound");
+}
+
+#[test]
+fn what_the_peer_missed_never_goes_back_nor_beyond_what_was_sent() {
+    let mut session = session(1);
+    for n in 0..100 {
+        session.rtp_sent(Moment::ZERO, RtpTime(n * 160), 160);
+    }
+    let mut told = Vec::new();
+    for lost in [3, 8, 5, -2, 9, 5_000_000] {
+        report_of(&mut session, 1, lost);
+        told.push(session.lost_there());
+    }
+    assert_eq!(told, [3, 8, 8, 8, 9, 100]);
+    let report = session.reported().expect("it came");
+    assert_eq!((report.fraction_lost, report.jitter), (0.25, Span::from_millis(10)));
+    assert_eq!(report.metrics, None);
+    // The same source goes on, and another begins.
+    session.set_ssrc(Ssrc(1));
+    assert!(session.reported().is_some());
+    session.set_ssrc(Ssrc(2));
+    assert_eq!(session.reported(), None);
+    session.rtp_sent(Moment::ZERO, RtpTime(0), 160);
+    report_of(&mut session, 2, 1);
+    assert_eq!(session.lost_there(), 101);
+}
+
+#[test]
+fn the_same_ssrc_again_starts_no_count_anew() {
+    let mut session = session(1);
+    for n in 0..3 {
+        session.rtp_sent(Moment::ZERO, RtpTime(n * 160), 160);
+    }
+    session.set_ssrc(Ssrc(1));
+    let mut out = [0; RtcpSession::MOST_BYTES];
+    session.goodbye(Moment::ZERO, &mut out).expect("it sent");
+    assert_eq!((out[1], &out[20..24]), (200, &[0, 0, 0, 3][..]), "a sender's report on three packets");
 }
 
 #[test]
@@ -190,7 +224,7 @@ fn another_clock_counts_anew_and_another_ssrc_says_so() {
     let mut session = session(1);
     session.rtp_sent(Moment::ZERO, RtpTime(0), 160);
     session.rtp_received(Moment::ZERO, &packet(2, 0), true);
-    session.set_codec(SampleRate::HZ_8000, Span::from_millis(30), Equipment::G711_BARE);
+    session.set_codec(SampleRate::HZ_8000, Span::from_millis(30), Equipment::G711_CONCEALED);
     assert!(session.figures().is_some());
     session.set_codec(SampleRate::HZ_48000, Span::from_millis(20), Equipment::G711_CONCEALED);
     assert_eq!(session.figures(), None);
@@ -212,7 +246,7 @@ fn strangers_in_reports_change_nothing() {
     for datagram in [&foreign_bye[..], &report_on_another] {
         session.handle_input(Moment::ZERO, datagram).expect("sound");
     }
-    assert_eq!(session.poll_event(), None);
+    assert_eq!((session.reported(), session.lost_there()), (None, 0));
     assert_eq!(session.counters().foreign, 2);
 }
 
@@ -224,8 +258,7 @@ fn a_flood_of_reports_keeps_its_bounds() {
     for _ in 0..10_000 {
         session.handle_input(Moment::ZERO, &report).expect("sound");
     }
-    assert_eq!(std::iter::from_fn(|| session.poll_event()).count(), 8);
-    assert_eq!(session.counters().overflowed, 9_992);
+    assert_eq!(session.counters().received, 10_000);
     assert!(session.poll_timeout() < Moment::from_millis(10_000));
 }
 

@@ -3,15 +3,16 @@
 //! What the audio thread tells of itself. It writes, whoever wants to know reads; each number stands for itself.
 
 use offhook_engine::Stats;
-use offhook_units::{Ppm, Span};
+use offhook_units::{Ppm, SampleRate, Span};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 macro_rules! line_gauges {
-    ($($field:ident),+ $(,)?) => {
+    (counts: $($field:ident),+; frames: $($frames:ident),+ $(,)?) => {
         /// One call's counters, as its line last published them.
         #[derive(Debug, Default)]
         pub struct LineGauges {
             $($field: AtomicU64,)+
+            $($frames: AtomicU64,)+
             held_us: AtomicU64,
             delay_us: AtomicU64,
             target_us: AtomicU64,
@@ -23,9 +24,11 @@ macro_rules! line_gauges {
         }
 
         impl LineGauges {
-            /// The line's own side.
-            pub(super) fn publish(&self, stats: &Stats, sent: Sent) {
+            /// The line's own side; `stats` has its frames at `rate`.
+            pub(super) fn publish(&self, stats: &Stats, rate: SampleRate, sent: Sent) {
+                let scale = u64::from(Self::RATE.hz()) / u64::from(rate.hz().max(1));
                 $(self.$field.store(stats.$field, Relaxed);)+
+                $(self.$frames.store(stats.$frames * scale, Relaxed);)+
                 let micros = |span: Span| span.as_micros().max(0).cast_unsigned();
                 self.held_us.store(micros(stats.held), Relaxed);
                 self.delay_us.store(micros(stats.delay), Relaxed);
@@ -36,11 +39,12 @@ macro_rules! line_gauges {
                 self.talk_lost.store(sent.talk_lost, Relaxed);
             }
 
-            /// What the engine counted.
+            /// What the engine counted, frames at [`Self::RATE`].
             pub fn stats(&self) -> Stats {
                 let span = |cell: &AtomicU64| Span::from_micros(cell.load(Relaxed).cast_signed());
                 Stats {
                     $($field: self.$field.load(Relaxed),)+
+                    $($frames: self.$frames.load(Relaxed),)+
                     held: span(&self.held_us),
                     delay: span(&self.delay_us),
                     target: span(&self.target_us),
@@ -52,32 +56,38 @@ macro_rules! line_gauges {
 }
 
 line_gauges!(
-    packets,
-    played,
-    duplicates,
-    too_old,
-    on_probation,
-    stragglers,
-    late,
-    undecodable,
-    overrun,
-    restarts,
-    missing,
-    ticks,
-    voice_frames,
-    extrapolated_frames,
-    bridged_frames,
-    recovered_frames,
-    noise_frames,
-    silent_frames,
-    underruns,
-    squeezed_frames,
-    stretched_frames,
-    hurried_frames,
-    warps,
+    counts:
+        packets,
+        played,
+        duplicates,
+        too_old,
+        on_probation,
+        stragglers,
+        late,
+        undecodable,
+        overrun,
+        restarts,
+        missing,
+        ticks,
+        underruns,
+        warps;
+    frames:
+        voice_frames,
+        extrapolated_frames,
+        bridged_frames,
+        recovered_frames,
+        noise_frames,
+        silent_frames,
+        squeezed_frames,
+        stretched_frames,
+        hurried_frames,
 );
 
 impl LineGauges {
+    /// The rate that frames are told at, whatever codec is spoken: a whole multiple of every codec's, so that readers
+    /// need not know when the audio thread changed from one to another.
+    pub const RATE: SampleRate = SampleRate::HZ_48000;
+
     /// What the line handed on.
     pub fn sent(&self) -> Sent {
         let read = |cell: &AtomicU64| cell.load(Relaxed);
@@ -201,6 +211,7 @@ fn add(cell: &AtomicU64, more: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use offhook_units::Codec;
 
     #[test]
     fn what_is_published_is_read_back() {
@@ -216,8 +227,19 @@ mod tests {
             ..Stats::default()
         };
         let sent = Sent { payloads: 5, lost: 1, talk_lost: 2 };
-        gauges.publish(&stats, sent);
+        gauges.publish(&stats, LineGauges::RATE, sent);
         assert_eq!((gauges.stats(), gauges.sent()), (stats, sent));
+    }
+
+    #[test]
+    fn frames_are_told_at_one_rate_whatever_the_codec() {
+        for codec in Codec::ALL {
+            let (gauges, rate) = (LineGauges::default(), codec.sample_rate());
+            assert_eq!(LineGauges::RATE.hz() % rate.hz(), 0, "{codec}");
+            let second = Stats { voice_frames: u64::from(rate.hz()), ticks: 100, ..Stats::default() };
+            gauges.publish(&second, rate, Sent::default());
+            assert_eq!((gauges.stats().voice_frames, gauges.stats().ticks), (48_000, 100), "{codec}");
+        }
     }
 
     #[test]

@@ -152,7 +152,8 @@ impl Line {
     /// Tells the counters as they are.
     pub fn publish(&self) {
         let sent = Sent { talk_lost: self.route.lost(), ..self.sent };
-        self.gauges.publish(self.media.playout.stats(), sent);
+        let playout = &self.media.playout;
+        self.gauges.publish(playout.stats(), playout.rate(), sent);
     }
 
     fn send(&mut self) {

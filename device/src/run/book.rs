@@ -4,7 +4,7 @@
 //! back: a call that is over counts with what was last known of it.
 
 use super::talk::Talk;
-use crate::audio::gauges::{TickGauges, Ticks};
+use crate::audio::gauges::{LineGauges, TickGauges, Ticks};
 use crate::audio::sound::gauges::SoundGauges;
 use crate::audio::thread::Refused;
 use crate::http::metrics::Histogram;
@@ -15,12 +15,16 @@ use offhook_engine::Stats;
 use offhook_sip_rtp::media::stream::Dropped;
 use offhook_sip_rtp::sip::agent::CallId;
 use offhook_sip_rtp::sip::registration;
-use offhook_units::{Moment, SampleRate, Span};
+use offhook_units::{Moment, Span};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Upper edges of the histogram of the buffers' delay, seconds: the bounds of `jitter.*` and steps between.
 const DELAY_EDGES: [f64; 9] = [0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5];
+/// Upper edges of the histogram of the peers' jitter, seconds.
+const JITTER_EDGES: [f64; 8] = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2];
+/// Upper edges of the histogram of the ways there and back, seconds.
+const ROUND_TRIP_EDGES: [f64; 9] = [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0];
 /// Upper edges of the histogram of the calls' lengths, seconds.
 const LENGTH_EDGES: [f64; 8] = [1.0, 10.0, 30.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0];
 
@@ -60,6 +64,8 @@ pub struct Sums {
     pub underruns: u64,
     /// RTP packets sent.
     pub sent: u64,
+    /// Of those, the ones that the peers' reports say were lost.
+    pub lost_there: u64,
     /// Packets that found the ring to the audio thread full.
     pub ring_full: u64,
     /// Packets that this box read behind the tick for which they were here.
@@ -77,16 +83,16 @@ pub struct Sums {
 impl Sums {
     fn of(figures: &CallFigures) -> Self {
         let Stats { packets, restarts, underruns, warps, hurried_frames, .. } = figures.playout;
-        let rate = figures.codec.sample_rate();
         Self {
             packets,
             fates: fates(&figures.playout),
-            operations: operations(&figures.playout, rate),
+            operations: operations(&figures.playout),
             warps,
-            hurried: hurried_frames as f64 / f64::from(rate.hz()),
+            hurried: seconds(hurried_frames),
             restarts,
             underruns,
             sent: figures.media.sent,
+            lost_there: figures.lost_there,
             ring_full: figures.media.ring_full,
             read_late: figures.media.read_late,
             unfetched: figures.said.lost,
@@ -103,6 +109,7 @@ impl Sums {
         self.restarts += other.restarts;
         self.underruns += other.underruns;
         self.sent += other.sent;
+        self.lost_there += other.lost_there;
         self.ring_full += other.ring_full;
         self.read_late += other.read_late;
         self.unfetched += other.unfetched;
@@ -134,7 +141,7 @@ const fn fates(stats: &Stats) -> [u64; FATES.len()] {
     ]
 }
 
-fn operations(stats: &Stats, rate: SampleRate) -> [f64; OPERATIONS.len()] {
+fn operations(stats: &Stats) -> [f64; OPERATIONS.len()] {
     let frames = [
         stats.voice_frames,
         stats.extrapolated_frames,
@@ -145,7 +152,12 @@ fn operations(stats: &Stats, rate: SampleRate) -> [f64; OPERATIONS.len()] {
         stats.squeezed_frames,
         stats.stretched_frames,
     ];
-    frames.map(|frames| frames as f64 / f64::from(rate.hz()))
+    frames.map(seconds)
+}
+
+/// Of sound.
+fn seconds(frames: u64) -> f64 {
+    frames as f64 / f64::from(LineGauges::RATE.hz())
 }
 
 /// A trunk as it was last told.
@@ -214,6 +226,10 @@ pub struct Book {
     closed: VecDeque<CallId>,
     /// How long what is heard was held back, looked at each second of each call.
     pub delays: Histogram<{ DELAY_EDGES.len() }>,
+    /// How unevenly our packets reach the peers, by their last reports; looked at as the delays are.
+    pub jitter_there: Histogram<{ JITTER_EDGES.len() }>,
+    /// The ways there and back; looked at as the delays are.
+    pub round_trips: Histogram<{ ROUND_TRIP_EDGES.len() }>,
     /// The sound card.
     pub sound: SoundState,
     /// What agents are.
@@ -246,6 +262,8 @@ impl Book {
             over: Sums::default(),
             closed: VecDeque::new(),
             delays: Histogram::new(DELAY_EDGES),
+            jitter_there: Histogram::new(JITTER_EDGES),
+            round_trips: Histogram::new(ROUND_TRIP_EDGES),
             sound: SoundState::default(),
             agents: Agents::default(),
             talk: Talk::default(),
@@ -293,9 +311,16 @@ impl Book {
 
     /// Counts the delays of the calls that are there now; to be done once a second.
     pub fn sample(&mut self) {
-        for call in &self.snapshot.calls {
-            if let Some(figures) = call.figures.as_ref().filter(|figures| figures.playout.packets > 0) {
-                self.delays.add(f64::from(figures.playout.delay.as_millis_f32()) / 1e3);
+        let seconds = |span: Span| f64::from(span.as_millis_f32()) / 1e3;
+        for figures in self.snapshot.calls.iter().filter_map(|call| call.figures.as_ref()) {
+            if figures.playout.packets > 0 {
+                self.delays.add(seconds(figures.playout.delay));
+            }
+            if let Some(peer) = &figures.peer {
+                self.jitter_there.add(seconds(peer.report.jitter));
+            }
+            if let Some(way) = figures.round_trip {
+                self.round_trips.add(seconds(way));
             }
         }
     }
@@ -340,12 +365,13 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trunk::figures::CallState;
+    use crate::trunk::figures::{CallState, PeerFigures};
+    use offhook_sip_rtp::media::rtcp::RemoteReport;
     use offhook_sip_rtp::sip::agent::EndReason;
 
     fn figures(packets: u64) -> Box<CallFigures> {
         let playout =
-            Stats { packets, voice_frames: packets * 160, delay: Span::from_millis(50), ..Stats::default() };
+            Stats { packets, voice_frames: packets * 960, delay: Span::from_millis(50), ..Stats::default() };
         Box::new(CallFigures::of_playout(playout))
     }
 
@@ -393,6 +419,30 @@ mod tests {
         lost.counters.reports_lost = 1;
         book.look(lost);
         assert_eq!((book.sums().packets, book.live.len()), (100, 0));
+    }
+
+    #[test]
+    fn what_the_peers_say_is_counted_and_looked_at() {
+        let mut book = book();
+        let mut state = state(1, 100);
+        if let Some(figures) = &mut state.figures {
+            let (at, jitter) = (Moment::ZERO, Span::from_millis(4));
+            let report = RemoteReport { at, fraction_lost: 0.1, lost: 9, jitter, metrics: None };
+            figures.peer = Some(PeerFigures { report, age: Span::ZERO });
+            (figures.lost_there, figures.round_trip) = (9, Some(Span::from_millis(60)));
+        }
+        book.look(Snapshot { calls: vec![state], ..Snapshot::default() });
+        book.sample();
+        let metrics = super::super::exposition::metrics(&book, Moment::ZERO);
+        for line in [
+            "offhook_peer_lost_total 9\n",
+            "offhook_peer_jitter_seconds_bucket{le=\"0.002\"} 0\n",
+            "offhook_peer_jitter_seconds_bucket{le=\"0.005\"} 1\n",
+            "offhook_round_trip_seconds_bucket{le=\"0.05\"} 0\n",
+            "offhook_round_trip_seconds_bucket{le=\"0.1\"} 1\n",
+        ] {
+            assert!(metrics.contains(line), "{line}");
+        }
     }
 
     #[test]

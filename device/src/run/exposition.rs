@@ -197,4 +197,11 @@ fn playout(to: &mut Exposition, book: &Book) {
         "offhook_playout_delay_seconds",
         "How long what is heard was held back, looked at each second of each call.",
     );
+    let help = "Packets of ours that never reached the peers, by their reports.";
+    counter(to, "offhook_peer_lost_total", help, sums.lost_there);
+    let help =
+        "How unevenly our packets reach the peer, by its last report, looked at each second of each call.";
+    book.jitter_there.write(to, "offhook_peer_jitter_seconds", help);
+    let help = "The way to the peer and back, looked at each second of each call.";
+    book.round_trips.write(to, "offhook_round_trip_seconds", help);
 }

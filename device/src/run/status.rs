@@ -1,6 +1,7 @@
 //! The status page: plain, without a script, fit for a telephone's browser.
 
 use super::book::Book;
+use crate::audio::gauges::LineGauges;
 use crate::http::router::Part;
 use crate::trunk::figures::CallState;
 use offhook_sip_rtp::sip::guard::Stranger;
@@ -53,7 +54,7 @@ fn row(page: &mut String, call: &CallState) {
     };
     let stats = &figures.playout;
     let concealed = stats.extrapolated_frames + stats.bridged_frames + stats.recovered_frames;
-    let concealed_ms = concealed * 1000 / u64::from(figures.codec.sample_rate().hz());
+    let concealed_ms = concealed * 1000 / u64::from(LineGauges::RATE.hz());
     let delay_ms = stats.delay.as_millis_f32();
     let _ =
         write!(page, "<td>{}<td>{delay_ms:.0} ms<td>{}<td>{concealed_ms} ms", figures.codec, stats.missing);

@@ -263,7 +263,7 @@ impl Trunk {
         if leg.is_engaged {
             self.switchboard.disconnect(LineId(call.0), &leg.target);
         }
-        let figures = leg.media.as_ref().map(|media| Box::new(CallFigures::of(media)));
+        let figures = leg.media.as_ref().map(|media| Box::new(CallFigures::of(now, media)));
         leg.sockets.close(self.media_poll.registry(), &mut self.ports);
         self.office.tell(Report::Ended { call, reason, silent, figures });
     }

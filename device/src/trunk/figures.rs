@@ -4,12 +4,12 @@ use super::media::{Media, MediaCounters};
 use super::settings::Line;
 use crate::audio::gauges::Sent;
 use offhook_engine::Stats;
-use offhook_sip_rtp::media::rtcp::LocalFigures;
+use offhook_sip_rtp::media::rtcp::{LocalFigures, RemoteReport, RtcpCounters};
 use offhook_sip_rtp::media::stream::DropCounters;
 use offhook_sip_rtp::sip::agent::{self, CallId};
 use offhook_sip_rtp::sip::guard::Stranger;
 use offhook_sip_rtp::sip::transaction;
-use offhook_units::{Codec, Span};
+use offhook_units::{Codec, Moment, Span};
 
 /// Everything, at one moment.
 #[derive(Clone, Debug, Default)]
@@ -68,25 +68,47 @@ pub struct CallFigures {
     pub held: bool,
     /// Reception as RTCP sees it, with the E-model's scores; `None` before the first packet.
     pub reception: Option<LocalFigures>,
+    /// How our stream arrives at the peer, by its last report; `None` before that.
+    pub peer: Option<PeerFigures>,
+    /// Packets of ours that the peer ever missed.
+    pub lost_there: u64,
+    /// There and back, if the peer ever answered.
+    pub round_trip: Option<Span>,
+    /// The peer's reports.
+    pub reports: RtcpCounters,
     /// What the door let in and turned away.
     pub drops: DropCounters,
     /// What passed through this thread.
     pub media: MediaCounters,
-    /// What the jitter buffer did.
+    /// What the jitter buffer did; frames are of [`LineGauges::RATE`](crate::audio::gauges::LineGauges::RATE).
     pub playout: Stats,
     /// What the audio thread handed on.
     pub said: Sent,
 }
 
+/// What the peer said of our stream last.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerFigures {
+    /// What it said.
+    pub report: RemoteReport,
+    /// How long ago.
+    pub age: Span,
+}
+
 impl CallFigures {
-    /// A call's media now.
-    pub fn of(media: &Media) -> Self {
-        let agreed = media.agreed();
+    /// A call's media at `now`.
+    pub fn of(now: Moment, media: &Media) -> Self {
+        let (agreed, rtcp) = (media.agreed(), media.rtcp());
+        let peer = rtcp.reported().map(|report| PeerFigures { report, age: now.since(report.at) });
         Self {
             codec: agreed.codec,
             encrypted: agreed.keys.is_some(),
             held: agreed.held,
-            reception: media.figures(),
+            reception: rtcp.figures(),
+            peer,
+            lost_there: rtcp.lost_there(),
+            round_trip: rtcp.round_trip(),
+            reports: *rtcp.counters(),
             drops: *media.drops(),
             media: *media.counters(),
             playout: media.gauges().stats(),
@@ -104,6 +126,10 @@ impl CallFigures {
             encrypted: false,
             held: false,
             reception: None,
+            peer: None,
+            lost_there: 0,
+            round_trip: None,
+            reports: RtcpCounters::default(),
             drops: DropCounters::default(),
             media: MediaCounters::default(),
             playout,

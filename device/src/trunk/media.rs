@@ -15,9 +15,7 @@ use crate::rings::{CallEnds, Full, MOST_PAYLOAD, Payload};
 use offhook_engine::{Packet, PacketKind};
 use offhook_sip_rtp::media::dtmf::{Digit, DtmfEvent, DtmfReceiver};
 use offhook_sip_rtp::media::emodel::Equipment;
-use offhook_sip_rtp::media::rtcp::{
-    Cname, DelayLimits, LocalFigures, NtpTime, RtcpConfig, RtcpEvent, RtcpSession,
-};
+use offhook_sip_rtp::media::rtcp::{Cname, DelayLimits, NtpTime, RtcpConfig, RtcpSession};
 use offhook_sip_rtp::media::sender::{KeyRefused, Outgoing, RtpSender};
 use offhook_sip_rtp::media::srtp::{SrtpReceiver, SrtpSender};
 use offhook_sip_rtp::media::stream::{
@@ -220,9 +218,9 @@ impl Media {
         self.gate.counters()
     }
 
-    /// How the stream arrives; `None` before its first packet.
-    pub fn figures(&self) -> Option<LocalFigures> {
-        self.rtcp.figures()
+    /// How the stream arrives, and what the peer reports of ours.
+    pub const fn rtcp(&self) -> &RtcpSession {
+        &self.rtcp
     }
 
     /// The audio thread's counters.
@@ -273,12 +271,6 @@ impl Media {
         let Ok(report) = self.gate.admit_rtcp(from, datagram) else { return };
         if self.rtcp.handle_input(now, report).is_ok() {
             self.watch.heard_report(now);
-        }
-        // The figures hold what the reports said; nothing is done about them one by one.
-        while let Some(event) = self.rtcp.poll_event() {
-            match event {
-                RtcpEvent::Report(_) | RtcpEvent::Voip(_) | RtcpEvent::Goodbye => {}
-            }
         }
     }
 

@@ -120,7 +120,7 @@ impl Trunk {
             route: leg.target.name(),
             ours: leg.ours,
             age: now.since(leg.began),
-            figures: leg.media.as_ref().map(|media| Box::new(CallFigures::of(media))),
+            figures: leg.media.as_ref().map(|media| Box::new(CallFigures::of(now, media))),
         });
         Snapshot {
             trunks: trunks

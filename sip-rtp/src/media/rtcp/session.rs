@@ -1,5 +1,5 @@
-//! RTCP of one call leg: what is told of RTP in and out goes into reports, what the peer reports comes out as
-//! events.
+//! RTCP of one call leg: what is told of RTP in and out goes into reports, and what the peer reports is kept until its
+//! next report.
 
 mod output;
 
@@ -13,7 +13,6 @@ use super::{
     xr::{MetricInputs, XrBlock},
 };
 use crate::media::{emodel::Equipment, packet::PacketView};
-use heapless::Deque;
 use offhook_units::{Moment, RtpTime, SampleRate, SeqNo, Span, Ssrc};
 
 /// What one leg's RTCP has to know from the start.
@@ -39,30 +38,19 @@ pub struct RtcpConfig {
     pub seed: u64,
 }
 
-/// The peer's view of what we send (a report block about us).
+/// The peer's view of what we send: its last report block about us.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RemoteReport {
     /// When it came.
     pub at: Moment,
     /// Share lost since its report before, 0 to 1.
     pub fraction_lost: f32,
-    /// Packets lost since the beginning.
+    /// Packets lost since the beginning; negative when more came double.
     pub lost: i32,
     /// Inter-arrival jitter.
     pub jitter: Span,
-    /// There and back, without the peer's own delay.
-    pub round_trip: Option<Span>,
-}
-
-/// Something that the peer said.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum RtcpEvent {
-    /// How our stream arrives there.
-    Report(RemoteReport),
-    /// Its VoIP metrics about our stream.
-    Voip(VoipMetrics),
-    /// Its stream ends. Not the end of the call: that is SIP's to say, and streams do come back.
-    Goodbye,
+    /// Its VoIP metrics about our stream (RFC 3611 4.7), if it ever sent any.
+    pub metrics: Option<VoipMetrics>,
 }
 
 /// What came and what of it was no use.
@@ -74,8 +62,6 @@ pub struct RtcpCounters {
     pub malformed: u64,
     /// Packets or report blocks about sources that are not in this call.
     pub foreign: u64,
-    /// Events that were not fetched in time and are lost.
-    pub overflowed: u64,
     /// Datagrams sent.
     pub sent: u64,
 }
@@ -120,6 +106,23 @@ struct Sent {
     idle_reports: u8,
 }
 
+/// The peer's counts of what it missed, as one that never goes back.
+#[derive(Clone, Copy, Debug, Default)]
+struct LostThere {
+    all: u64,
+    /// The most that it reported of the present SSRC.
+    most: u32,
+}
+
+impl LostThere {
+    /// It says that it lost so many of those `sent`; more than these cannot be.
+    fn put(&mut self, lost: i32, sent: u32) {
+        let lost = u32::try_from(lost).unwrap_or(0).min(sent);
+        self.all += u64::from(lost.saturating_sub(self.most));
+        self.most = self.most.max(lost);
+    }
+}
+
 /// A time of the peer's that a later report of ours answers.
 #[derive(Clone, Copy, Debug)]
 struct PeerTime {
@@ -131,9 +134,9 @@ struct PeerTime {
 /// RTCP of one call leg.
 ///
 /// Order of calls: [`rtp_sent`](Self::rtp_sent) and [`rtp_received`](Self::rtp_received) for each packet that
-/// leaves or is admitted, [`handle_input`](Self::handle_input) for each RTCP datagram from an admitted address
-/// and then [`poll_event`](Self::poll_event) until `None`, [`poll_output`](Self::poll_output) when
-/// [`poll_timeout`](Self::poll_timeout) says so, [`goodbye`](Self::goodbye) at the end.
+/// leaves or is admitted, [`handle_input`](Self::handle_input) for each RTCP datagram from an admitted address,
+/// [`poll_output`](Self::poll_output) when [`poll_timeout`](Self::poll_timeout) says so, [`goodbye`](Self::goodbye) at
+/// the end.
 #[derive(Debug)]
 pub struct RtcpSession {
     config: RtcpConfig,
@@ -145,7 +148,10 @@ pub struct RtcpSession {
     round_trip: Option<Span>,
     buffer: DelayLimits,
     end_system_ms: u16,
-    events: Deque<RtcpEvent, 8>,
+    /// What the peer said of our present SSRC.
+    reported: Option<RemoteReport>,
+    reported_metrics: Option<VoipMetrics>,
+    lost_there: LostThere,
     counters: RtcpCounters,
 }
 
@@ -166,7 +172,9 @@ impl RtcpSession {
             round_trip: None,
             buffer: DelayLimits::default(),
             end_system_ms: 0,
-            events: Deque::new(),
+            reported: None,
+            reported_metrics: None,
+            lost_there: LostThere::default(),
             counters: RtcpCounters::default(),
         }
     }
@@ -218,10 +226,15 @@ impl RtcpSession {
         (self.buffer, self.end_system_ms) = (buffer, end_system_ms);
     }
 
-    /// We send as `ssrc` from now on; the counts of what was sent begin anew (RFC 3550 8.2).
+    /// We send as `ssrc` from now on; when it is another one, the counts of what was sent begin anew (RFC 3550 8.2), and
+    /// what the peer said of the old one is over.
     pub fn set_ssrc(&mut self, ssrc: Ssrc) {
-        self.config.ssrc = ssrc;
-        self.sent = Sent::default();
+        if ssrc != self.config.ssrc {
+            self.config.ssrc = ssrc;
+            self.sent = Sent::default();
+            (self.reported, self.reported_metrics) = (None, None);
+            self.lost_there.most = 0;
+        }
     }
 
     /// Another codec was negotiated. What was received is counted anew when the clock is another one, for its
@@ -248,6 +261,21 @@ impl RtcpSession {
         })
     }
 
+    /// How our stream arrives at the peer, as it said last; `None` before its first report on the present SSRC.
+    pub fn reported(&self) -> Option<RemoteReport> {
+        self.reported.map(|report| RemoteReport { metrics: self.reported_metrics, ..report })
+    }
+
+    /// Packets of ours that the peer missed, by its reports on all our SSRCs: never less than before.
+    pub const fn lost_there(&self) -> u64 {
+        self.lost_there.all
+    }
+
+    /// There and back, without the peer's own delay, if it ever answered.
+    pub const fn round_trip(&self) -> Option<Span> {
+        self.round_trip
+    }
+
     /// Takes an RTCP datagram from an address that the call admits.
     ///
     /// # Errors
@@ -264,22 +292,15 @@ impl RtcpSession {
                 }
                 RtcpPacket::ReceiverReport { reports, .. } => self.take_reports(now, reports),
                 RtcpPacket::Extended { ssrc, blocks } => self.take_extended(now, ssrc, blocks),
+                // Not the end of the call: that is SIP's to say, and streams do come back.
                 RtcpPacket::Goodbye { ssrcs } => {
-                    if ssrcs.iter().any(|ssrc| self.remote.as_ref().is_some_and(|r| r.ssrc == ssrc)) {
-                        self.tell(RtcpEvent::Goodbye);
-                    } else {
-                        self.counters.foreign += 1;
-                    }
+                    let known = |ssrc| self.remote.as_ref().is_some_and(|remote| remote.ssrc == ssrc);
+                    self.counters.foreign += u64::from(!ssrcs.iter().any(known));
                 }
                 RtcpPacket::SourceDescription { .. } | RtcpPacket::Other(_) => {}
             }
         }
         Ok(())
-    }
-
-    /// The next thing that the peer said.
-    pub fn poll_event(&mut self) -> Option<RtcpEvent> {
-        self.events.pop_front()
     }
 
     /// When [`poll_output`](Self::poll_output) may have a report.
@@ -329,13 +350,14 @@ impl RtcpSession {
             let ntp = self.config.ntp_origin.at(now);
             let way = round_trip(ntp, report.last_report, report.delay_since);
             self.round_trip = way.or(self.round_trip);
-            self.tell(RtcpEvent::Report(RemoteReport {
+            self.lost_there.put(report.lost, self.sent.packets);
+            self.reported = Some(RemoteReport {
                 at: now,
                 fraction_lost: f32::from(report.fraction_lost) / 256.0,
                 lost: report.lost,
                 jitter: self.config.clock.span_of(i64::from(report.jitter)),
-                round_trip: way,
-            }));
+                metrics: None,
+            });
         }
     }
 
@@ -350,16 +372,10 @@ impl RtcpSession {
                     self.round_trip = way.or(self.round_trip);
                 }
                 XrBlock::Voip(metrics) if metrics.ssrc == self.config.ssrc => {
-                    self.tell(RtcpEvent::Voip(metrics));
+                    self.reported_metrics = Some(metrics);
                 }
                 XrBlock::Dlrr(_) | XrBlock::Voip(_) => self.counters.foreign += 1,
             }
-        }
-    }
-
-    fn tell(&mut self, event: RtcpEvent) {
-        if self.events.push_back(event).is_err() {
-            self.counters.overflowed += 1;
         }
     }
 
