@@ -198,7 +198,7 @@ impl fmt::Display for Report {
             Self::Key(call, key) => write!(f, "call {}: key {key}", call.0),
             Self::Doubt(call, Doubt::OneWay) => write!(f, "call {}: we send, and nothing arrives", call.0),
             Self::Doubt(call, Doubt::Sdp(finding)) => {
-                write!(f, "call {}: the peer's SDP: {finding:?}", call.0)
+                write!(f, "call {}: the peer's SDP asks for media at {finding}", call.0)
             }
             Self::Doubt(call, Doubt::Remote(addr)) => write!(f, "call {}: media come from {addr}", call.0),
             Self::Transfer(call, how) => write!(f, "call {}: transfer: {how:?}", call.0),

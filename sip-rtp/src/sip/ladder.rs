@@ -3,13 +3,20 @@
 
 use super::header::Name;
 use super::message::Message;
+use super::param::Params;
 use super::parse::{Framing, Limits, parse};
 use super::transport::Peer;
 use super::uri::Uri;
+use super::words::{MOST_OF_A_REASON, plain};
 use crate::sdp::Description;
 use offhook_units::Moment;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
+
+/// The most that is shown of anything else that a peer words itself.
+const MOST_OF_A_WORD: usize = 40;
+/// Media lines that are shown.
+const MOST_MEDIA: usize = 4;
 
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +27,8 @@ pub enum Way {
     Out,
 }
 
-/// The line for a message. Users in URIs are left out; hosts stay, as the desk needs them. The Call-ID is
+/// The line for a message. Users in URIs and their parameters are left out; hosts stay, as the desk needs them. What the
+/// peer wrote in words of its own is cut short and cleaned of numbers. The Call-ID is
 /// shown as a short hash when it is not ours to show: it may hold the name of a machine.
 pub fn line(now: Moment, way: Way, peer: Peer, bytes: &[u8]) -> String {
     let seconds = now.as_micros() / 1_000_000;
@@ -38,25 +46,33 @@ fn describe(message: &Message) -> String {
     let ident = message.ident();
     let (mut out, headers, body) = match message {
         Message::Request(request) => {
-            (format!("{} {}", request.method, redacted(&request.uri)), &request.headers, &request.body)
+            let method = plain(request.method.as_str(), MOST_OF_A_WORD);
+            (format!("{method} {}", redacted(&request.uri)), &request.headers, &request.body)
         }
         Message::Response(response) => {
-            let reason: String = response.reason.chars().filter(|c| !c.is_control()).take(40).collect();
+            let reason = plain(&response.reason, MOST_OF_A_WORD);
             (format!("{} {reason}", response.status), &response.headers, &response.body)
         }
     };
-    let _ = write!(out, " | {} {} | call {}", ident.cseq.number, ident.cseq.method, short(&ident.call_id));
-    for name in [Name::Reason, Name::RetryAfter, Name::SessionExpires, Name::Require, Name::Warning] {
+    let method = plain(ident.cseq.method.as_str(), MOST_OF_A_WORD);
+    let _ = write!(out, " | {} {method} | call {}", ident.cseq.number, short(&ident.call_id));
+    for name in [Name::RetryAfter, Name::SessionExpires] {
+        // What follows the number is a comment or a parameter (RFC 3261 20.33, RFC 4028 4).
+        if let Some(seconds) = headers.number(&name) {
+            let _ = write!(out, " | {name}: {seconds}");
+        }
+    }
+    for name in [Name::Reason, Name::Require, Name::Warning] {
         if let Some(value) = headers.get(&name) {
-            let value: String = value.chars().filter(|c| !c.is_control()).take(60).collect();
-            let _ = write!(out, " | {name}: {value}");
+            let _ = write!(out, " | {name}: {}", plain(value, MOST_OF_A_REASON));
         }
     }
     if let Ok(description) = Description::parse(body) {
-        for media in &description.media {
+        for media in description.media.iter().take(MOST_MEDIA) {
             let direction = description.direction_of(media).name();
-            let port = media.port.unwrap_or(0);
-            let _ = write!(out, " | {} {port} [{}] {direction}", media.kind, media.formats.join(" "));
+            let (kind, port) = (plain(&media.kind, MOST_OF_A_WORD), media.port.unwrap_or(0));
+            let formats = plain(&media.formats.join(" "), MOST_OF_A_REASON);
+            let _ = write!(out, " | {kind} {port} [{formats}] {direction}");
         }
     }
     out
@@ -67,10 +83,10 @@ fn redacted(uri: &Uri) -> String {
         Uri::Sip(sip) => {
             let mut bare = sip.clone();
             bare.user = sip.user.as_ref().map(|_| "…".to_owned());
-            (bare.password, bare.headers) = (None, None);
-            bare.to_string()
+            (bare.password, bare.headers, bare.params) = (None, None, Params::default());
+            bare.to_string().chars().take(MOST_OF_A_REASON).collect()
         }
-        Uri::Other { scheme, .. } => format!("{scheme}:…"),
+        Uri::Other { scheme, .. } => format!("{}:…", plain(scheme, MOST_OF_A_WORD)),
     }
 }
 
@@ -96,12 +112,29 @@ mod tests {
         let text = show(INVITE.as_bytes());
         assert!(
             text.starts_with(
-                "     1.234 <- UDP 192.0.2.1:5060 INVITE sip:…@trunk.example;user=phone | 7 INVITE | call "
+                "     1.234 <- UDP 192.0.2.1:5060 INVITE sip:…@trunk.example | 7 INVITE | call "
             ),
             "{text}"
         );
         assert!(text.ends_with(" | Session-Expires: 1800 | audio 4000 [8 101] sendonly"), "{text}");
         for private in ["5550100", "Alice", "alice", "secret"] {
+            assert!(!text.contains(private), "{text} tells {private}");
+        }
+    }
+
+    #[test]
+    fn what_a_peer_words_itself_is_short_and_tells_no_numbers() {
+        let tells = "SIP;cause=302;text=\"moved to +49-30-5550100, ask bob@192.0.2.7 (or 6001)\"";
+        let bye = format!(
+            "BYE sip:alice@h;rn=+15550199 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa\r\nFrom: <sip:a@h>;tag=1\r\n\
+             To: <sip:b@h>;tag=2\r\nCall-ID: c\r\nCSeq: 8 BYE\r\nReason: {tells}\r\nRetry-After: 60 (ring 5550100)\r\n\r\n"
+        );
+        let text = show(bye.as_bytes());
+        assert!(
+            text.contains("BYE sip:…@h | 8 BYE") && text.contains("cause=302") && text.contains(": 60"),
+            "{text}"
+        );
+        for private in ["5550100", "bob", "6001", "15550199", "alice"] {
             assert!(!text.contains(private), "{text} tells {private}");
         }
     }

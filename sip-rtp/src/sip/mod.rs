@@ -32,3 +32,4 @@ pub mod transfer;
 pub mod transport;
 pub mod uri;
 pub mod via;
+pub(crate) mod words;

@@ -5,7 +5,9 @@ use super::super::description::{Connection, Description, Direction, Media};
 use super::super::format::{Content, Format};
 use super::Refusal;
 use crate::sip::host::is_private;
+use crate::sip::words;
 use offhook_units::{Codec, PayloadType};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 /// The payload type of RFC 4733 events.
@@ -38,6 +40,20 @@ pub enum Finding {
     UnresolvedName(String),
     /// The SDP wants media at an address that no single host has.
     NotUnicast(IpAddr),
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PrivateAddress(ip) => {
+                write!(f, "the private address {ip}, although it calls from a public one")
+            }
+            Self::UnresolvedName(name) => {
+                write!(f, "the name {} instead of an address", words::plain(name, 64))
+            }
+            Self::NotUnicast(ip) => write!(f, "{ip}, which is no single host's address"),
+        }
+    }
 }
 
 /// The agreed audio stream.

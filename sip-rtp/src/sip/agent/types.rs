@@ -205,7 +205,7 @@ pub enum Transfer {
 pub enum EndReason {
     /// We hung up.
     HungUp,
-    /// The far end hung up, saying this.
+    /// The far end hung up, saying this: cut short, and without numbers.
     FarEndHungUp(Option<String>),
     /// The caller gave up before we answered.
     Cancelled,

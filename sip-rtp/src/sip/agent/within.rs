@@ -12,6 +12,7 @@ use crate::sip::session_timer::Agreed;
 use crate::sip::status::Status;
 use crate::sip::transaction::ServerId;
 use crate::sip::transport::Peer;
+use crate::sip::words;
 use offhook_units::{Moment, Pii};
 
 impl Agent {
@@ -193,8 +194,7 @@ impl Agent {
     }
 }
 
-/// The words of a Reason header (RFC 3326), without controls and of bounded length.
+/// The words of a Reason header (RFC 3326), as they may stand in a log.
 fn reason_text(request: &Request) -> Option<String> {
-    let reason = request.headers.get(&Name::Reason)?;
-    Some(reason.chars().filter(|c| !c.is_control()).take(120).collect())
+    request.headers.get(&Name::Reason).map(|reason| words::plain(reason, words::MOST_OF_A_REASON))
 }
