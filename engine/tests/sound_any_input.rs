@@ -17,7 +17,6 @@ enum Call {
     Noise(Option<Vec<u8>>, usize),
     Squeeze(Vec<i16>, usize, f32),
     Stretch(Vec<i16>, usize, usize, f32),
-    Reset,
 }
 
 /// Sound of any length: random, constant, extreme or periodic.
@@ -47,7 +46,6 @@ fn call() -> impl Strategy<Value = Call> {
         1 => (sound(), 0usize..4_000, 0.0f32..40_000.0).prop_map(|(b, n, l)| Call::Squeeze(b, n, l)),
         1 => (sound(), 0usize..6_000, 0usize..4_000, 0.0f32..40_000.0)
             .prop_map(|(b, room, n, l)| Call::Stretch(b, room, n, l)),
-        1 => Just(Call::Reset),
     ]
 }
 
@@ -70,7 +68,6 @@ fn perform(call: Call, concealer: &mut Concealer, warper: &mut Warper) {
             let made = warper.stretch(&block, &mut out, Limits { pause: limit, speech: limit }, level);
             assert!(made.added <= limit && (made.added == 0 || block.len() + made.added <= room));
         }
-        Call::Reset => concealer.reset(),
     }
 }
 

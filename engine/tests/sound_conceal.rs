@@ -302,12 +302,3 @@ fn comfort_noise_has_the_colour_that_was_sent() {
     assert!(neighbours(27) > 0.6);
     assert!(neighbours(227) < -0.6);
 }
-
-#[test]
-fn a_reset_forgets_the_background() {
-    let mut concealer = Concealer::new(SampleRate::HZ_8000);
-    concealer.listen(&hiss(100.0, 8_000));
-    assert!(concealer.background_rms() > 50.0);
-    concealer.reset();
-    assert!(concealer.background_rms().abs() < f32::EPSILON);
-}

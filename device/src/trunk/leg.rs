@@ -6,8 +6,10 @@ use super::routes::Target;
 use super::settings;
 use super::sockets::{Buffer, Datagrams};
 use crate::clock::Clock;
+use crate::rings::MOST_PAYLOAD;
 use mio::{Registry, Token};
 use offhook_sip_rtp::media::rtcp::RtcpSession;
+use offhook_sip_rtp::media::srtp::MOST_OVERHEAD;
 use offhook_units::{Moment, Span};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -15,8 +17,8 @@ use std::net::{IpAddr, SocketAddr};
 /// Datagrams read from one socket at a time. Two ticks' worth of a stream of 2.5 ms packets; of a flood, what is
 /// over waits in the socket, and is lost there.
 const MOST_AT_ONCE: usize = 64;
-/// Longest RTP packet that we write, SRTP's tag included.
-const LONGEST_PACKET: usize = 1_500;
+/// Longest RTP packet that we write: header, payload, and what SRTP adds.
+const LONGEST_PACKET: usize = 12 + MOST_PAYLOAD + MOST_OVERHEAD;
 /// Pairs of ports that are tried when other programs have some of them.
 const TRIES: usize = 8;
 

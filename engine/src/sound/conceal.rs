@@ -81,12 +81,6 @@ impl Concealer {
         }
     }
 
-    /// Back to the state after [`new`](Self::new).
-    pub fn reset(&mut self) {
-        self.background = Background::new(self.rate);
-        self.playing = Playing::Real;
-    }
-
     /// Decoded audio that has just been scheduled: ends a hole, and teaches the background.
     pub fn listen(&mut self, fresh: &[i16]) {
         self.background.listen(fresh);

@@ -9,8 +9,6 @@ impl Dscp {
     pub const EXPEDITED: Self = Self(46);
     /// Class selector 3 (RFC 2474), what most telephones mark SIP with.
     pub const SIGNALLING: Self = Self(24);
-    /// Class selector 5 (RFC 2474), RFC 4594's own choice for signalling.
-    pub const CLASS_5: Self = Self(40);
     /// No preference.
     pub const BEST_EFFORT: Self = Self(0);
 
@@ -28,11 +26,6 @@ impl Dscp {
     pub const fn traffic_class(self) -> u8 {
         self.0 << 2
     }
-
-    /// The code point of a received traffic-class byte.
-    pub const fn of_traffic_class(byte: u8) -> Self {
-        Self(byte >> 2)
-    }
 }
 
 #[cfg(test)]
@@ -43,7 +36,6 @@ mod tests {
     fn marks_are_the_bytes_that_captures_show() {
         assert_eq!(Dscp::EXPEDITED.traffic_class(), 0xB8);
         assert_eq!(Dscp::SIGNALLING.traffic_class(), 0x60);
-        assert_eq!(Dscp::of_traffic_class(0xB9), Dscp::EXPEDITED, "congestion bits are not the mark's");
         assert_eq!(Dscp::new(64), None);
         assert_eq!(Dscp::new(46).map(Dscp::get), Some(46));
     }

@@ -41,11 +41,6 @@ impl NameAddr {
         scan.is_empty().then_some(Self { display, uri, params })
     }
 
-    /// Reads a comma list; `None` when any value of it is malformed.
-    pub fn parse_list(text: &str) -> Option<Vec<Self>> {
-        text::split_list(text).map(Self::parse).collect()
-    }
-
     /// The display name, leaving `scan` at `<` or at a bare URI.
     fn scan_display(scan: &mut Scan<'_>) -> Option<Option<String>> {
         if scan.peek() == Some(b'"') {
@@ -126,13 +121,5 @@ mod tests {
         ] {
             assert_eq!(NameAddr::parse(text), None, "{text:?}");
         }
-    }
-
-    #[test]
-    fn lists_are_all_or_nothing() {
-        let list = NameAddr::parse_list(r#""a,b" <sip:a@b,c>;x="1,2", sip:d@e"#).map(|l| l.len());
-        assert_eq!(list, None, "a comma is no host character");
-        let list = NameAddr::parse_list(r#""a,b" <sip:a,c@b>;x="1,2", sip:d@e"#).map(|l| l.len());
-        assert_eq!(list, Some(2));
     }
 }

@@ -116,11 +116,6 @@ impl SipUri {
         scan.is_empty().then_some(Self { secure, user, password, host, port, params, headers })
     }
 
-    /// The port to send to when nothing else says so (RFC 3261 19.1.2).
-    pub fn port_or_default(&self) -> u16 {
-        self.port.unwrap_or(if self.secure { 5061 } else { 5060 })
-    }
-
     fn is_same(&self, other: &Self) -> bool {
         let same =
             |a: &Option<String>, b: &Option<String>| a.as_deref().map(unescape) == b.as_deref().map(unescape);

@@ -14,7 +14,7 @@ pub use sender::SrtpSender;
 
 use std::fmt;
 
-/// Bytes that protection may add to an RTCP packet: index and tag, and the longest key identifier that we take.
+/// Bytes that protection may add to a packet: RTCP's index, the tag, and the longest key identifier that we take.
 pub const MOST_OVERHEAD: usize = 4 + 10 + MasterKey::MOST_MKI;
 
 /// Why a packet was not protected, or not believed.
