@@ -377,7 +377,14 @@ mod tests {
 
     fn state(call: u64, packets: u64) -> CallState {
         let age = Span::from_millis(40_000);
-        CallState { call: CallId(call), route: "echo", ours: false, age, figures: Some(figures(packets)) }
+        CallState {
+            call: CallId(call),
+            route: "echo",
+            ours: false,
+            age,
+            answered: true,
+            figures: Some(figures(packets)),
+        }
     }
 
     fn book() -> Book {

@@ -32,11 +32,14 @@ fn one(call: &CallState) -> JsonLine {
     line.text("route", call.route);
     line.text("way", if call.ours { "out" } else { "in" });
     line.decimal("age_s", f64::from(call.age.as_millis_f32()) / 1e3);
-    let Some(figures) = &call.figures else {
-        line.text("state", "ringing");
-        return line;
+    let state = match &call.figures {
+        Some(figures) if call.answered && figures.held => "held",
+        Some(_) if call.answered => "up",
+        // It may be heard already: early media.
+        _ => "ringing",
     };
-    line.text("state", if figures.held { "held" } else { "up" });
+    line.text("state", state);
+    let Some(figures) = &call.figures else { return line };
     line.text("codec", figures.codec.name());
     line.text("media", if figures.encrypted { "srtp" } else { "rtp" });
     line.decimal("delay_ms", millis(figures.playout.delay));
@@ -141,7 +144,14 @@ mod tests {
         let mut figures = CallFigures::of_playout(Stats { voice_frames: 48_000, ..Stats::default() });
         figures.peer = Some(PeerFigures { report: report(Some(metrics())), age: Span::ZERO });
         let (call, age) = (CallId(7), Span::from_millis(1_500));
-        let call = CallState { call, route: "agent", ours: false, age, figures: Some(Box::new(figures)) };
+        let call = CallState {
+            call,
+            route: "agent",
+            ours: false,
+            age,
+            answered: false,
+            figures: Some(Box::new(figures)),
+        };
         let stages = [("hearing", Span::from_millis(300)), ("voice", Span::from_millis(90))];
         let text = detail(&call, stages.into_iter());
         let names: Vec<&str> = text
@@ -154,6 +164,19 @@ mod tests {
             text.contains("\"answer_voice_ms\":90.000") && text.contains("\"voice_ms\":1000.000"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_call_that_is_heard_before_it_is_answered_rings() {
+        let mut figures = Box::new(CallFigures::of_playout(Stats::default()));
+        let mut state = |answered, held| {
+            figures.held = held;
+            let (call, age, figures) = (CallId(7), Span::ZERO, Some(figures.clone()));
+            one(&CallState { call, route: "tone", ours: false, age, answered, figures }).to_string()
+        };
+        assert!(state(false, false).contains(r#""state":"ringing","codec":"#));
+        assert!(state(true, false).contains(r#""state":"up""#));
+        assert!(state(true, true).contains(r#""state":"held""#));
     }
 
     fn report(metrics: Option<VoipMetrics>) -> RemoteReport {

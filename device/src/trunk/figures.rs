@@ -53,7 +53,9 @@ pub struct CallState {
     pub ours: bool,
     /// How long it is there.
     pub age: Span,
-    /// Its media, once they are agreed.
+    /// It was answered.
+    pub answered: bool,
+    /// Its media, once they are agreed: as a rule when it is answered.
     pub figures: Option<Box<CallFigures>>,
 }
 

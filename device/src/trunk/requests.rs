@@ -120,6 +120,7 @@ impl Trunk {
             route: leg.target.name(),
             ours: leg.ours,
             age: now.since(leg.began),
+            answered: leg.is_answered,
             figures: leg.media.as_ref().map(|media| Box::new(CallFigures::of(now, media))),
         });
         Snapshot {
