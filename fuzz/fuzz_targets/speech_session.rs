@@ -9,6 +9,7 @@ use offhook_speech::conversation::ConversationSettings;
 use offhook_speech::llm::ChatSettings;
 use offhook_speech::realtime::RealtimeSettings;
 use offhook_speech::session::{Breakers, Input, Output, Session, SessionSettings};
+use offhook_speech::ear::WordEnd;
 use offhook_speech::speaking::{ChunkSettings, FromDevice, ToDevice};
 use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
 use offhook_speech::text::{PlanSettings, SplitterSettings};
@@ -89,6 +90,7 @@ struct World {
     session: Session,
     open: Vec<ConnId>,
     jobs: Vec<JobId>,
+    placed: Vec<JobId>,
     given: u64,
     heard: u64,
 }
@@ -103,6 +105,7 @@ impl World {
                     assert!(self.open.contains(&conn), "said into no connection");
                 }
                 Output::Device(ToDevice::Say(job, _)) => self.jobs.push(job),
+                Output::Device(ToDevice::Place(job, _)) => self.placed.push(job),
                 Output::Device(ToDevice::Stop(job)) => self.jobs.retain(|said| *said != job),
                 Output::Event(_) => {}
             }
@@ -145,6 +148,13 @@ impl World {
                 self.net(now, conn, FromNet::Closed(Closed::Done { code, reason: String::new() }));
             }
             Happens::Lost(conn) => self.net(now, conn, FromNet::Closed(Closed::Lost(Lost::Broken))),
+            Happens::Device(_, bytes, told) if !self.placed.is_empty() => {
+                let word = |pair: &[u8; 2]| WordEnd { chars: pair[0].into(), at_ms: 100 * u32::from(pair[1]) };
+                let words = told.then(|| bytes.as_chunks().0.iter().map(word).collect());
+                if let Some(job) = self.placed.pop() {
+                    self.session.handle_input(now, Input::Device(job, FromDevice::Places(words)));
+                }
+            }
             Happens::Device(which, bytes, done) => {
                 let Some(at) = usize::from(which).checked_rem(self.jobs.len()) else { return };
                 let job = self.jobs[at];
@@ -262,7 +272,7 @@ fn settings(call: &Call<'_>) -> SessionSettings {
 fuzz_target!(|call: Call<'_>| {
     let mut now = Moment::ZERO;
     let session = Session::open(now, settings(&call), &Breakers::default());
-    let mut world = World { session, open: Vec::new(), jobs: Vec::new(), given: 0, heard: 0 };
+    let mut world = World { session, open: Vec::new(), jobs: Vec::new(), placed: Vec::new(), given: 0, heard: 0 };
     world.settle();
     world.session.answered(now);
     world.settle();

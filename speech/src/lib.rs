@@ -15,6 +15,7 @@
 pub mod all_in_one;
 pub mod breath;
 pub mod conversation;
+pub mod ear;
 pub mod failure;
 mod lifeline;
 pub mod llm;

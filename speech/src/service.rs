@@ -13,6 +13,7 @@
 mod device;
 mod run;
 
+use crate::ear::Ear;
 use crate::net::{NetError, Network};
 use crate::session::{SessionEvent, SessionSettings};
 use crate::truevoice::{PoolSettings, TrueVoiceSettings};
@@ -115,23 +116,25 @@ impl Speech {
     /// [`NetError`].
     pub fn start(settings: ServiceSettings) -> Result<Self, NetError> {
         let voice = voice::open(&settings.device_voice);
-        Self::start_with(settings, voice)
+        Self::start_with(settings, voice, Ear::open())
     }
 
-    /// The same with a voice on the device that is open already, or the reason why there is none.
+    /// The same with a voice on the device that is open already, or the reason why there is none; and with what hears which
+    /// words came of a voice that does not tell.
     ///
     /// # Errors
     /// [`NetError`].
     pub fn start_with(
         settings: ServiceSettings,
         voice: Result<Box<dyn Voice>, VoiceError>,
+        ear: Option<Ear>,
     ) -> Result<Self, NetError> {
         let network = Network::new(settings.extra_roots_pem.as_deref())?;
         let waker = network.waker();
         let (device, device_voice) = match voice {
             Ok(voice) => {
                 let name = voice.name().to_owned();
-                (DeviceVoice::start(voice, Arc::clone(&waker)), Ok(name))
+                (DeviceVoice::start(voice, ear, Arc::clone(&waker)), Ok(name))
             }
             Err(error) => (None, Err(error)),
         };

@@ -5,6 +5,7 @@ use crate::letters::Letters;
 use crate::timer::Timer;
 use offhook_lab::{Lab, LabVoice, Options, Tones};
 use offhook_speech::conversation::ConversationSettings;
+use offhook_speech::ear::Ear;
 use offhook_speech::llm::ChatSettings;
 use offhook_speech::service::{Call, Port, PortNews, ServiceSettings, Speech};
 use offhook_speech::session::{SessionEvent, SessionSettings};
@@ -247,7 +248,8 @@ impl Bed {
         };
         let voice: Result<Box<dyn Voice>, VoiceError> =
             if with.device { Ok(Box::new(Tones)) } else { Err(VoiceError::Unspeakable) };
-        let speech = Speech::start_with(settings, voice).expect("the speech thread starts");
+        let ear = with.device.then(|| Ear::with(Box::new(Tones)));
+        let speech = Speech::start_with(settings, voice, ear).expect("the speech thread starts");
         Self { lab, speech }
     }
 

@@ -106,7 +106,7 @@ fn main() {
         pool: None,
         clock: Box::new(clock),
     };
-    let speech = Speech::start_with(settings_of_thread, Err(VoiceError::Unspeakable)).unwrap();
+    let speech = Speech::start_with(settings_of_thread, Err(VoiceError::Unspeakable), None).unwrap();
 
     // A word for each frame that the service sends.
     let words = vec!["word"; FRAMES].join(" ");

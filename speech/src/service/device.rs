@@ -1,6 +1,7 @@
 //! The voice on the device, on a thread of its own: it computes for tens of milliseconds at a time.
 
-use crate::speaking::FromDevice;
+use crate::ear::Ear;
+use crate::speaking::{Broken, FromDevice};
 use crate::tts::JobId;
 use crate::voice::{Spoke, Voice};
 use mio::Waker;
@@ -19,8 +20,16 @@ const PIECES_MAX: usize = 1_024;
 struct Job {
     call: Call,
     job: JobId,
-    text: String,
+    what: Wanted,
     stopped: Arc<AtomicBool>,
+}
+
+/// What is wanted of it.
+pub(super) enum Wanted {
+    /// That it says this.
+    Say(String),
+    /// That it listens to this.
+    Place(Broken),
 }
 
 /// What the voice says, and for whom.
@@ -35,19 +44,19 @@ pub(super) struct DeviceVoice {
 
 impl DeviceVoice {
     /// Starts the thread; it ends when the handle is dropped.
-    pub(super) fn start(voice: Box<dyn Voice>, waker: Arc<Waker>) -> Option<Self> {
+    pub(super) fn start(voice: Box<dyn Voice>, ear: Option<Ear>, waker: Arc<Waker>) -> Option<Self> {
         let (jobs, wanted) = sync_channel(JOBS_MAX);
         let (said, answers) = sync_channel(PIECES_MAX);
         let thread = std::thread::Builder::new().name("voice".to_owned());
-        thread.spawn(move || speak_all(voice, &wanted, &said, &waker)).ok()?;
+        thread.spawn(move || work(voice, ear, &wanted, &said, &waker)).ok()?;
         Some(Self { jobs, answers, running: HashMap::new() })
     }
 
-    /// Says this; false when too much waits already.
-    pub(super) fn say(&mut self, call: Call, job: JobId, text: String) -> bool {
+    /// Does this; false when too much waits already.
+    pub(super) fn want(&mut self, call: Call, job: JobId, what: Wanted) -> bool {
         let stopped = Arc::new(AtomicBool::new(false));
         self.running.insert((call, job), Arc::clone(&stopped));
-        match self.jobs.try_send(Job { call, job, text, stopped }) {
+        match self.jobs.try_send(Job { call, job, what, stopped }) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.running.remove(&(call, job));
@@ -96,12 +105,29 @@ impl DeviceVoice {
     }
 }
 
-fn speak_all(mut voice: Box<dyn Voice>, wanted: &Receiver<Job>, said: &SyncSender<Answer>, waker: &Waker) {
+fn work(
+    mut voice: Box<dyn Voice>,
+    mut ear: Option<Ear>,
+    wanted: &Receiver<Job>,
+    said: &SyncSender<Answer>,
+    waker: &Waker,
+) {
     let rate_hz = voice.rate_hz();
-    while let Ok(Job { call, job, text, stopped }) = wanted.recv() {
+    while let Ok(Job { call, job, what, stopped }) = wanted.recv() {
         if stopped.load(Ordering::Relaxed) {
             continue;
         }
+        let text = match what {
+            Wanted::Say(text) => text,
+            Wanted::Place(Broken { text, samples, rate_hz }) => {
+                let words = ear.as_mut().and_then(|ear| ear.place(&text, &samples, rate_hz));
+                if said.send((call, job, FromDevice::Places(words))).is_err() {
+                    return;
+                }
+                let _ = waker.wake();
+                continue;
+            }
+        };
         let outcome = voice.speak_placed(&text, &mut |samples, chars| {
             if stopped.load(Ordering::Relaxed) {
                 return ControlFlow::Break(());
@@ -156,6 +182,10 @@ mod tests {
         }
     }
 
+    fn say(device: &mut DeviceVoice, call: Call, job: u32, text: &str) -> bool {
+        device.want(call, JobId(job), Wanted::Say(text.to_owned()))
+    }
+
     /// What comes until nothing has come for a while, or so many answers did.
     fn answers(device: &mut DeviceVoice, poll: &mut Poll, count: usize) -> Vec<Answer> {
         let mut all = Vec::new();
@@ -173,18 +203,18 @@ mod tests {
     fn v6_a_voice_that_dies_fails_its_jobs_and_those_that_come_after_it() {
         let mut poll = Poll::new().unwrap();
         let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
-        let mut device = DeviceVoice::start(Box::new(Frail), waker).unwrap();
+        let mut device = DeviceVoice::start(Box::new(Frail), None, waker).unwrap();
         let (first, second) = (Call(1), Call(2));
-        assert!(device.say(first, JobId(1), "yes".to_owned()));
+        assert!(say(&mut device, first, 1, "yes"));
         let audio = FromDevice::Audio { samples: vec![7; 3], rate_hz: 8_000, chars: Vec::new() };
         let said = [(first, JobId(1), audio), (first, JobId(1), FromDevice::Finished)];
         assert_eq!(answers(&mut device, &mut poll, 2), said);
-        assert!(device.say(first, JobId(2), "fall".to_owned()));
-        let taken = device.say(second, JobId(1), "never".to_owned());
+        assert!(say(&mut device, first, 2, "fall"));
+        let taken = say(&mut device, second, 1, "never");
         let mut failed = answers(&mut device, &mut poll, 1 + usize::from(taken));
         failed.sort_by_key(|(call, ..)| *call);
         let expected = [(first, JobId(2), FromDevice::Failed), (second, JobId(1), FromDevice::Failed)];
         assert_eq!(failed, expected[..1 + usize::from(taken)]);
-        assert!(!device.say(second, JobId(3), "more".to_owned()) && device.poll().is_none());
+        assert!(!say(&mut device, second, 3, "more") && device.poll().is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! The loop of the speech thread.
 
-use super::device::DeviceVoice;
+use super::device::{DeviceVoice, Wanted};
 use super::{Call, Clock, Command, Port, PortNews};
 use crate::net::{NetEvent, Network, Owner};
 use crate::session::{Breakers, Input, Output, Session};
@@ -204,8 +204,13 @@ impl Loop {
                     }
                 }
                 Output::Device(ToDevice::Say(job, text)) => {
-                    if !device.as_mut().is_some_and(|device| device.say(call, job, text)) {
+                    if !device.as_mut().is_some_and(|device| device.want(call, job, Wanted::Say(text))) {
                         session.handle_input(now, Input::Device(job, FromDevice::Failed));
+                    }
+                }
+                Output::Device(ToDevice::Place(job, broken)) => {
+                    if !device.as_mut().is_some_and(|device| device.want(call, job, Wanted::Place(broken))) {
+                        session.handle_input(now, Input::Device(job, FromDevice::Places(None)));
                     }
                 }
                 Output::Event(event) => port.event(event),

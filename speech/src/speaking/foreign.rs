@@ -69,7 +69,7 @@ impl Speaking {
         if let Some(turn) = &mut self.turn {
             turn.last_source = Some(Source::AllInOne);
             if let Some(stream) = &mut turn.stream {
-                stream.heard(now, samples.len(), rate_hz);
+                stream.heard(now, samples, rate_hz, false);
             }
             if !std::mem::replace(&mut turn.has_sounded, true) {
                 self.event(SpeakingEvent::FirstAudio);
@@ -96,16 +96,16 @@ impl Speaking {
     /// No more of such a turn comes: the device says what is left of its words.
     pub fn foreign_break(&mut self, now: Moment) {
         let Some(job) = self.foreign_job() else { return };
-        let Some((letters, came_us)) = self.foreign_so_far() else { return };
         self.complete_foreign();
-        // Nine tenths of it, at the pace of this voice, are all of it: its end is not worth a second voice.
-        let said = came_us * self.foreign_chars_per_s / 1_000_000;
-        if came_us > 0 && said * 10 >= u64::from(letters) * 9 {
-            self.finished(now, job);
-        } else {
-            self.lost(now, job);
-        }
+        self.lost(now, job);
         self.pump(now);
+    }
+
+    /// Nine tenths of it, at the pace of this voice, are all of it: its end is not worth a second voice.
+    pub(super) fn foreign_is_said(&self) -> bool {
+        self.foreign_job().and(self.foreign_so_far()).is_some_and(|(letters, came_us)| {
+            came_us > 0 && came_us * self.foreign_chars_per_s / 100_000 >= u64::from(letters) * 9
+        })
     }
 
     fn complete_foreign(&mut self) {

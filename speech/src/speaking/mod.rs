@@ -13,7 +13,9 @@
 
 mod chunk;
 mod foreign;
+mod layout;
 mod mixdown;
+mod place;
 mod script;
 mod stream;
 mod timeline;
@@ -24,16 +26,18 @@ mod watch;
 mod tests;
 
 use crate::breath::BreathKind;
+use crate::ear::WordEnd;
 use crate::failure::Fault;
 use crate::text::{PauseKind, PlanSettings, RateMeter, Sentence};
 use crate::transport::{ConnId, FromNet, Part, ToNet};
 use crate::tts::{CharTime, HttpVoice, JobId, TtsEvent, TtsOutput, VoiceSocket};
 use chunk::Chunker;
 pub use chunk::{Chunk, ChunkFlags, ChunkSettings};
+use layout::lay_out;
 use mixdown::Mixdown;
 use offhook_units::{Moment, Span};
 use std::collections::VecDeque;
-use stream::{Stream, lay_out};
+use stream::Stream;
 use turn::Turn;
 
 /// A way to speak.
@@ -78,6 +82,19 @@ pub enum ToDevice {
     Say(JobId, String),
     /// Stop at once.
     Stop(JobId),
+    /// Tell which words of a text came whole in a sound that broke off.
+    Place(JobId, Broken),
+}
+
+/// The sound of a voice that broke off and did not tell where its words are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// What it was to say.
+    pub text: String,
+    /// What came of it from the start, mono.
+    pub samples: Vec<i16>,
+    /// Their rate.
+    pub rate_hz: u32,
 }
 
 /// What the voice on the device answers.
@@ -96,6 +113,8 @@ pub enum FromDevice {
     Finished,
     /// It cannot say it.
     Failed,
+    /// The words that came whole, or nothing if that cannot be told.
+    Places(Option<Vec<WordEnd>>),
 }
 
 /// What comes out beside the samples.
@@ -258,7 +277,8 @@ impl Speaking {
         let mut turn = self.turn.take()?;
         if let Some(stream) = turn.stream.take() {
             lay_out(&mut turn, &stream, self.mix.position());
-            self.cancel(now, stream.job, stream.source);
+            let source = if stream.placed_by.is_some() { Source::Device } else { stream.source };
+            self.cancel(now, stream.job, source);
         }
         self.mix.clear();
         self.chunks.turn();
@@ -289,7 +309,7 @@ impl Speaking {
 
     /// Hands out the next samples, chunk by chunk; fewer when there are not as many.
     pub fn read(&mut self, into: &mut [i16]) -> usize {
-        let up_to = self.handed_out_to().unwrap_or(u64::MAX);
+        let up_to = [self.handed_out_to(), self.in_hand_to()].into_iter().flatten().min().unwrap_or(u64::MAX);
         let complete = self.turn.as_ref().is_none_or(|turn| turn.is_made);
         let mut filled = 0;
         while let Some(rest) = into.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -347,6 +367,7 @@ impl Speaking {
             FromDevice::Audio { samples, rate_hz, chars } => self.audio(now, job, &samples, rate_hz, &chars),
             FromDevice::Finished => self.finished(now, job),
             FromDevice::Failed => self.lost(now, job),
+            FromDevice::Places(words) => self.placed(now, job, words.as_deref()),
         }
         self.pump(now);
     }
@@ -361,8 +382,14 @@ impl Speaking {
             && let Some((job, source)) =
                 self.turn.as_ref().and_then(|turn| Some(turn.stream.as_ref()?.running()))
         {
-            self.cancel(now, job, source);
-            self.lost(now, job);
+            if self.is_placing() {
+                // What waits behind it is the voice that goes on.
+                self.out.push_back(SpeakingOutput::Device(ToDevice::Stop(job)));
+                self.placed(now, job, None);
+            } else {
+                self.cancel(now, job, source);
+                self.lost(now, job);
+            }
             self.pump(now);
         }
     }

@@ -1,9 +1,12 @@
 //! One stream of speech while it comes: which phrase its audio belongs to, and where its characters lie.
 
+use super::layout::{came, lay_out, lay_out_words, spread};
+use super::place::Sound;
 use super::script::words_end;
 use super::timeline::Place;
 use super::turn::Turn;
 use super::{HTTP_REST, Mark, MarkKind, Source, Speaking, SpeakingEvent, script};
+use crate::ear::WordEnd;
 use crate::text::{Rest, is_speakable};
 use crate::tts::{CharTime, JobId};
 use offhook_units::{Moment, Span};
@@ -45,17 +48,17 @@ pub(super) struct Stream {
     /// The rest before the phrase is in the stream.
     begun: bool,
     /// The service says where the characters are.
-    aligned: bool,
-    first: (usize, u32),
+    pub(super) aligned: bool,
+    pub(super) first: (usize, u32),
     /// Where its first sample stands.
-    starts: u64,
+    pub(super) starts: u64,
     /// Samples that came for it, in microseconds; and those that came before the last piece of them.
-    came_us: u64,
+    pub(super) came_us: u64,
     came_before_us: u64,
     /// The last character that came goes on in the next piece.
-    is_cut: bool,
+    pub(super) is_cut: bool,
     /// Within the first word that it was given: to here that was heard of another voice, and is left out.
-    heard: Option<Place>,
+    pub(super) heard: Option<Place>,
     /// So much of the next piece of audio is left out in any case.
     left_out: usize,
     /// What came of it before it is known whether it tells where that is, and its rate.
@@ -63,9 +66,13 @@ pub(super) struct Stream {
     /// Where its last whole word ends; 0 before the first.
     whole_to: u64,
     /// Characters a second without white space, where it does not say where they are.
-    chars_per_s: u64,
+    pub(super) chars_per_s: u64,
     /// The turn had sounded before it began.
     goes_on: bool,
+    /// What came, while it does not say where the characters are.
+    pub(super) sound: Sound,
+    /// It broke off, and the ear is asked until then where its words lie.
+    pub(super) placed_by: Option<Moment>,
 }
 
 /// A character that ends later than this after its piece goes on in the next one; services round their times.
@@ -93,7 +100,7 @@ struct Ends {
 const WORD_GAP: Span = Span::from_millis(60);
 
 impl Stream {
-    pub(super) const fn new(
+    pub(super) fn new(
         job: JobId,
         source: Source,
         (phrase, chars): (usize, u32),
@@ -125,33 +132,41 @@ impl Stream {
             whole_to: 0,
             chars_per_s: SLOW_CHARS_PER_S,
             goes_on: false,
+            sound: Sound::default(),
+            placed_by: None,
         }
     }
 
     /// As one that goes on with a turn that was heard already, or begins it.
-    pub(super) const fn going_on(mut self, goes_on: bool) -> Self {
+    pub(super) fn going_on(mut self, goes_on: bool) -> Self {
         self.goes_on = goes_on;
         self
     }
 
     /// As one that leaves out what of its first word was heard.
-    pub(super) const fn behind(mut self, heard: Option<Place>) -> Self {
+    pub(super) fn behind(mut self, heard: Option<Place>) -> Self {
         self.heard = heard;
         self
     }
 
     /// With a pace that was measured, in characters a second.
-    pub(super) const fn at_pace(mut self, chars_per_s: u64) -> Self {
+    pub(super) fn at_pace(mut self, chars_per_s: u64) -> Self {
         self.chars_per_s = chars_per_s * BELIEVED / 100;
         self
     }
 
-    /// So many samples of it came.
-    pub(super) fn heard(&mut self, now: Moment, samples: usize, rate_hz: u32) {
+    /// These samples of it came, with their characters or without.
+    pub(super) fn heard(&mut self, now: Moment, samples: &[i16], rate_hz: u32, has_chars: bool) {
+        self.aligned |= has_chars;
+        if self.aligned {
+            self.sound = Sound::default();
+        } else {
+            self.sound.put(samples, rate_hz);
+        }
         self.last_audio = Some(now);
         self.first_audio.get_or_insert(now);
         self.came_before_us = self.came_us;
-        self.came_us += samples as u64 * 1_000_000 / u64::from(rate_hz.max(1));
+        self.came_us += samples.len() as u64 * 1_000_000 / u64::from(rate_hz.max(1));
     }
 
     /// Whether it comes faster than it is played, as far as that can be told: not before its second piece.
@@ -242,8 +257,7 @@ impl Speaking {
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = turn.stream.as_mut().filter(|stream| stream.job == job) else { return };
         let (first, asked) = (stream.last_audio.is_none(), stream.asked);
-        stream.heard(now, samples.len(), rate_hz);
-        stream.aligned |= !chars.is_empty();
+        stream.heard(now, samples, rate_hz, !chars.is_empty());
         let mut untold = Vec::new();
         if stream.heard.is_none() || !chars.is_empty() {
             // What was kept lies before them, and was heard.
@@ -395,12 +409,30 @@ impl Speaking {
     /// No more of a stream comes: the rest is said in another way.
     pub(super) fn lost(&mut self, now: Moment, job: JobId) {
         let Some(turn) = &mut self.turn else { return };
-        let Some(stream) = turn.stream.take_if(|stream| stream.job == job) else { return };
+        let Some(stream) = turn.stream.as_ref().filter(|stream| stream.job == job) else { return };
         if stream.source == Source::Http {
             self.no_http_before = now + HTTP_REST;
         }
-        lay_out(turn, &stream, self.mix.position());
-        let (phrase, chars) = came(turn, &stream);
+        if !self.ask_ear(now) {
+            self.placed(now, job, None);
+        }
+    }
+
+    /// The same, once it is known as well as it can be which of its words came: by the ear or by nobody.
+    pub(super) fn placed(&mut self, now: Moment, job: JobId, words: Option<&[WordEnd]>) {
+        if words.is_none() && self.foreign_is_said() {
+            return self.finished(now, job);
+        }
+        let Some(turn) = &mut self.turn else { return };
+        let Some(stream) = turn.stream.take_if(|stream| stream.job == job) else { return };
+        let end = self.mix.position();
+        let (phrase, chars) = match words {
+            Some(words) => lay_out_words(turn, &stream, words, end, self.mix.rate_hz()),
+            None => {
+                lay_out(turn, &stream, end);
+                came(turn, &stream)
+            }
+        };
         let text = turn.phrases.get(phrase).map(|phrase| phrase.text.as_str()).unwrap_or_default();
         let all = script::count(text);
         turn.lost_at = Some(phrase);
@@ -408,7 +440,9 @@ impl Speaking {
         if !is_speakable(left) && stream.last_audio.is_some() {
             self.mix.end_stream();
             self.mix.end_phrase();
-            turn.timeline.add(self.mix.position(), Place::new(phrase, all));
+            let end = self.mix.position();
+            turn.timeline.ends(end);
+            turn.timeline.add(end, Place::new(phrase, all));
             (turn.next, turn.skip) = (phrase + 1, 0);
         } else {
             let whole = script::count(text.get(..words_end(text, chars)).unwrap_or_default()).max(
@@ -418,10 +452,15 @@ impl Speaking {
             // The part of a word that came is taken back, unless it is on its way to the caller.
             let begins = Place::new(phrase, whole);
             let place = turn.timeline.position_of(begins).unwrap_or(stream.starts);
-            let has_part = stream.last_audio.is_some() && (whole < chars || stream.is_cut);
+            let has_part = stream.last_audio.is_some() && (whole < chars || stream.is_cut || words.is_some());
             let end = self.mix.cut(if has_part { place } else { u64::MAX });
             let heard = turn.timeline.at(end);
-            turn.timeline.cut(end);
+            if words.is_some() {
+                // Nothing was laid out behind them, and the quiet behind the last one is trimmed off.
+                turn.timeline.ends(end);
+            } else {
+                turn.timeline.cut(end);
+            }
             // A guess is no place to cut a word in two.
             let tells = stream.aligned || stream.heard.is_some();
             turn.heard = (tells && self.mix.given() > place && heard > begins).then_some(heard);
@@ -512,75 +551,4 @@ impl Speaking {
             }
         }
     }
-}
-
-/// How far a lost stream came: its phrase and the characters of it.
-fn came(turn: &Turn, stream: &Stream) -> (usize, u32) {
-    if stream.heard.is_some() {
-        // Nothing that another voice had not said.
-        return stream.first;
-    }
-    if stream.aligned {
-        return (stream.phrase, stream.chars.saturating_sub(u32::from(stream.is_cut)));
-    }
-    let mut chars = (stream.came_us * stream.chars_per_s / 1_000_000) as u32;
-    let (mut phrase, mut done) = stream.first;
-    while let Some(all) = turn.phrases.get(phrase).map(script::Phrase::chars) {
-        if phrase + 1 >= stream.sent_to || done + chars < all {
-            break;
-        }
-        chars -= all.saturating_sub(done);
-        (phrase, done) = (phrase + 1, 0);
-    }
-    // The last phrase is never taken for complete: its end was not told.
-    let all = turn.phrases.get(phrase).map_or(0, script::Phrase::chars);
-    (phrase, (done + chars).min(all.saturating_sub(1)))
-}
-
-/// Where a broken-off stream did not tell which word lies where, what came of it until `end` is laid out evenly over the
-/// words that it is thought to have come to.
-pub(super) fn lay_out(turn: &mut Turn, stream: &Stream, end: u64) {
-    if stream.aligned || stream.last_audio.is_none() {
-        return;
-    }
-    let (last, chars) = came(turn, stream);
-    let text = turn.phrases.get(last).map(|phrase| phrase.text.as_str()).unwrap_or_default();
-    let whole = script::count(text.get(..words_end(text, chars)).unwrap_or_default());
-    let mut places: Vec<(usize, u32)> = (stream.first.0..last)
-        .map(|at| (at, turn.phrases.get(at).map_or(0, script::Phrase::chars)))
-        .collect();
-    places.extend([(last, whole), (last, chars)]);
-    let before =
-        |at: usize| (stream.first.0..at).filter_map(|at| turn.phrases.get(at)).map(script::Phrase::chars);
-    let count = |(at, chars): (usize, u32)| (before(at).sum::<u32>() + chars).saturating_sub(stream.first.1);
-    let all = u64::from(count((last, chars)).max(1));
-    let length = end.saturating_sub(stream.starts);
-    let points: Vec<(u64, Place)> = places
-        .into_iter()
-        .filter(|&place| place > stream.first)
-        .map(|place| {
-            let position = stream.starts + length * u64::from(count(place)) / all;
-            (position, Place::new(place.0, place.1))
-        })
-        .collect();
-    points.into_iter().for_each(|(position, place)| turn.timeline.add(position, place));
-}
-
-/// Without characters from the service the phrases of a stream share its length by theirs. Gives how many there are.
-fn spread(turn: &mut Turn, stream: &Stream, end: u64) -> Option<u32> {
-    if stream.aligned {
-        return None;
-    }
-    let length = end.saturating_sub(stream.starts);
-    let chars = |at: usize| turn.phrases.get(at).map_or(0, script::Phrase::chars);
-    let skipped = stream.first.1;
-    let all: u32 = (stream.first.0..stream.sent_to).map(chars).sum::<u32>().saturating_sub(skipped).max(1);
-    let mut done = 0;
-    for at in stream.first.0..stream.sent_to {
-        let own = chars(at);
-        done += if at == stream.first.0 { own.saturating_sub(skipped) } else { own };
-        let position = stream.starts + length * u64::from(done) / u64::from(all);
-        turn.timeline.add(position, Place::new(at, own));
-    }
-    Some(all)
 }

@@ -1,6 +1,7 @@
 //! The voice in a world of its own: a service, a play-out and a network in virtual time, millisecond by millisecond.
 //! Each word is a tone of its own pitch, so that what the caller heard can be read from the samples.
 
+mod by_ear;
 mod splices;
 
 use super::*;
@@ -125,6 +126,8 @@ struct World {
     /// Characters in one message of the socket.
     piece: usize,
     aligned: bool,
+    /// How long the device takes to hear where words are, if it can.
+    ear_ms: Option<u64>,
     /// So many texts have times, if any have.
     timed: usize,
     /// The voice on the device tells where its characters are.
@@ -167,6 +170,7 @@ impl World {
             char_ms: CHAR_MS,
             piece: 7,
             aligned: true,
+            ear_ms: None,
             timed: usize::MAX,
             device_tells: true,
             ring: VecDeque::new(),
@@ -199,6 +203,7 @@ impl World {
                 }
                 SpeakingOutput::Net(ToNet::Binary(..)) => panic!("nothing binary goes to this service"),
                 SpeakingOutput::Device(ToDevice::Say(job, text)) => self.device_says(job, &text),
+                SpeakingOutput::Device(ToDevice::Place(job, broken)) => self.device_hears(job, &broken),
                 SpeakingOutput::Device(ToDevice::Stop(job)) => {
                     self.queue.retain(|_, what| !matches!(what, Happens::Device(j, _) if *j == job));
                 }
@@ -288,6 +293,24 @@ impl World {
             ms += 10;
         }
         self.later(ms, Happens::Device(job, FromDevice::Finished));
+    }
+
+    /// Says which words it heard, if it has an ear: in this voice each ends half a space behind its last character.
+    fn device_hears(&mut self, job: JobId, broken: &Broken) {
+        let Some(ear_ms) = self.ear_ms else {
+            return self.later(self.now_ms, Happens::Device(job, FromDevice::Places(None)));
+        };
+        let came_ms = broken.samples.len() as u64 * 1000 / u64::from(broken.rate_hz);
+        let (mut chars, mut spaces, mut words) = (0, 0, Vec::new());
+        for word in broken.text.split_whitespace() {
+            chars += word.chars().count() as u64;
+            let at_ms = (chars + spaces) * self.char_ms + self.char_ms / 2;
+            spaces += 1;
+            if at_ms <= came_ms {
+                words.push(WordEnd { chars: chars as u32, at_ms: at_ms as u32 });
+            }
+        }
+        self.later(self.now_ms + ear_ms, Happens::Device(job, FromDevice::Places(Some(words))));
     }
 
     /// The socket is gone: what was on its way never comes.

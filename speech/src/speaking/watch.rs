@@ -38,6 +38,9 @@ impl Speaking {
     /// When the stream that runs is given up unless audio comes.
     pub(super) fn watch_due(&self) -> Option<Moment> {
         let turn = self.turn.as_ref()?;
+        if let Some(due) = turn.stream.as_ref().and_then(|stream| stream.placed_by) {
+            return Some(due);
+        }
         // An answer over HTTP owes its end, too: only then the next phrase begins.
         let owed = |stream: &&Stream| stream.owes(turn) || stream.source == Source::Http;
         let stream = turn.stream.as_ref().filter(owed)?;

@@ -77,6 +77,9 @@ impl Bed {
                 Output::Net(ToNet::Text(_, text)) => self.sent.push(text),
                 Output::Net(ToNet::Binary(_, bytes)) => self.audio_up += bytes.len(),
                 Output::Device(ToDevice::Say(job, text)) => self.device.push((job, text)),
+                Output::Device(ToDevice::Place(job, _)) => {
+                    self.input(Input::Device(job, FromDevice::Places(None)));
+                }
                 Output::Device(ToDevice::Stop(_)) => {}
                 Output::Event(event) => self.events.push(event),
             }

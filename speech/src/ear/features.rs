@@ -1,0 +1,177 @@
+//! What a sound is like, every ten milliseconds: mel-frequency cepstra, the coarse shape of the spectrum as ears weigh it.
+//! Davis and Mermelstein, "Comparison of parametric representations for monosyllabic word recognition" (1980).
+
+use std::f32::consts::{PI, TAU};
+
+/// Samples a second of what is listened to: all that the telephone has, and enough to tell sounds apart.
+pub(super) const RATE_HZ: u32 = 8_000;
+/// Between two frames.
+pub(super) const HOP: usize = 80;
+/// What a frame sees, 25 ms; and the length of its spectrum.
+pub(super) const WINDOW: usize = 200;
+const SIZE: usize = 256;
+const BANDS: usize = 24;
+const LOW_HZ: f32 = 120.0;
+const HIGH_HZ: f32 = 3_700.0;
+/// Coefficients of a frame.
+const COUNT: usize = 13;
+/// What is so far below the loudest band of the sound is silence, as the natural logarithm of a power: 45 dB.
+const FLOOR: f32 = 10.4;
+
+/// Frames that are no more below the loudest one are speech.
+const SPOKEN: f32 = 5.0;
+
+/// One frame.
+pub(super) type Frame = [f32; COUNT];
+
+/// The frames of a sound, and how loud each is, as the logarithm of its power.
+pub(super) struct Features {
+    pub(super) frames: Vec<Frame>,
+    pub(super) loudness: Vec<f32>,
+}
+
+/// What `samples` are like, at [`RATE_HZ`].
+pub(super) fn features(samples: &[i16]) -> Features {
+    let window: [f32; WINDOW] =
+        std::array::from_fn(|n| 0.54 - 0.46 * (TAU * n as f32 / (WINDOW - 1) as f32).cos());
+    let (fourier, bands) = (Fourier::new(), bands());
+    let count = (samples.len() + HOP).saturating_sub(WINDOW) / HOP;
+    let (mut spectra, mut loudness) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for frame in 0..count {
+        let (mut re, mut im) = ([0.0; SIZE], [0.0; SIZE]);
+        let (mut before, mut power) = (0.0, 1.0);
+        for ((to, &x), weight) in re.iter_mut().zip(samples.iter().skip(frame * HOP)).zip(&window) {
+            let x = f32::from(x);
+            power += x * x;
+            // Speech falls off towards high frequencies; this evens it.
+            *to = weight * (x - 0.97 * before);
+            before = x;
+        }
+        fourier.transform(&mut re, &mut im);
+        let energy = |bin: usize| re.get(bin).zip(im.get(bin)).map_or(0.0, |(re, im)| re * re + im * im);
+        spectra.push(bands.each_ref().map(|(from, weights)| {
+            let sum: f32 = weights.iter().zip(*from..).map(|(weight, bin)| weight * energy(bin)).sum();
+            (sum + 1.0).ln()
+        }));
+        loudness.push((power / WINDOW as f32).ln());
+    }
+    let loudest = spectra.iter().flatten().copied().fold(0.0, f32::max);
+    let frames = spectra
+        .iter()
+        .map(|bands: &[f32; BANDS]| {
+            let heard = bands.map(|band| band.max(loudest - FLOOR));
+            std::array::from_fn(|k| {
+                let wave = |n: usize| (PI * k as f32 * (n as f32 + 0.5) / BANDS as f32).cos();
+                let sum: f32 = heard.iter().enumerate().map(|(n, band)| band * wave(n)).sum();
+                sum / if k == 0 { BANDS as f32 } else { BANDS as f32 / 2.0 }
+            })
+        })
+        .collect();
+    Features { frames, loudness }
+}
+
+/// `frames` without what is the same in the first `part` of them: a voice, a line and a microphone each add a constant.
+pub(super) fn levelled(frames: &[Frame], part: usize) -> Vec<Frame> {
+    let loudest = frames.iter().take(part).map(|frame| frame[0]).fold(f32::MIN, f32::max);
+    let spoken = || frames.iter().take(part).filter(|frame| frame[0] > loudest - SPOKEN);
+    let count = spoken().count().max(1) as f32;
+    let mut mean = [0.0; COUNT];
+    spoken().for_each(|frame| mean.iter_mut().zip(frame).for_each(|(mean, x)| *mean += x / count));
+    let level = |frame: &Frame| std::array::from_fn(|n| frame[n] - mean[n]);
+    frames.iter().map(level).collect()
+}
+
+/// The bands: the first bin of each and the weights of those from there on, a triangle on the mel scale.
+fn bands() -> [(usize, Vec<f32>); BANDS] {
+    let mel = |hz: f32| 1_127.0 * (hz / 700.0).ln_1p();
+    let hz = |mel: f32| 700.0 * (mel / 1_127.0).exp_m1();
+    let (low, high) = (mel(LOW_HZ), mel(HIGH_HZ));
+    let edge =
+        |n: usize| hz(low + (high - low) * n as f32 / (BANDS + 1) as f32) * SIZE as f32 / RATE_HZ as f32;
+    std::array::from_fn(|n| {
+        let (from, middle, to) = (edge(n), edge(n + 1), edge(n + 2));
+        let bins = from.ceil() as usize..=to.floor() as usize;
+        let weight = |bin: usize| {
+            let bin = bin as f32;
+            ((bin - from) / (middle - from)).min((to - bin) / (to - middle)).max(0.0)
+        };
+        (from.ceil() as usize, bins.map(weight).collect())
+    })
+}
+
+/// A Fourier transform of a fixed size: Cooley and Tukey's, in place, by powers of two.
+struct Fourier {
+    turns: [(f32, f32); SIZE / 2],
+}
+
+impl Fourier {
+    fn new() -> Self {
+        let angle = |n: usize| -TAU * n as f32 / SIZE as f32;
+        Self { turns: std::array::from_fn(|n| (angle(n).cos(), angle(n).sin())) }
+    }
+
+    fn transform(&self, re: &mut [f32; SIZE], im: &mut [f32; SIZE]) {
+        for n in 0..SIZE {
+            let swapped = n.reverse_bits() >> (usize::BITS - SIZE.trailing_zeros());
+            if swapped > n {
+                re.swap(n, swapped);
+                im.swap(n, swapped);
+            }
+        }
+        let mut half = 1;
+        while half < SIZE {
+            for (re, im) in re.chunks_exact_mut(2 * half).zip(im.chunks_exact_mut(2 * half)) {
+                let ((re, re_high), (im, im_high)) = (re.split_at_mut(half), im.split_at_mut(half));
+                let turns = self.turns.iter().step_by(SIZE / (2 * half));
+                for ((((a, b), c), d), (cos, sin)) in
+                    re.iter_mut().zip(im).zip(re_high).zip(im_high).zip(turns)
+                {
+                    let (x, y) = (*c * cos - *d * sin, *c * sin + *d * cos);
+                    (*c, *d) = (*a - x, *b - y);
+                    (*a, *b) = (*a + x, *b + y);
+                }
+            }
+            half *= 2;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_transform_is_fouriers() {
+        let wave = |n: usize| ((n * n) % 97) as f32 - 48.0;
+        let (mut re, mut im) = (std::array::from_fn(wave), [0.0; SIZE]);
+        Fourier::new().transform(&mut re, &mut im);
+        for bin in [0, 1, 2, 77, 128, 255] {
+            let angle = |n: usize| -TAU * ((bin * n) % SIZE) as f32 / SIZE as f32;
+            let sum = |part: fn(f32) -> f32| (0..SIZE).map(|n| wave(n) * part(angle(n))).sum::<f32>();
+            let (cos, sin) = (sum(f32::cos), sum(f32::sin));
+            assert!(
+                (re[bin] - cos).abs() + (im[bin] - sin).abs() < 0.5,
+                "{bin}: {} {cos}, {} {sin}",
+                re[bin],
+                im[bin]
+            );
+        }
+    }
+
+    #[test]
+    fn a_sound_is_like_itself_at_any_level_and_unlike_another() {
+        let hum = |hz: f32, level: f32| -> Vec<i16> {
+            (0..RATE_HZ).map(|n| (level * (TAU * hz * n as f32 / RATE_HZ as f32).sin()) as i16).collect()
+        };
+        let frames = |parts: [Vec<i16>; 2]| {
+            let frames = features(&parts.concat()).frames;
+            levelled(&frames, frames.len())
+        };
+        let loud = frames([hum(400.0, 12_000.0), hum(1_500.0, 12_000.0)]);
+        let soft = frames([hum(400.0, 2_000.0), hum(1_500.0, 2_000.0)]);
+        let apart = |a: &Frame, b: &Frame| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+        assert!(apart(&loud[40], &soft[40]) < 0.5, "{}", apart(&loud[40], &soft[40]));
+        assert!(apart(&loud[40], &loud[140]) > 3.0, "{}", apart(&loud[40], &loud[140]));
+        assert_eq!((loud.len(), features(&[0; 199]).frames.len(), features(&[]).frames.len()), (198, 0, 0));
+    }
+}

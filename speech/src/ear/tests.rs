@@ -1,0 +1,113 @@
+//! The ear on voices of flite that are broken off anywhere: where their words truly lie is known.
+
+use super::*;
+use crate::random::Random;
+
+/// Those of the pause table.
+const TEXT: &str = include_str!("../../tests/data/hundred-sentences.txt");
+/// So many of them, each broken off so often.
+const COUNT: usize = 40;
+const CUTS: usize = 8;
+
+fn ear() -> Ear {
+    Ear::open().expect("scripts/setup installs flite")
+}
+
+fn sentences() -> Vec<String> {
+    let text = TEXT.replace('*', "");
+    let whole = |text: &&str| text.split_whitespace().count() >= 7 && !text.contains(['[', '<', '\n', ':']);
+    let sentences = text.split_inclusive(['.', '?', '!', '\n']).map(str::trim).filter(whole);
+    sentences.take(COUNT).map(str::to_owned).collect()
+}
+
+/// From when to when each word is spoken.
+fn spoken(text: &str, times: &[CharTime]) -> Vec<(u32, u32)> {
+    let mut chars = times.iter();
+    let mut word = |word: &str| {
+        let times: Vec<_> = chars.by_ref().take(word.chars().count()).collect();
+        (times[0].at_ms, times[times.len() - 1].end_ms)
+    };
+    text.split_whitespace().map(&mut word).collect()
+}
+
+/// How well the cuts of a voice were told.
+#[derive(Debug, Default)]
+struct Told {
+    cuts: usize,
+    /// Where the kept sound ends, the next word is the one that is said next.
+    right: usize,
+    /// By how many words the others are wrong.
+    most_wrong: usize,
+    /// Words that had come whole and are said again by another voice, unheard.
+    left: usize,
+}
+
+#[allow(clippy::print_stdout, reason = "a figure that the manual states")]
+fn tell(ear: &mut Ear, voice: Box<dyn Voice>, rate_hz: u32) -> Told {
+    let (mut told, mut random, mut voice) = (Told::default(), Random::new(11), Ear::with(voice));
+    for text in sentences() {
+        let (sound, times) = voice.speak(&text).expect("it tells where its words are");
+        let words = spoken(&text, &times);
+        for _ in 0..CUTS {
+            let cut_ms = random.whole_between(words[0].0 + 300, (sound.len() / 8) as u32);
+            let mut line = Resampler::new(RATE_HZ, rate_hz);
+            let mut cut = Vec::new();
+            line.put(&sound[..cut_ms as usize * 8], &mut cut);
+            let placed = ear.place(&text, &cut, rate_hz).unwrap_or_else(|| panic!("{text:?} at {cut_ms} ms"));
+            let kept_ms = placed.last().map_or(0, |word| word.at_ms);
+            let next = words
+                .iter()
+                .position(|(from, to)| u32::midpoint(*from, *to) > kept_ms)
+                .unwrap_or(words.len());
+            let came = words.iter().take_while(|(_, to)| *to < cut_ms).count();
+            told.cuts += 1;
+            told.right += usize::from(next == placed.len());
+            told.most_wrong = told.most_wrong.max(next.abs_diff(placed.len()));
+            told.left += came.saturating_sub(placed.len());
+        }
+    }
+    println!("{} at {rate_hz} Hz: {told:?}", voice.voice.name());
+    told
+}
+
+fn flite(voice: FliteVoice) -> Box<dyn Voice> {
+    Box::new(Flite::open(FliteSettings { voice, speed: 1.0 }).expect("scripts/setup installs flite"))
+}
+
+#[test]
+fn v2_of_a_voice_that_breaks_off_anywhere_the_words_that_came_are_known() {
+    let mut ear = ear();
+    for (voice, rate_hz) in [(FliteVoice::Rms, 8_000), (FliteVoice::Slt, 16_000)] {
+        let told = tell(&mut ear, flite(voice), rate_hz);
+        assert_eq!(told.cuts, COUNT * CUTS);
+        assert!(told.right * 100 >= told.cuts * 95 && told.most_wrong <= 1, "{voice:?}: {told:?}");
+        assert!(told.left * 100 <= told.cuts * 40, "{voice:?}: {told:?}");
+    }
+}
+
+#[test]
+fn v2_all_of_a_text_is_known_to_have_come_and_nothing_of_one_that_did_not_begin() {
+    let (mut ear, text) = (ear(), "Your appointment is on Monday at half past nine.");
+    let (sound, _) = Ear::with(flite(FliteVoice::Slt)).speak(text).unwrap();
+    let chars = |words: Option<Vec<WordEnd>>| words.map(|words| words.last().map_or(0, |word| word.chars));
+    let all = text.split_whitespace().collect::<String>().len() as u32;
+    assert_eq!(chars(ear.place(text, &sound, 8_000)), Some(all));
+    // More text than sound: what a service has written and not yet said.
+    let more = format!("{text} {text} And so on.");
+    assert_eq!(chars(ear.place(&more, &sound, 8_000)), Some(all));
+    assert_eq!(chars(ear.place(text, &sound[..1_600], 8_000)).unwrap_or(0), 0);
+}
+
+#[test]
+fn what_it_cannot_tell_it_does_not_tell() {
+    let mut ear = ear();
+    let mut random = Random::new(5);
+    let noise: Vec<i16> = (0..16_000).map(|_| random.between(-9_000.0, 9_000.0) as i16).collect();
+    assert_eq!(ear.place("Nobody speaks here at all.", &noise, 8_000).unwrap_or_default(), []);
+    assert_eq!(ear.place("你好。", &noise, 8_000), None, "it cannot say that itself");
+    for samples in [&[][..], &[0; 100], &[0; 8_000]] {
+        assert_eq!(ear.place("Hello there.", samples, 8_000).unwrap_or_default(), []);
+    }
+    assert_eq!(ear.place("", &noise, 8_000), None);
+    assert_eq!(ear.place("Hello.", &noise, 0), None);
+}

@@ -1,0 +1,84 @@
+//! Voices that do not tell where their words are, in a world with an ear.
+
+use super::*;
+
+/// One such voice: by the socket or over HTTP.
+fn placed_by_ear(ear_ms: u64, over_http: bool) -> World {
+    let mut world = World::new(true);
+    (world.aligned, world.ear_ms) = (false, Some(ear_ms));
+    if over_http {
+        world.kill_socket(Way::Refuses);
+    } else {
+        world.http = Way::Refuses;
+    }
+    world.say(TEXT);
+    world
+}
+
+impl World {
+    fn kill_voice(&mut self, over_http: bool) {
+        if over_http { self.kill_http(Way::Refuses) } else { self.kill_socket(Way::Refuses) }
+    }
+}
+
+#[test]
+fn v2_a_voice_that_tells_no_places_says_each_word_once_when_the_ear_hears_which_came() {
+    for over_http in [false, true] {
+        for died_at in (700..2_500).step_by(70) {
+            let mut world = placed_by_ear(30, over_http);
+            world.run(died_at);
+            world.kill_voice(over_http);
+            world.run(12_000);
+            assert_eq!(world.words(), all_words(), "over HTTP: {over_http}, died at {died_at}");
+            assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
+            let silence = longest_silence_ms(&world.heard);
+            assert!(silence <= 700, "over HTTP: {over_http}, died at {died_at}: {silence} ms");
+        }
+    }
+}
+
+#[test]
+fn v2_an_ear_that_answers_too_late_is_not_waited_for_and_no_word_is_lost() {
+    for ear_ms in [300, 4_000] {
+        let mut world = placed_by_ear(ear_ms, false);
+        world.run(1_500);
+        world.kill_voice(false);
+        world.run(14_000);
+        let mut each = world.words();
+        each.dedup();
+        each.sort_unstable();
+        each.dedup();
+        assert_eq!(each, all_words(), "after {ear_ms} ms");
+        assert!(longest_silence_ms(&world.heard) <= 700);
+        assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
+    }
+}
+
+#[test]
+fn b1_a_turn_that_is_stopped_while_the_ear_listens_is_over() {
+    let mut world = placed_by_ear(100, false);
+    world.run(1_500);
+    world.kill_voice(false);
+    world.run(1_550);
+    let (now, taken) = (at(world.now_ms), world.taken);
+    let spoken = world.speaking.stop(now, taken).expect("it speaks");
+    assert!(!spoken.whole && TEXT.starts_with(&spoken.text), "{spoken:?}");
+    world.poll();
+    world.run(3_000);
+    assert!(!world.speaking.is_speaking() && world.moves().is_empty());
+}
+
+#[test]
+fn what_is_kept_of_a_voice_that_tells_no_places_has_an_end() {
+    let mut world = placed_by_ear(30, false);
+    let job = world.speaking.turn.as_ref().and_then(|turn| turn.stream.as_ref()).unwrap().job;
+    for second in 0..100 {
+        world.speaking.audio(at(200 + second), job, &[500; 8_000], RATE, &[]);
+        let stream = world.speaking.turn.as_ref().and_then(|turn| turn.stream.as_ref()).unwrap();
+        assert!(stream.sound.len() <= crate::ear::LONGEST_S * 8_000);
+    }
+    world.kill_voice(false);
+    world.run(400);
+    let asked = |output: &SpeakingOutput| matches!(output, SpeakingOutput::Device(ToDevice::Place(..)));
+    assert!(!world.speaking.out.iter().any(asked), "what does not begin with the text is not listened to");
+}
