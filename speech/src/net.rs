@@ -1,7 +1,7 @@
 //! Every socket of the speech services, on one thread that never blocks: the only file of this crate that opens one.
 //!
 //! ```text
-//! ToNet of all calls ─► Network::apply ─► connections ─► Network::poll ─► NetEvent to the call whose it is
+//! ToNet of all calls ─► Network::apply ─► connections ─► Network::next ─► NetEvent to the call whose it is
 //! ```
 //!
 //! Each connection is read a little at a time in turn, so one that floods delays nobody else; one that does not take
@@ -19,7 +19,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use names::{Name, Names};
 use offhook_units::{Moment, Span};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -103,7 +103,8 @@ struct Connection {
     early: Vec<Message>,
 }
 
-/// All connections. Calling order: [`Network::apply`] and [`Network::poll`] in a loop, both on one thread.
+/// All connections. Calling order, on one thread: [`Network::apply`] at any time, and in a loop [`Network::poll`], then
+/// [`Network::next`] until there is no more.
 pub struct Network {
     poll: Poll,
     events: Events,
@@ -113,6 +114,8 @@ pub struct Network {
     tokens: HashMap<(Owner, ConnId), Token>,
     last: usize,
     names: Names,
+    /// Those that may have something to read.
+    ready: VecDeque<Token>,
     out: Vec<NetEvent>,
 }
 
@@ -140,6 +143,7 @@ impl Network {
             connections: HashMap::new(),
             tokens: HashMap::new(),
             last: 0,
+            ready: VecDeque::new(),
             out: Vec::new(),
         })
     }
@@ -164,11 +168,11 @@ impl Network {
         }
     }
 
-    /// Waits for something to happen, for `wait` at most, and tells it.
+    /// Waits for something to happen, for `wait` at most.
     ///
     /// # Errors
     /// What the system says when it cannot poll.
-    pub fn poll(&mut self, now: Moment, wait: Option<Span>, out: &mut Vec<NetEvent>) -> std::io::Result<()> {
+    pub fn poll(&mut self, now: Moment, wait: Option<Span>) -> std::io::Result<()> {
         let busy = !self.out.is_empty() || self.connections.values().any(|connection| connection.more);
         let due = self.connections.values().filter_map(|connection| connection.due).min();
         let due = due.map(|due| due.since(now));
@@ -178,19 +182,26 @@ impl Network {
             Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        let mut ready: Vec<Token> = self.events.iter().map(mio::event::Event::token).collect();
-        ready.extend(
+        self.ready.extend(self.events.iter().map(mio::event::Event::token));
+        self.ready.extend(
             self.connections.iter().filter(|(_, connection)| connection.more).map(|(token, _)| *token),
         );
         while let Some((name, addresses)) = self.names.poll() {
             self.found(now, &name, &addresses);
         }
-        for token in ready {
-            self.drive(now, token);
-        }
-        self.expire(now);
-        out.append(&mut self.out);
         Ok(())
+    }
+
+    /// Tells what happened on the next connection; false when that was all. One at a time: what it brought is answered
+    /// before another is read, so that of many which bring something in the same moment most do not wait for all.
+    pub fn next(&mut self, now: Moment, out: &mut Vec<NetEvent>) -> bool {
+        let token = self.ready.pop_front();
+        match token {
+            Some(token) => self.drive(now, token),
+            None => self.expire(now),
+        }
+        out.append(&mut self.out);
+        token.is_some()
     }
 
     /// Gives a connection to another owner, under another number. False when it is gone.
@@ -450,7 +461,8 @@ mod tests {
     fn told(network: &mut Network, ms: u64, count: usize) -> Vec<(u64, FromNet)> {
         let mut events = Vec::new();
         for _ in 0..1_000 {
-            network.poll(at(ms), Some(Span::from_millis(10)), &mut events).unwrap();
+            network.poll(at(ms), Some(Span::from_millis(10))).unwrap();
+            while network.next(at(ms), &mut events) {}
             if events.len() >= count {
                 break;
             }

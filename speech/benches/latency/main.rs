@@ -96,7 +96,7 @@ fn settings(base: &Url, greeting: &str, call: usize) -> SessionSettings {
 }
 
 fn main() {
-    let times = Arc::new(Times::new(CALLS));
+    let times = Arc::new(Times::new(2 * CALLS, CALLS));
     let base = Url::parse(&format!("http://{}", serve(&times))).unwrap();
     let origin = Instant::now();
     let clock = move || Moment::from_micros(u64::try_from(origin.elapsed().as_micros()).unwrap_or(0));
@@ -134,22 +134,44 @@ fn main() {
     }
     tell("byte on the socket to samples in the play-out", &mut delays, CALLS * FRAMES);
 
-    for call in 0..CALLS {
-        let port = Box::new(Sink { samples: 0, came: Arc::default() });
-        speech.open(Call((CALLS + call) as u64), settings(&base, "", call), port).unwrap();
-        speech.answered(Call((CALLS + call) as u64)).unwrap();
-    }
-    wait(|| (0..CALLS).all(|call| times.texts(call).len() >= 2 * SENTENCES));
-    let mut delays = Vec::new();
-    for call in 0..CALLS {
-        let texts = times.texts(call);
-        for (sentence, sent) in times.tokens(call) {
-            if let Some((_, came)) = texts.iter().find(|(text, _)| *text == sentence) {
-                delays.push(came.saturating_duration_since(sent));
-            }
+    let token_to_text = |first: usize, what: &str| {
+        let calls = first..first + CALLS;
+        for call in calls.clone() {
+            let port = Box::new(Sink { samples: 0, came: Arc::default() });
+            speech.open(Call((CALLS + call) as u64), settings(&base, "", call), port).unwrap();
+            speech.answered(Call((CALLS + call) as u64)).unwrap();
         }
-    }
-    tell("token of the model to text on the voice's socket", &mut delays, CALLS * SENTENCES);
+        let busy = speech_thread_ran();
+        wait(|| calls.clone().all(|call| times.texts(call).len() >= 2 * SENTENCES));
+        let busy = speech_thread_ran().saturating_sub(busy) / u32::try_from(CALLS * SENTENCES).unwrap_or(1);
+        let mut delays = Vec::new();
+        for call in calls {
+            let texts = times.texts(call);
+            for (sentence, sent) in times.tokens(call) {
+                if let Some((_, came)) = texts.iter().find(|(text, _)| *text == sentence) {
+                    delays.push(came.saturating_duration_since(sent));
+                }
+            }
+            speech.hang_up(Call((CALLS + call) as u64)).unwrap();
+        }
+        tell(what, &mut delays, CALLS * SENTENCES);
+        println!("{:50} the speech thread ran {} µs a sentence", "", busy.as_micros());
+    };
+    token_to_text(0, "token of the model to text on the voice's socket");
+    token_to_text(CALLS, "the same, all models in the same moment");
+}
+
+/// How long the speech thread was on a core so far, where the system tells.
+fn speech_thread_ran() -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let of_it = tasks.filter(|task| {
+        std::fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "speech")
+    });
+    let ran_ns = of_it.filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(ran_ns.sum())
 }
 
 fn wait(done: impl Fn() -> bool) {

@@ -20,10 +20,17 @@ const FRAME_GAP: Duration = Duration::from_millis(50);
 pub(crate) const SENTENCES: usize = 15;
 const SENTENCE_GAP: Duration = Duration::from_millis(60);
 
+/// How far apart a chorus is.
+const CHORUS_GAP: Duration = Duration::from_millis(100);
+
 type Said = Vec<(String, Instant)>;
 
-/// When what happened, for each call.
-pub(crate) struct Times(Vec<Mutex<Call>>);
+/// When what happened, for each call. Of calls from `in_chorus` on all models write in the same moment.
+pub(crate) struct Times {
+    calls: Vec<Mutex<Call>>,
+    in_chorus: usize,
+    origin: Instant,
+}
 
 #[derive(Default)]
 struct Call {
@@ -33,27 +40,33 @@ struct Call {
 }
 
 impl Times {
-    pub(crate) fn new(calls: usize) -> Self {
-        Self((0..calls).map(|_| Mutex::default()).collect())
+    pub(crate) fn new(calls: usize, in_chorus: usize) -> Self {
+        Self { calls: (0..calls).map(|_| Mutex::default()).collect(), in_chorus, origin: Instant::now() }
     }
 
     /// When each frame went out.
     pub(crate) fn frames(&self, call: usize) -> Vec<Instant> {
-        self.0[call].lock().unwrap().frames.clone()
+        self.calls[call].lock().unwrap().frames.clone()
     }
 
     /// When the token that completes a sentence went out.
     pub(crate) fn tokens(&self, call: usize) -> Said {
-        self.0[call].lock().unwrap().tokens.clone()
+        self.calls[call].lock().unwrap().tokens.clone()
     }
 
     /// When a sentence came in at the voice.
     pub(crate) fn texts(&self, call: usize) -> Said {
-        self.0[call].lock().unwrap().texts.clone()
+        self.calls[call].lock().unwrap().texts.clone()
+    }
+
+    /// Until the next moment in which the models of a chorus write.
+    fn to_the_beat(&self) -> Duration {
+        let past = self.origin.elapsed().as_micros() % CHORUS_GAP.as_micros();
+        CHORUS_GAP - Duration::from_micros(u64::try_from(past).unwrap_or(0))
     }
 
     fn note(&self, call: usize, note: impl FnOnce(&mut Call)) {
-        if let Some(call) = self.0.get(call) {
+        if let Some(call) = self.calls.get(call) {
             note(&mut call.lock().unwrap());
         }
     }
@@ -167,15 +180,17 @@ fn think(mut stream: TcpStream, times: &Times) {
         let data = json!({"choices": [{"delta": {"content": text}}]});
         stream.write_all(format!("data: {data}\n\n").as_bytes()).is_ok()
     };
-    // The models of fifty calls do not write in chorus.
-    std::thread::sleep(SENTENCE_GAP * u32::try_from(call % 50).unwrap_or(0) / 50);
+    if call < times.in_chorus {
+        std::thread::sleep(SENTENCE_GAP * u32::try_from(call % 50).unwrap_or(0) / 50);
+    }
     for number in 0..SENTENCES {
         std::thread::sleep(SENTENCE_GAP);
         let sentence = format!("This is sentence number {number} of them all.");
         if !token(&sentence) {
             return;
         }
-        std::thread::sleep(Duration::from_millis(5));
+        let wait = if call < times.in_chorus { Duration::from_millis(5) } else { times.to_the_beat() };
+        std::thread::sleep(wait);
         times.note(call, |call| call.tokens.push((sentence, Instant::now())));
         if !token(" And") || !token(" so on. ") {
             return;

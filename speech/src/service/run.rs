@@ -62,12 +62,14 @@ impl Loop {
             let wait = (!self.lines.is_empty()).then_some(TICK);
             let pool = self.pool.as_ref().and_then(Pool::poll_timeout).map(|due| due.since(now));
             let wait = [wait, pool].into_iter().flatten().min();
-            if self.network.poll(now, wait, &mut events).is_err() {
+            if self.network.poll(now, wait).is_err() {
                 return;
             }
             let now = (self.clock)();
-            for event in events.drain(..) {
-                self.net(now, event);
+            while self.network.next(now, &mut events) || !events.is_empty() {
+                for event in events.drain(..) {
+                    self.net(now, event);
+                }
             }
             while let Some((call, job, answer)) = self.device.as_mut().and_then(DeviceVoice::poll) {
                 self.input(now, call, Input::Device(job, answer));
