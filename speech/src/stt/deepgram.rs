@@ -96,8 +96,8 @@ impl DeepgramSettings {
 
 /// Without audio for so long a keep-alive goes out; the service closes after 10 s.
 const KEEP_ALIVE: Span = Span::from_millis(4_000);
-/// What is kept for a new connection to hear again: what no final result has covered yet, so much of it while nobody is
-/// heard to speak,
+/// What is kept for a new connection to hear again: what no final result has covered and no utterance has told yet, so
+/// much of it while nobody is heard to speak,
 const REPLAY_MS: u32 = 1_500;
 /// and so much once there are words.
 const REPLAY_WORDS_MS: u32 = 15_000;
@@ -120,8 +120,10 @@ struct Utterance {
     last: Moment,
     /// A `Finalize` is out.
     asked: bool,
-    /// The stretch that `interim` is about.
+    /// The stretch that `interim` is about,
     stretch: Option<u64>,
+    /// and where it ends in the audio of this connection.
+    ends_ms: Option<u64>,
 }
 
 impl Utterance {
@@ -151,7 +153,7 @@ pub struct Deepgram {
     last_sent: Moment,
     /// Audio that is not sent yet.
     waiting: Vec<i16>,
-    /// The last audio that was sent, as far as no final result covers it.
+    /// The last audio that was sent, as far as neither a final result covers it nor its words are told.
     sent: VecDeque<i16>,
     /// Samples that this connection was sent.
     sent_to: u64,
@@ -238,6 +240,8 @@ impl Recogniser for Deepgram {
                     let again: Vec<i16> = self.sent.drain(..).chain(self.waiting.drain(..)).collect();
                     self.waiting = again;
                     self.utterance.interim.clear();
+                    // And takes its time: what the last one was asked this one does not answer.
+                    (self.utterance.asked, self.utterance.last) = (false, now);
                 }
                 self.sent.clear();
                 (self.sent_to, self.told) = (0, None);
@@ -296,7 +300,7 @@ impl Deepgram {
         })
     }
 
-    /// Audio goes out, and is kept until a final result covers it.
+    /// Audio goes out, and is kept until a final result covers it or its words are told.
     fn send(&mut self, conn: ConnId, samples: &[i16]) {
         self.out.push_back(SttOutput::Net(ToNet::Binary(conn, to_bytes(samples))));
         self.sent.extend(samples);
@@ -306,9 +310,11 @@ impl Deepgram {
         self.sent.drain(..excess);
     }
 
-    /// A final result covers the audio up to here: nobody needs to hear that again.
-    fn covered(&mut self, ends_ms: u64) {
-        let behind = self.sent_to.saturating_sub(ends_ms * u64::from(self.settings.rate_hz) / 1000);
+    /// The words of the audio up to here are known: nobody needs to hear it again. Of all that was sent, where the
+    /// message does not say how far it goes: a word missed costs less than an order given twice.
+    fn covered(&mut self, ends_ms: Option<u64>) {
+        let heard_to = ends_ms.map_or(self.sent_to, |ms| ms * u64::from(self.settings.rate_hz) / 1000);
+        let behind = self.sent_to.saturating_sub(heard_to);
         let excess = self.sent.len().saturating_sub(usize::try_from(behind).unwrap_or(usize::MAX));
         self.sent.drain(..excess);
     }
@@ -353,9 +359,10 @@ impl Deepgram {
                 let asked = self.utterance.asked;
                 self.words(now, &text, is_final);
                 self.utterance.stretch = stretch.filter(|_| !is_final);
+                self.utterance.ends_ms = ends_ms;
                 if is_final {
                     self.told = None;
-                    ends_ms.into_iter().for_each(|ends_ms| self.covered(ends_ms));
+                    self.covered(ends_ms);
                 }
                 if speech_final || from_finalize && asked {
                     self.end_utterance();
@@ -406,6 +413,9 @@ impl Deepgram {
         let before = |stretch| self.told.filter(|(told, _)| *told == stretch).map_or(0, |(_, words)| words);
         if let Some(stretch) = utterance.stretch.filter(|_| !utterance.interim.is_empty()) {
             self.told = Some((stretch, before(stretch) + utterance.interim.split_whitespace().count()));
+        }
+        if !utterance.interim.is_empty() {
+            self.covered(utterance.ends_ms);
         }
         let text = utterance.text();
         if !text.is_empty() {

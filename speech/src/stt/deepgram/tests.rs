@@ -249,6 +249,70 @@ fn pitfall_13_after_a_break_only_what_no_final_result_covers_is_heard_again_and_
     assert_eq!(bed.utterances, ["I need a room for two nights and a day"]);
 }
 
+/// A result of the first two seconds of a connection's audio.
+fn of_two_seconds(text: &str, is_final: bool) -> Value {
+    let channel = json!({"alternatives": [{"transcript": text}]});
+    json!({"type": "Results", "start": 0.0, "duration": 2.0, "is_final": is_final, "channel": channel})
+}
+
+#[test]
+fn pitfall_13_words_that_our_own_clock_told_are_not_heard_again_after_a_break() {
+    // Told while there is no connection, and told since a `Finalize` was not answered.
+    for breaks_at in [2_100, 5_500] {
+        let mut bed = Bed::open();
+        let audio: Vec<i16> = (0..24_000).map(|i| i as i16).collect();
+        bed.hear(1_900, &audio[..16_000]);
+        bed.message(2_000, &of_two_seconds("two nights", false));
+        bed.until(breaks_at - 1);
+        bed.ears.handle_net(at(breaks_at), bed.conn(), FromNet::Closed(Closed::Lost(Lost::Broken)));
+        bed.poll();
+        bed.until(6_000);
+        assert_eq!(bed.utterances, ["two nights"]);
+        bed.ears.caller_speaks(at(6_100), true);
+        bed.hear(6_100, &audio[16_000..]);
+        bed.audio.clear();
+        bed.up(6_200);
+        assert_eq!(bed.audio, to_bytes(&audio[16_000..]), "only what was said since");
+    }
+}
+
+#[test]
+fn pitfall_13_words_without_a_time_are_not_heard_again_after_a_break_either() {
+    for is_final in [false, true] {
+        let mut bed = Bed::open();
+        bed.hear(900, &[7; 8_000]);
+        bed.words(1_000, "two nights", is_final, false);
+        bed.until(4_500);
+        assert_eq!(bed.utterances, ["two nights"]);
+        bed.ears.handle_net(at(4_500), bed.conn(), FromNet::Closed(Closed::Lost(Lost::Broken)));
+        bed.ears.caller_speaks(at(4_600), true);
+        bed.until(5_000);
+        bed.audio.clear();
+        bed.up(5_100);
+        assert!(bed.audio.is_empty());
+    }
+}
+
+#[test]
+fn pitfall_13_what_a_lost_connection_was_asked_does_not_cut_the_utterance_that_the_next_one_hears_again() {
+    let mut bed = Bed::open();
+    bed.hear(1_900, &[1; 16_000]);
+    bed.message(2_000, &of_two_seconds("I need a room", true));
+    bed.hear(3_000, &[2; 8_000]);
+    bed.words(3_000, "for two", false, false);
+    bed.until(5_100);
+    assert_eq!(bed.texts, [json!({"type": "Finalize"})]);
+    bed.ears.handle_net(at(5_200), bed.conn(), FromNet::Closed(Closed::Lost(Lost::Broken)));
+    bed.until(5_700);
+    bed.audio.clear();
+    bed.up(5_900);
+    assert_eq!(bed.audio, to_bytes(&[2; 8_000]));
+    bed.until(6_500);
+    assert!(bed.utterances.is_empty(), "{:?}", bed.utterances);
+    bed.words(6_500, "for two nights", true, true);
+    assert_eq!(bed.utterances, ["I need a room for two nights"]);
+}
+
 #[test]
 fn pitfall_14_word_gaps_do_not_end_an_utterance_while_the_caller_is_heard() {
     let mut bed = Bed::open();
