@@ -49,8 +49,14 @@ impl Names {
         } else if self.waiting.len() < WAITING_MAX {
             self.waiting.push_back(name);
         } else {
-            let _ = self.finder.send((name, Vec::new()));
+            self.has_none(name);
         }
+    }
+
+    /// Told like any other: whoever waits for it may wait for nothing else.
+    fn has_none(&self, name: Name) {
+        let _ = self.finder.send((name, Vec::new()));
+        let _ = self.waker.wake();
     }
 
     fn start(&mut self, name: Name) {
@@ -64,7 +70,7 @@ impl Names {
         });
         match spawned {
             Ok(_) => drop(self.running.insert(name)),
-            Err(_) => drop(self.finder.send((name, Vec::new()))),
+            Err(_) => self.has_none(name),
         }
     }
 
@@ -125,7 +131,10 @@ mod tests {
             names.ask(name(n));
         }
         assert_eq!((names.running.len(), names.waiting.len()), (AT_ONCE, WAITING_MAX));
-        // 28 have no place.
+        // 28 have no place, and nobody waits for the resolver to hear that.
+        let mut woken = mio::Events::with_capacity(4);
+        poll.poll(&mut woken, Some(std::time::Duration::from_secs(10))).unwrap();
+        assert!(!woken.is_empty());
         let refused: Vec<Found> = std::iter::from_fn(|| names.poll()).collect();
         assert_eq!(refused.len(), 100 - AT_ONCE - WAITING_MAX);
         assert!(refused.iter().all(|(_, addresses)| addresses.is_empty()));
