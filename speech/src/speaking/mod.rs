@@ -197,6 +197,8 @@ pub struct Speaking {
     foreign_chars_per_s: u64,
     /// That of a voice in the cloud that does not say where its characters are, once it was measured.
     cloud_pace: Option<u64>,
+    /// When it was last told that speech was dropped.
+    surplus_told: Option<Moment>,
     out: VecDeque<SpeakingOutput>,
 }
 
@@ -206,6 +208,8 @@ const AHEAD_S: u64 = 30;
 const UNSAID_MAX: u32 = 400;
 /// After it failed HTTP is left alone for so long.
 const HTTP_REST: Span = Span::from_millis(10_000);
+/// Speech that was dropped is told in sums, no sooner after one another: a flood must not drown what others tell.
+const SURPLUS_EVERY: Span = Span::from_millis(1_000);
 
 impl Speaking {
     /// For a call at `rate_hz`. Without a cloud, and whenever it fails, the device speaks if it can.
@@ -231,6 +235,7 @@ impl Speaking {
             no_http_before: Moment::ZERO,
             foreign_chars_per_s: Self::usual_foreign_pace(),
             cloud_pace: None,
+            surplus_told: None,
             out: VecDeque::new(),
         }
     }
@@ -300,6 +305,8 @@ impl Speaking {
     /// The call is over.
     pub fn shut(&mut self, now: Moment) -> Option<Spoken> {
         let spoken = self.stop(now, self.played.0);
+        self.surplus_told = None;
+        self.tell_surplus();
         if let Some(cloud) = &mut self.cloud {
             cloud.socket.shut(now);
         }
@@ -338,6 +345,7 @@ impl Speaking {
     /// The caller has heard the stream up to `heard`.
     pub fn played(&mut self, now: Moment, heard: u64) {
         self.played = (heard.max(self.played.0).min(self.mix.given()), now);
+        self.tell_surplus();
         let over = self.turn.as_ref().is_some_and(|turn| turn.is_made && self.played.0 >= self.mix.made());
         if over && let Some(turn) = self.turn.take() {
             self.event(SpeakingEvent::Heard(turn.spoken(self.played.0)));
@@ -409,10 +417,15 @@ impl Speaking {
         self.out.push_back(SpeakingOutput::Event(event));
     }
 
-    /// What did not fit is told.
+    /// What did not fit is told, if it is time to: by when it was last told what the caller heard.
     fn tell_surplus(&mut self) {
+        let now = self.played.1;
+        if self.surplus_told.is_some_and(|told| now < told + SURPLUS_EVERY) {
+            return;
+        }
         let dropped = self.mix.take_dropped();
         if dropped > Span::ZERO {
+            self.surplus_told = Some(now);
             self.event(SpeakingEvent::Surplus(dropped));
         }
     }

@@ -748,14 +748,26 @@ fn what_a_flood_brings_beyond_two_minutes_is_dropped_and_told() {
     let mut world = World::new(false);
     world.speaking.begin_foreign(at(100));
     world.speaking.foreign_words("one01");
-    (0..130).for_each(|_| world.speaking.foreign_audio(at(100), &[1_000; 8_000], RATE));
+    let told = |world: &World| {
+        let length =
+            |e: &SpeakingEvent| if let SpeakingEvent::Surplus(length) = e { Some(*length) } else { None };
+        let all: Vec<Span> = world.events.iter().filter_map(length).collect();
+        (all.len(), all.into_iter().fold(Span::ZERO, |all, one| all + one))
+    };
+    (0..1_300).for_each(|_| world.speaking.foreign_audio(at(100), &[1_000; 800], RATE));
     world.poll();
-    let told = world
-        .events
-        .iter()
-        .map(|e| if let SpeakingEvent::Surplus(length) = e { *length } else { Span::ZERO });
-    assert_eq!(told.fold(Span::ZERO, |all, one| all + one), Span::from_millis(10_000));
+    assert_eq!(told(&world), (1, Span::from_millis(100)), "a flood of it is told in one piece");
     assert_eq!(world.speaking.mix.made(), 120 * u64::from(RATE));
+    world.speaking.played(at(900), 0);
+    world.poll();
+    assert_eq!(told(&world).0, 1);
+    world.speaking.played(at(1_100), 0);
+    world.poll();
+    assert_eq!(told(&world), (2, Span::from_millis(10_000)), "and all of it");
+    world.speaking.foreign_audio(at(1_200), &[1_000; 800], RATE);
+    world.speaking.shut(at(1_200));
+    world.poll();
+    assert_eq!(told(&world), (3, Span::from_millis(10_100)), "at the end of the call at the latest");
 }
 
 #[test]
