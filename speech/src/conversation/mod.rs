@@ -100,8 +100,7 @@ impl Conversation {
             self.acts.push_back(Act::StopAsking);
         }
         self.splitter.clear();
-        let mut sentences = self.splitter.push(text);
-        sentences.extend(self.splitter.finish());
+        let mut sentences = self.splitter.all(text);
         sentences.retain(Sentence::is_speakable);
         if sentences.is_empty() {
             self.state = State::Listening;
@@ -198,17 +197,21 @@ impl Conversation {
     /// [`Conversation::note_late`].
     pub const fn service_asked(&mut self) {
         self.owed = true;
+        self.history.asked();
     }
 
-    /// That was what the caller said.
+    /// That was what the caller said. It stands before the answer to it, be it that this was heard already.
     pub fn note_late(&mut self, text: &str) {
-        self.history.user(text);
+        self.history.late_user(text);
     }
 
-    /// It answers.
-    pub const fn service_answers(&mut self) {
+    /// It answers, in a new turn or in one that goes on.
+    pub const fn service_answers(&mut self, is_new: bool) {
         self.owed = false;
         self.broken_off = false;
+        if is_new {
+            self.history.answers();
+        }
     }
 
     /// It broke off in the middle of an answer. When what is left of its words is said, the caller is told that there was

@@ -150,3 +150,39 @@ fn a_model_that_writes_for_ever_is_stopped_and_what_it_said_is_a_turn() {
     it.model_finished();
     assert_eq!(acts(&mut it), ["begin", "say 'Now this.'", "complete"]);
 }
+
+#[test]
+fn what_the_caller_said_stands_before_its_answer_however_late_it_is_told() {
+    let history = |it: &Conversation| -> Vec<String> {
+        it.messages().iter().skip(2).map(|(role, text)| format!("{}: {text}", role.name())).collect()
+    };
+    let mut it = greeted();
+    it.service_asked();
+    it.service_answers(true);
+    it.heard(&spoken("Two rooms.", true));
+    it.note_late("Have you");
+    it.note_late("rooms?");
+    it.service_asked();
+    it.service_answers(true);
+    it.note_late("And");
+    it.heard(&spoken("Yes.", true));
+    it.note_late("breakfast?");
+    let told = ["user: Have you rooms?", "assistant: Two rooms.", "user: And breakfast?", "assistant: Yes."];
+    assert_eq!(history(&it), told);
+    // The one before it was answered; nobody answers this one.
+    it.service_asked();
+    it.note_late("Thanks.");
+    assert_eq!(history(&it)[4..], ["user: Thanks."]);
+    // An hour of it: the oldest are forgotten, and the place moves with them.
+    for n in 0..100 {
+        it.service_asked();
+        it.service_answers(true);
+        it.heard(&spoken(&format!("a{n}"), true));
+        it.note_late(&format!("q{n}"));
+    }
+    let messages = history(&it);
+    assert_eq!(
+        messages[messages.len() - 4..],
+        ["user: q98", "assistant: a98", "user: q99", "assistant: a99"]
+    );
+}

@@ -122,12 +122,13 @@ impl Session {
     }
 
     fn service_begins(&mut self, now: Moment) {
-        self.conversation.service_answers();
         if !self.speaking.foreign_may_go_on() {
             // The device, with an apology or with the rest of what the service broke off.
             self.flush(now);
         }
-        if self.speaking.begin_foreign(now) {
+        let is_new = self.speaking.begin_foreign(now);
+        self.conversation.service_answers(is_new);
+        if is_new {
             if let Some(all) = &mut self.all_in_one {
                 all.service.turn_begins();
             }

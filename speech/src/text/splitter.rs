@@ -104,6 +104,13 @@ impl Splitter {
         done
     }
 
+    /// A whole text.
+    pub fn all(&mut self, text: &str) -> Vec<Sentence> {
+        let mut done = self.push(text);
+        done.extend(self.finish());
+        done
+    }
+
     /// Forgets everything that has not come out yet: the answer was broken off.
     pub fn clear(&mut self) {
         *self = Self::new(self.settings);
