@@ -131,6 +131,7 @@ impl AllInOneService {
     pub fn open(&mut self, now: Moment) {
         if self.line.is_shut() {
             self.away = Some(now);
+            self.protocol.wanted(now);
             self.connect(now);
             if self.line.held().is_none() {
                 // Nobody may try now: what the service was to say first is not waited for.

@@ -38,6 +38,9 @@ pub(crate) trait Protocol: Debug + Send {
     /// Samples a second, both ways.
     fn rate_hz(&self) -> u32;
 
+    /// The call wants it from now on.
+    fn wanted(&mut self, _now: Moment) {}
+
     /// A connection is open.
     fn opened(&mut self);
 

@@ -16,6 +16,7 @@ mod read;
 use crate::all_in_one::{AllInOneEvent, Protocol, Said};
 use crate::failure::{Fatal, Fault, Passing};
 use crate::llm::Role;
+use crate::text::{Sentence, Splitter, SplitterSettings};
 use crate::transport::Request;
 use crate::wire::audio::{AudioFormat, to_base64, to_bytes, to_mulaw};
 use crate::wire::url::{Scheme, Url};
@@ -50,7 +51,7 @@ pub struct RealtimeSettings {
 
 /// The one rate of linear audio here; on a narrow line µ-law is asked for.
 const PCM_HZ: u32 = 24_000;
-/// The greeting is asked for, and must have begun after this: the device says it otherwise.
+/// The greeting must have begun so long after the call wants the service: the device says it otherwise.
 const GREETS: Span = Span::from_millis(3_000);
 /// The caller has spoken, and an answer must have begun after this.
 const ANSWERS: Span = Span::from_millis(10_000);
@@ -73,7 +74,9 @@ pub(crate) struct Realtime {
     format: AudioFormat,
     stage: Stage,
     answers: Answers,
-    /// The greeting was not heard to begin.
+    /// The greeting as it is asked for: what the device makes of its marks, a model reads out or makes up.
+    greeting: String,
+    /// It was not heard to begin.
     greets: bool,
     /// An answer must have begun by then.
     owed: Option<Moment>,
@@ -85,8 +88,10 @@ impl Realtime {
     pub(crate) fn new(settings: RealtimeSettings, rate_hz: u32) -> Self {
         let format =
             if rate_hz == 8_000 { AudioFormat::Mulaw8k } else { AudioFormat::Pcm16 { rate_hz: PCM_HZ } };
+        let greeting = plain(&settings.greeting);
         Self {
-            greets: !settings.greeting.is_empty(),
+            greets: !greeting.is_empty(),
+            greeting,
             settings,
             format,
             stage: Stage::Fresh,
@@ -151,6 +156,8 @@ impl Realtime {
                     self.event(AllInOneEvent::Asked);
                 }
             }
+            // A noise may be taken for words; nothing was said then.
+            Message::Heard(text) if text.is_empty() => {}
             Message::Heard(text) => self.event(AllInOneEvent::Heard(text)),
             Message::Responds { response } => self.answers.responds(response),
             Message::Words { part, text } => {
@@ -185,11 +192,13 @@ impl Realtime {
 
     fn done(&mut self, response: &str, status: Status) {
         let Some(answer) = self.answers.done(response) else { return };
-        self.owed = None;
+        let is_owed = self.owed.take().is_some();
         match status {
             Status::Whole => {
                 if answer.is_some() {
                     self.event(AllInOneEvent::Ends);
+                } else if is_owed {
+                    self.unanswered(Fault::Passing(Passing::Silent));
                 }
                 self.out.push_back(Said::Worked);
             }
@@ -199,11 +208,24 @@ impl Realtime {
                 if let Some(answer) = answer {
                     self.event(AllInOneEvent::Breaks { written: answer.written });
                 }
-                self.out.push_back(match fault {
-                    Fault::Fatal(_) => Said::Failed(fault),
-                    Fault::Passing(_) => Said::Event(AllInOneEvent::Fault(fault)),
-                });
+                match fault {
+                    Fault::Fatal(_) => self.out.push_back(Said::Failed(fault)),
+                    Fault::Passing(_) => self.unanswered(fault),
+                }
             }
+        }
+    }
+
+    /// The session goes on, and the caller waits for nothing more of that answer.
+    fn unanswered(&mut self, fault: Fault) {
+        self.ungreeted();
+        self.event(AllInOneEvent::Fault(fault));
+    }
+
+    /// The greeting is the device's, if it was not said.
+    fn ungreeted(&mut self) {
+        if std::mem::take(&mut self.greets) {
+            self.event(AllInOneEvent::Ungreeted(self.settings.greeting.clone()));
         }
     }
 
@@ -253,6 +275,10 @@ impl Protocol for Realtime {
         self.format.rate_hz()
     }
 
+    fn wanted(&mut self, now: Moment) {
+        self.owed = self.greets.then(|| now + GREETS);
+    }
+
     /// The service speaks first.
     fn opened(&mut self) {}
 
@@ -287,7 +313,7 @@ impl Protocol for Realtime {
         self.answers.turn_begins();
     }
 
-    fn remind(&mut self, now: Moment, history: &[(Role, String)]) {
+    fn remind(&mut self, _now: Moment, history: &[(Role, String)]) {
         for (role, text) in history {
             let kind = match role {
                 // It has its instructions.
@@ -300,12 +326,9 @@ impl Protocol for Realtime {
             self.send(&json!({"type": "conversation.item.create", "item": item}));
         }
         if self.greets {
-            let instructions = format!(
-                "Say exactly this, in its own language, and nothing else: {}",
-                self.settings.greeting
-            );
+            let instructions =
+                format!("Say exactly this, in its own language, and nothing else: {}", self.greeting);
             self.send(&json!({"type": "response.create", "response": {"instructions": instructions}}));
-            self.owed = Some(now + GREETS);
         }
         self.out.push_back(Said::Ready);
     }
@@ -315,9 +338,7 @@ impl Protocol for Realtime {
             self.event(AllInOneEvent::Breaks { written: answer.written });
         }
         (self.stage, self.owed) = (Stage::Fresh, None);
-        if std::mem::take(&mut self.greets) {
-            self.event(AllInOneEvent::Ungreeted(self.settings.greeting.clone()));
-        }
+        self.ungreeted();
     }
 
     fn clear(&mut self) {
@@ -342,6 +363,13 @@ impl Protocol for Realtime {
     fn poll(&mut self) -> Option<Said> {
         self.out.pop_front()
     }
+}
+
+/// The words of it; none where nothing in it can be said.
+fn plain(text: &str) -> String {
+    let mut sentences = Splitter::new(SplitterSettings::default()).all(text);
+    sentences.retain(Sentence::is_speakable);
+    sentences.into_iter().map(|sentence| sentence.text).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -428,16 +428,79 @@ fn v2_a_greeting_that_the_service_does_not_say_is_said_by_the_device_once() {
     // It is there and says nothing.
     let mut bed = Bed::new(settings(), 8_000);
     bed.up(100);
-    bed.until(3_099);
+    bed.until(2_999);
     assert!(bed.events.is_empty());
-    bed.until(3_100);
-    assert_eq!(bed.events, [ungreeted.clone(), AllInOneEvent::Fault(Fault::Passing(Passing::Silent))]);
+    bed.until(3_000);
+    let silent = [ungreeted.clone(), AllInOneEvent::Fault(Fault::Passing(Passing::Silent))];
+    assert_eq!(bed.events, silent);
+    // Its connection took most of the caller's patience.
+    let mut bed = Bed::new(settings(), 8_000);
+    bed.until(2_900);
+    bed.up(2_900);
+    bed.until(3_000);
+    assert_eq!((&bed.events[..], bed.closed), (&silent[..], 1));
     // Nobody may try.
     let breaker = Breaker::new();
     breaker.failed(at(0), Fault::Fatal(Fatal::Key));
     let mut it = AllInOneService::new(settings().into(), breaker, 1, 8_000);
     it.open(at(1));
     assert_eq!(it.poll_output(), Some(AllInOneOutput::Event(ungreeted)));
+}
+
+#[test]
+fn v2_a_greeting_that_comes_back_without_a_word_is_said_by_the_device_at_once() {
+    for status in ["completed", "incomplete", "failed"] {
+        let mut bed = Bed::new(settings(), 8_000);
+        bed.up(100);
+        bed.responds(200, "r");
+        bed.done(300, "r", status);
+        let ungreeted = AllInOneEvent::Ungreeted("Hello.".to_owned());
+        assert_eq!(bed.events.first(), Some(&ungreeted), "{status}");
+        bed.until(60_000);
+        assert_eq!((bed.events.len(), bed.closed), (2, 0), "{:?}", bed.events);
+    }
+}
+
+#[test]
+fn a_greeting_is_asked_for_by_its_words_and_said_by_the_device_with_its_marks() {
+    let greeting = "**Hello** [breath] there. <break time=\"1s\"/> Who calls?";
+    let mut bed = Bed::new(RealtimeSettings { greeting: greeting.to_owned(), ..settings() }, 8_000);
+    bed.up(0);
+    let asked = bed.sent[1]["response"]["instructions"].as_str().unwrap();
+    assert!(asked.ends_with(": Hello there. Who calls?"), "{asked}");
+    bed.lost(100);
+    assert_eq!(bed.events, [AllInOneEvent::Ungreeted(greeting.to_owned()), LOST]);
+    let mut bed = Bed::new(RealtimeSettings { greeting: "[sigh]".to_owned(), ..settings() }, 8_000);
+    bed.up(0);
+    assert_eq!(bed.kinds(), ["session.update"], "nothing in it can be said");
+}
+
+#[test]
+fn v2_an_answer_without_a_word_is_told_and_the_session_goes_on() {
+    for status in ["completed", "incomplete"] {
+        let mut bed = Bed::open();
+        bed.committed(1_000);
+        bed.responds(1_100, "r");
+        bed.done(1_200, "r", status);
+        let silent = AllInOneEvent::Fault(Fault::Passing(Passing::Silent));
+        assert_eq!(bed.events, [AllInOneEvent::Asked, silent], "{status}");
+        bed.until(60_000);
+        assert_eq!((bed.events.len(), bed.closed), (2, 0));
+        // Nobody asked for this one.
+        bed.responds(60_000, "s");
+        bed.done(60_100, "s", status);
+        assert_eq!(bed.events.len(), 2);
+    }
+}
+
+#[test]
+fn what_is_heard_without_a_word_is_no_utterance() {
+    let mut bed = Bed::open();
+    for text in ["", " ", "Yes."] {
+        let kind = "conversation.item.input_audio_transcription.completed";
+        bed.message(1_000, &json!({"type": kind, "item_id": "u", "transcript": text}));
+    }
+    assert_eq!(bed.events, [AllInOneEvent::Heard("Yes.".to_owned())]);
 }
 
 #[test]
