@@ -75,7 +75,7 @@ pub(crate) enum Expects {
     Flag { default: bool },
     /// One of some words.
     Choice { of: &'static [&'static str], default: &'static str },
-    /// Text; empty where `default` is, which means that there is none.
+    /// Text; empty where `default` is, which means that there is none, or where the kind says so.
     Text { kind: Kind, default: &'static str },
     /// A list of texts.
     List { kind: Kind, default: &'static [&'static str] },

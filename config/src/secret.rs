@@ -23,28 +23,20 @@ pub(crate) fn cover(text: &str) -> String {
             shown
         }
     });
-    without_users(lines.collect::<Vec<_>>().concat())
+    without_users(&lines.collect::<String>())
 }
 
-/// With what stands before the host of an address covered, as in `https://user:password@host`.
-fn without_users(text: String) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some((before, after)) = rest.split_once("://") {
-        let end = after.find(|c: char| "/?#\"'".contains(c) || c.is_whitespace()).unwrap_or(after.len());
-        let (authority, behind) = after.split_at(end);
-        shown.push_str(before);
-        shown.push_str("://");
-        if let Some((user, host)) = authority.rsplit_once('@') {
-            shown.push_str(&hidden(user));
-            shown.push('@');
-            shown.push_str(host);
-        } else {
-            shown.push_str(authority);
-        }
-        rest = behind;
-    }
-    shown + rest
+/// With what stands before the host of an address covered, as in `https://user:password@host`. A password may hold
+/// whatever would end that part of an address, so all is covered up to the last `@` of the line.
+fn without_users(text: &str) -> String {
+    let line = |line: &str| match line
+        .split_once("://")
+        .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
+    {
+        Some((scheme, (user, host))) => format!("{scheme}://{}@{host}", hidden(user)),
+        None => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(line).collect()
 }
 
 /// What ends a value that goes on behind this line: of a text or a list of several lines.
@@ -128,9 +120,14 @@ mod tests {
 
     #[test]
     fn what_stands_before_the_host_of_an_address_is_covered() {
-        let covered = "voice_url = \"https://*******@a.example:1/b@c\"\nmind_url = \"http://b/?x=d@e\"";
+        let covered = "voice_url = \"https://*******@a.example:1/b\"\nmind_url = \"http://b/?x=d\"";
         assert_eq!(cover(&covered.replace("*******", "me:sk@1")), covered);
         assert_eq!(cover("\"https://sk-1@a\""), "\"https://****@a\"");
+        for password in ["pa#ss", "pa/ss", "pa?ss", "pa'ss", "pa\\\"s", "12/34", "://:@"] {
+            let covered = format!("mind_url = \"tcp://{}@a\" # of the lab", "*".repeat(3 + password.len()));
+            assert_eq!(cover(&format!("mind_url = \"tcp://me:{password}@a\" # of the lab")), covered);
+        }
+        assert_eq!(cover("https://a/pa ss@b@c"), "https://**** ****@c");
         assert_eq!(cover("https://"), "https://");
     }
 

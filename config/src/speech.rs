@@ -50,7 +50,7 @@ static ALL_IN_ONE: Key =
 static REALTIME_URL: Key = text("speech.realtime_url", Kind::Url, "");
 static REALTIME_KEY_FILE: Key = text("speech.realtime_key_file", Kind::Path, "");
 static REALTIME_MODEL: Key = text("speech.realtime_model", Kind::Name, "gpt-realtime-2.1");
-static REALTIME_EARS_MODEL: Key = text("speech.realtime_ears_model", Kind::Name, "gpt-transcribe");
+static REALTIME_EARS_MODEL: Key = text("speech.realtime_ears_model", Kind::NameOrNone, "gpt-transcribe");
 static REALTIME_VOICE: Key = text("speech.realtime_voice", Kind::Name, "");
 static TRUEVOICE_URL: Key =
     Key { variable: Some("TRUEVOICE_API_URL"), ..text("speech.truevoice_url", Kind::Url, "") };
@@ -224,6 +224,15 @@ pub(crate) fn read(reading: &mut Reading) -> Speech {
         let needs = "speech.voice_protocol elevenlabs";
         reading.contradiction(&this, &other, Fault::Alone { key: VOICE_MODEL.path, needs, because });
     }
+    let all_in_one = all_in_one(reading);
+    if matches!(&all_in_one, Some(AllInOne::Realtime(Realtime { ears_model: None, .. })))
+        && reading.is_changed(&LANGUAGE)
+    {
+        let (this, other) = (reading.setting(&LANGUAGE), reading.setting(&REALTIME_EARS_MODEL));
+        let because = "OpenAI Realtime is told the language for what it writes down, and for nothing else";
+        let (key, needs) = (LANGUAGE.path, REALTIME_EARS_MODEL.path);
+        reading.contradiction(&this, &other, Fault::Alone { key, needs, because });
+    }
     Speech {
         greeting: reading.text(&GREETING),
         sorry: reading.text(&SORRY),
@@ -235,7 +244,7 @@ pub(crate) fn read(reading: &mut Reading) -> Speech {
         ears_protocol,
         ears: service(reading, &EARS_URL, &EARS_KEY_FILE, &EARS_MODEL),
         mind: service(reading, &MIND_URL, &MIND_KEY_FILE, &MIND_MODEL),
-        all_in_one: all_in_one(reading),
+        all_in_one,
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     SocketUrl,
     /// A word that a service knows.
     Name,
+    /// Such a word, or nothing where that means something else than the default.
+    NameOrNone,
     /// A sound card.
     Card,
     /// Something to be said.
@@ -54,6 +56,7 @@ impl Kind {
             Self::Name => {
                 !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
             }
+            Self::NameOrNone => text.is_empty() || Self::Name.takes(text),
             Self::Card => !text.trim().is_empty() && !text.contains(char::is_control),
             Self::Words => text.chars().count() <= MOST_WORDS && !text.contains('\0'),
         }
@@ -73,6 +76,7 @@ impl fmt::Display for Kind {
             Self::Url => "an address, as in https://api.example.com or tcp://192.0.2.7:10200",
             Self::SocketUrl => "an address, as in wss://api.example.com/ws/conversation",
             Self::Name => "a name",
+            Self::NameOrNone => "a name or none (\"\")",
             Self::Card => "a sound card's name, default or none",
             Self::Words => "text",
         })
@@ -83,9 +87,11 @@ fn is_url(text: &str, schemes: &[&str]) -> bool {
     let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
     rest.is_some_and(|rest| is_authority(rest.split(['/', '?', '#']).next().unwrap_or_default()))
         && text.bytes().all(|byte| byte.is_ascii_graphic())
+        // No user, who would bring a password along, which may look as if the host were over before it.
+        && !text.split('?').next().unwrap_or_default().contains('@')
 }
 
-/// A host with or without a port (RFC 3986 3.2); no user, who would bring a password along.
+/// A host with or without a port (RFC 3986 3.2).
 fn is_authority(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
         Some(None) => return false,
@@ -94,7 +100,7 @@ fn is_authority(text: &str) -> bool {
         None => text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
     };
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
-    !host.is_empty() && !text.contains('@') && port.is_none_or(is_port)
+    !host.is_empty() && port.is_none_or(is_port)
 }
 
 /// Text that is none of its kind.
@@ -206,6 +212,8 @@ mod tests {
             "https://a:65536",
             "https://a:0",
             "https://u:p@a",
+            "https://u:1/p@a",
+            "https://u:1#p@a",
             "https://[::1",
             "https://[::1]80",
             "https://a b",

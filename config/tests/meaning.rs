@@ -180,6 +180,14 @@ offhook.toml:12: this is not TOML"
     );
     let told = error(text);
     assert!(told.contains("https://*******@a") && !told.contains("me:4930"), "{told}");
+    // Passwords that look as if the host were over before them.
+    for address in ["https://me:pa#hunter@a", "https://me:12/hunter@a", "http://me:pa?hunter@a/v1"] {
+        let problems = Config::from_toml(&format!("[speech]\nmind_url = \"{address}\"\n"), "t").unwrap_err();
+        for told in [problems.to_string(), problems.redacted().to_string()] {
+            assert!(told.contains("passwords do not stand in an address"), "{told}");
+            assert!(!told.contains("hunter") && !told.contains("me:"), "{told}");
+        }
+    }
 }
 
 #[test]

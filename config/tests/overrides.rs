@@ -172,3 +172,19 @@ fn what_makes_no_sense_for_truevoice_is_said() {
         error(&["speech.truevoice_ws_url=https://a.b"]).contains("wss://api.example.com/ws/conversation")
     );
 }
+
+#[test]
+fn realtime_needs_nobody_who_writes_down_what_the_caller_says_but_is_told_the_language_only_then() {
+    let (realtime, nobody) = ("speech.all_in_one=openai-realtime", "speech.realtime_ears_model=\"\"");
+    let speech = |options: &[&str]| read(&[], options).map(|config| config.speech);
+    for (option, model) in [("speech.greeting=Hi", Some("gpt-transcribe")), (nobody, None)] {
+        let Some(AllInOne::Realtime(service)) = speech(&[realtime, option]).unwrap().all_in_one else {
+            panic!("{option}")
+        };
+        assert_eq!(service.ears_model.as_deref(), model);
+    }
+    let language = "speech.language=de";
+    assert!(speech(&[realtime, language]).is_ok() && speech(&[nobody, language]).is_ok());
+    let error = speech(&[realtime, language, nobody]).unwrap_err().to_string();
+    assert!(error.contains("speech.language without speech.realtime_ears_model"), "{error}");
+}
