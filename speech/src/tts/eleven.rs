@@ -152,12 +152,10 @@ fn characters(alignment: &Value) -> Vec<CharTime> {
     let (Some(chars), Some(starts)) = (chars, starts) else { return Vec::new() };
     // Whatever number comes is taken into an hour.
     let ms = |value: &Value| value.as_f64().unwrap_or(0.0).clamp(0.0, 3_600_000.0) as u32;
-    // A letter and its accent may be one of theirs and are two of ours.
     let letters = |(i, (letters, start)): (usize, (&Value, &Value))| {
         let at_ms = ms(start);
         let end_ms = at_ms + lengths.and_then(|all| all.get(i)).map_or(0, ms);
-        let letters = letters.as_str().unwrap_or_default().to_owned();
-        letters.chars().map(|c| CharTime { c, at_ms, end_ms }).collect::<Vec<_>>()
+        CharTime::each(letters, at_ms, end_ms)
     };
     chars.iter().zip(starts).enumerate().flat_map(letters).collect()
 }

@@ -28,6 +28,7 @@ use crate::transport::{ConnId, FromNet, ToNet};
 use crate::wire::audio::AudioFormat;
 use crate::wyoming::{WyomingVoice, WyomingVoiceSettings};
 use offhook_units::Moment;
+use serde_json::Value;
 use std::fmt::Debug;
 
 /// Whose voice speaks, and by which of its protocols.
@@ -137,6 +138,13 @@ pub struct CharTime {
     pub at_ms: u32,
     /// When it ends.
     pub end_ms: u32,
+}
+
+impl CharTime {
+    /// Those of an entry of a service's list: a letter and its accent may be one of theirs and are two of ours.
+    pub(crate) fn each(entry: &Value, at_ms: u32, end_ms: u32) -> Vec<Self> {
+        entry.as_str().unwrap_or_default().chars().map(|c| Self { c, at_ms, end_ms }).collect()
+    }
 }
 
 /// What comes out of a machine.
