@@ -48,7 +48,7 @@ struct Call<'a> {
 }
 
 /// Messages of the services, with a place for words.
-const KNOWN: [&str; 32] = [
+const KNOWN: [&str; 38] = [
     r#"{"contextId":"t1","isFinal":true}"#,
     r#"{"contextId":"t1","audio":"AAECAwQFBgcICQ==","alignment":{"chars":["a","b"],"charStartTimesMs":[0,5],"charDurationsMs":[5,5]}}"#,
     r#"{"context_id":"t2","audio":"AAE=","alignment":{"chars":["%"],"charsStartTimesMs":[4000000000],"charsDurationsMs":[4000000000]}}"#,
@@ -66,13 +66,19 @@ const KNOWN: [&str; 32] = [
     r#"{"type":"llm_token","text":"%","turn":1}"#,
     r#"{"type":"llm_done"}"#,
     r#"{"type":"audio_end","turn":1}"#,
+    r#"{"type":"session.created","session":{}}"#,
     r#"{"type":"session.updated","session":{}}"#,
     r#"{"type":"input_audio_buffer.committed","item_id":"%"}"#,
     r#"{"type":"conversation.item.input_audio_transcription.completed","item_id":"%","transcript":"%"}"#,
     r#"{"type":"response.created","response":{"id":"r1"}}"#,
     r#"{"type":"response.output_audio.delta","response_id":"r1","item_id":"i1","delta":"AAECAwQFBgc="}"#,
     r#"{"type":"response.output_audio_transcript.delta","response_id":"r1","item_id":"i1","delta":"%"}"#,
+    r#"{"type":"response.output_audio_transcript.done","response_id":"r1","item_id":"i1"}"#,
     r#"{"type":"response.done","response":{"id":"r1","status":"completed"}}"#,
+    r#"{"type":"response.done","response":{"id":"r1","status":"cancelled"}}"#,
+    r#"{"type":"response.done","response":{"id":"r1","status":"failed","status_details":{"error":{"code":"%"}}}}"#,
+    r#"{"type":"error","error":{"type":"invalid_request_error","code":"%"}}"#,
+    r#"{"type":"error","error":{"type":"server_error","message":"%"}}"#,
     r#"{"type":"error","error":{"type":"invalid_request_error","code":"session_expired","message":"%"}}"#,
     "data: {\"choices\":[{\"delta\":{\"content\":\"%. \"}}]}\n\n",
     "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
