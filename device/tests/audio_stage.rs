@@ -1,7 +1,7 @@
 //! S2, B4: the audio thread's tick, in virtual time: what goes in by the rings comes out by the rings.
 
 use offhook::audio::agent::Agent;
-use offhook::audio::gauges::{LineGauges, TickGauges};
+use offhook::audio::gauges::{LineGauges, TickGauges, Unfetched};
 use offhook::audio::line::{Line, Media};
 use offhook::audio::prompter::{Mark, MarkKind, Prompter, Turn};
 use offhook::audio::route::Route;
@@ -301,9 +301,10 @@ fn what_a_speech_thread_does_not_fetch_is_counted() {
     let agent = Agent::new(rate, ends, Prompter::new(prompter, rate)).unwrap();
     let call = house.open(1, Codec::Pcmu, 20, Route::Agent(Box::new(agent)));
     house.ticks_on(100);
-    assert_eq!(call.gauges.sent().talk_lost, 0, "a second of the caller waits");
+    assert_eq!(call.gauges.sent().unfetched, Unfetched::default(), "a second of the caller waits");
     house.ticks_on(50);
-    assert_eq!(call.gauges.sent().talk_lost, 4_000, "and half a second more is gone");
+    let gone = Unfetched { sound: Span::from_millis(500), events: 0 };
+    assert_eq!(call.gauges.sent().unfetched, gone, "and half a second more is gone");
     drop(speech);
 }
 

@@ -7,10 +7,11 @@
 //! and what is said are converted on their way.
 
 use super::ear::{Ear, Heard};
+use super::gauges::Unfetched;
 use super::prompter::Prompter;
 use crate::rings::AgentEnds;
 use offhook_engine::rate::{Converter, RateError};
-use offhook_units::{Codec, Moment, SampleRate};
+use offhook_units::{Codec, Moment, SampleRate, Span};
 use ringbuf::traits::Producer as _;
 
 /// 10 ms at the highest rate of a call, in frames.
@@ -25,8 +26,10 @@ pub struct Agent {
     prompter: Prompter,
     ends: AgentEnds,
     hush: bool,
-    /// Samples and events that the speech thread did not fetch in time.
-    lost: u64,
+    /// Samples that the speech thread did not fetch in time,
+    unheard: u64,
+    /// and events of the ear's.
+    unseen: u64,
 }
 
 /// Between a call at `rate` and the conversation.
@@ -52,7 +55,7 @@ impl Agent {
             }
         }
         let (ear, bridges) = (Ear::new(rate)?, bridges.into());
-        Ok(Self { rate, bridges, ear, prompter, ends, hush: false, lost: 0 })
+        Ok(Self { rate, bridges, ear, prompter, ends, hush: false, unheard: 0, unseen: 0 })
     }
 
     /// The next 10 ms, both ways, of a call that is at `rate` now.
@@ -74,10 +77,10 @@ impl Agent {
     }
 
     fn converse(&mut self, heard: &[i16], said: &mut [i16]) {
-        self.lost += (heard.len() - self.ends.caller.push_slice(heard)) as u64;
+        self.unheard += (heard.len() - self.ends.caller.push_slice(heard)) as u64;
         let change = self.ear.hear(heard);
         if let Some(change) = change {
-            self.lost += u64::from(self.ends.heard.push(change).is_err());
+            self.unseen += u64::from(self.ends.heard.push(change).is_err());
         }
         // Who still speaks when the answer begins has not heard it yet, and does not interrupt it.
         let interrupted = change == Some(Heard::Began) && self.prompter.is_saying();
@@ -104,7 +107,8 @@ impl Agent {
     }
 
     /// What the speech thread did not fetch in time.
-    pub const fn lost(&self) -> u64 {
-        self.lost + self.prompter.untold()
+    pub const fn unfetched(&self) -> Unfetched {
+        let sound = Span::from_micros((self.unheard * 1_000_000 / self.rate.hz() as u64).cast_signed());
+        Unfetched { sound, events: self.unseen + self.prompter.untold() }
     }
 }

@@ -20,7 +20,8 @@ macro_rules! line_gauges {
             drift: AtomicU64,
             payloads: AtomicU64,
             payloads_lost: AtomicU64,
-            talk_lost: AtomicU64,
+            unfetched_us: AtomicU64,
+            unfetched_events: AtomicU64,
         }
 
         impl LineGauges {
@@ -36,7 +37,8 @@ macro_rules! line_gauges {
                 self.drift.store(stats.drift.map_or(0, |ppm| u64::from(ppm.0.to_bits()) + 1), Relaxed);
                 self.payloads.store(sent.payloads, Relaxed);
                 self.payloads_lost.store(sent.lost, Relaxed);
-                self.talk_lost.store(sent.talk_lost, Relaxed);
+                self.unfetched_us.store(micros(sent.unfetched.sound), Relaxed);
+                self.unfetched_events.store(sent.unfetched.events, Relaxed);
             }
 
             /// What the engine counted, frames at [`Self::RATE`].
@@ -94,7 +96,10 @@ impl LineGauges {
         Sent {
             payloads: read(&self.payloads),
             lost: read(&self.payloads_lost),
-            talk_lost: read(&self.talk_lost),
+            unfetched: Unfetched {
+                sound: Span::from_micros(read(&self.unfetched_us).cast_signed()),
+                events: read(&self.unfetched_events),
+            },
         }
     }
 }
@@ -106,8 +111,17 @@ pub struct Sent {
     pub payloads: u64,
     /// Payloads that found their ring full: the trunk did not fetch them in time.
     pub lost: u64,
-    /// The caller's samples, and events, that the speech thread did not fetch in time.
-    pub talk_lost: u64,
+    /// What its speech thread did not fetch in time.
+    pub unfetched: Unfetched,
+}
+
+/// What a speech thread did not fetch in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unfetched {
+    /// The caller's sound: words may be missing.
+    pub sound: Span,
+    /// Events: it does not know where the call is any more.
+    pub events: u64,
 }
 
 /// Upper edges of the lateness histogram, µs; what is later falls behind the last.
@@ -226,7 +240,8 @@ mod tests {
             drift: Some(Ppm(-37.5)),
             ..Stats::default()
         };
-        let sent = Sent { payloads: 5, lost: 1, talk_lost: 2 };
+        let sent =
+            Sent { payloads: 5, lost: 1, unfetched: Unfetched { sound: Span::from_millis(2), events: 3 } };
         gauges.publish(&stats, LineGauges::RATE, sent);
         assert_eq!((gauges.stats(), gauges.sent()), (stats, sent));
     }

@@ -151,7 +151,7 @@ impl Line {
 
     /// Tells the counters as they are.
     pub fn publish(&self) {
-        let sent = Sent { talk_lost: self.route.lost(), ..self.sent };
+        let sent = Sent { unfetched: self.route.unfetched(), ..self.sent };
         let playout = &self.media.playout;
         self.gauges.publish(playout.stats(), playout.rate(), sent);
     }

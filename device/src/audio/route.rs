@@ -1,8 +1,9 @@
 //! Real-time: what a call is for: from 10 ms heard to 10 ms said.
 
 use super::agent::Agent;
+use super::gauges::Unfetched;
 use super::tone::Tone;
-use offhook_units::{Moment, SampleRate};
+use offhook_units::{Moment, SampleRate, Span};
 
 /// What a line does with what it hears.
 #[derive(Debug)]
@@ -43,10 +44,12 @@ impl Route {
     }
 
     /// What its speech thread did not fetch in time, where it has one.
-    pub const fn lost(&self) -> u64 {
+    pub const fn unfetched(&self) -> Unfetched {
         match self {
-            Self::Agent(agent) => agent.lost(),
-            Self::Echo | Self::Tone(_) | Self::Handset | Self::Silent => 0,
+            Self::Agent(agent) => agent.unfetched(),
+            Self::Echo | Self::Tone(_) | Self::Handset | Self::Silent => {
+                Unfetched { sound: Span::ZERO, events: 0 }
+            }
         }
     }
 

@@ -72,8 +72,10 @@ pub struct Sums {
     pub read_late: u64,
     /// Packets that found the ring from the audio thread full.
     pub unfetched: u64,
-    /// The caller's samples, and events, that the speech thread did not fetch in time.
-    pub talk_lost: u64,
+    /// Seconds of callers that the speech thread did not fetch in time,
+    pub unheard: f64,
+    /// and events.
+    pub untold: u64,
     /// Datagrams turned away, in the order of [`Dropped::ALL`].
     pub dropped: [u64; Dropped::ALL.len()],
     /// Keys heard.
@@ -96,7 +98,8 @@ impl Sums {
             ring_full: figures.media.ring_full,
             read_late: figures.media.read_late,
             unfetched: figures.said.lost,
-            talk_lost: figures.said.talk_lost,
+            unheard: figures.said.unfetched.sound.as_micros() as f64 / 1e6,
+            untold: figures.said.unfetched.events,
             dropped: Dropped::ALL.map(|(why, _)| figures.drops.dropped(why)),
             keys: figures.media.keys,
         }
@@ -113,7 +116,8 @@ impl Sums {
         self.ring_full += other.ring_full;
         self.read_late += other.read_late;
         self.unfetched += other.unfetched;
-        self.talk_lost += other.talk_lost;
+        self.unheard += other.unheard;
+        self.untold += other.untold;
         self.keys += other.keys;
         add_each(&mut self.fates, &other.fates);
         add_each(&mut self.operations, &other.operations);

@@ -177,8 +177,10 @@ fn playout(to: &mut Exposition, book: &Book) {
     counter(to, "offhook_rtp_read_late_total", help, sums.read_late);
     let help = "Packets that the audio thread made and the trunk's did not fetch in time.";
     counter(to, "offhook_rtp_unfetched_total", help, sums.unfetched);
-    let help = "Samples of callers, and events, that the speech thread did not fetch in time.";
-    counter(to, "offhook_agent_unfetched_total", help, sums.talk_lost);
+    let help = "Seconds of callers that the speech thread did not fetch in time.";
+    to.metric("offhook_agent_unfetched_seconds_total", Type::Counter, help, &[("", &sums.unheard)]);
+    let help = "Events of calls, as the end of a turn, that the speech thread did not fetch in time.";
+    counter(to, "offhook_agent_unfetched_events_total", help, sums.untold);
     let fates: Vec<(&str, u64)> = FATES.into_iter().zip(sums.fates).collect();
     by(to, "offhook_playout_packets_total", "What became of packets.", "fate", &fates);
     let operations: Vec<(&str, f64)> = OPERATIONS.into_iter().zip(sums.operations).collect();

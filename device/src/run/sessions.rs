@@ -86,6 +86,7 @@ fn peer(line: &mut JsonLine, figures: &CallFigures) {
 fn counters(line: &mut JsonLine, figures: &CallFigures) {
     let stats = &figures.playout;
     line.decimal("held_ms", millis(stats.held));
+    line.decimal("talk_unfetched_ms", millis(figures.said.unfetched.sound));
     for (name, count) in [
         ("packets", stats.packets),
         ("played", stats.played),
@@ -104,7 +105,7 @@ fn counters(line: &mut JsonLine, figures: &CallFigures) {
         ("packets_read_late", figures.media.read_late),
         ("packets_made", figures.said.payloads),
         ("packets_unfetched", figures.said.lost),
-        ("talk_unfetched", figures.said.talk_lost),
+        ("talk_events_unfetched", figures.said.unfetched.events),
         ("datagrams_dropped", figures.drops.all_dropped()),
         ("keys", figures.media.keys),
     ] {
