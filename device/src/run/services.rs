@@ -226,10 +226,15 @@ pub(super) fn mind(wanted: &Wanted, key: &Key, lab: Option<&Lab>) -> Result<Chat
     Ok(ChatSettings {
         base: place(service, lab, "/v1")?,
         key: key.here(),
-        model: service.model.clone().unwrap_or_else(|| "gpt-4o-mini".to_owned()),
+        model: configured(service),
         max_tokens: None,
         first_word_ms: FIRST_WORD_MS,
     })
+}
+
+/// The model of a service that has no usual one besides the configuration's default.
+fn configured(service: &Service) -> String {
+    service.model.clone().unwrap_or_default()
 }
 
 /// OpenAI Realtime.
@@ -243,7 +248,7 @@ fn realtime(
     Ok(RealtimeSettings {
         base: place(service, lab, "/v1")?,
         key: key.here(),
-        model: service.model.clone().unwrap_or_else(|| "gpt-realtime-2.1".to_owned()),
+        model: configured(service),
         voice: voice.clone(),
         ears_model: ears_model.clone(),
         language: wanted.language.clone(),
