@@ -9,11 +9,15 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 use support::{Done, Folder};
 
 /// On ports that the system gives, without real-time wishes.
 const BASE: &str =
     "[sip]\nlisten = \"127.0.0.1:0\"\n[http]\nlisten = \"127.0.0.1:0\"\n[audio]\npriority = 0\n";
+
+/// What is waited for comes long before; a test that waits in vain shall fail.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A service that runs; killed when the test fails in between.
 struct Service {
@@ -52,6 +56,7 @@ impl Service {
 
     fn ask(&self, text: &str) -> String {
         let mut stream = TcpStream::connect(&self.http).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(text.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -62,11 +67,28 @@ impl Service {
         self.ask(&format!("GET {path} HTTP/1.0\r\n\r\n"))
     }
 
-    /// Asks for a page until it holds `text`. What it waits for comes, or the test's own limit does.
+    /// Asks for a page until it holds `text`.
     fn wait_for(&self, path: &str, text: &str) {
-        while !self.get(path).contains(text) {
+        self.wait_until(path, |page| page.contains(text));
+    }
+
+    /// Gets `path` until it shows what is waited for, within patience by the service's own clock.
+    fn wait_until(&self, path: &str, mut is_there: impl FnMut(&str) -> bool) {
+        let begun_s = self.uptime_s();
+        loop {
+            let page = self.get(path);
+            if is_there(&page) {
+                return;
+            }
+            assert!(self.uptime_s() - begun_s < PATIENCE.as_secs_f64(), "{path} still shows {page}");
             std::thread::yield_now();
         }
+    }
+
+    fn uptime_s(&self) -> f64 {
+        let page = self.get("/metrics");
+        let value = page.lines().find_map(|line| line.strip_prefix("offhook_uptime_seconds "));
+        value.unwrap_or_else(|| panic!("{page}")).parse().unwrap()
     }
 
     /// Ends it, and gives what it had said.
@@ -116,6 +138,18 @@ fn it_starts_shows_itself_and_ends_when_told() {
             service.ask(&format!("POST /api/voice/calls HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}"));
         assert!(placed.starts_with("HTTP/1.1 409 ") && placed.contains(told), "{placed}");
     }
+    // Listening in opens the speaker alone: a handset without a microphone would be called.
+    let body = "{\"to\":\"5\",\"answer\":\"handset\"}";
+    let call = format!("POST /api/voice/calls HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let speaker = "[sound]\nmonitor = \"caller\"\nspeaker = \"no such card\"\n";
+    folder.write("c.toml", format!("{BASE}{speaker}"));
+    service.wait_for("/ready", "sound: ");
+    let placed = service.ask(&call);
+    assert!(placed.contains("no route leads to the handset"), "{placed}");
+    folder.write("c.toml", format!("{BASE}{speaker}[route]\n\"603\" = \"handset\"\n"));
+    service.wait_for("/metrics", "offhook_reloads_total{outcome=\"done\"} 2\n");
+    let placed = service.ask(&call);
+    assert!(placed.starts_with("HTTP/1.1 409 ") && !placed.contains("no route leads"), "{placed}");
     let stop = service.ask("POST /api/voice/stop-tts HTTP/1.0\r\n\r\n");
     assert!(stop.starts_with("HTTP/1.1 409 "), "{stop}");
     let done = service.end("-TERM");
@@ -177,9 +211,7 @@ fn no_number_of_a_route_or_a_person_gets_into_the_log() {
         };
         let before = metric(&service.get("/metrics"));
         folder.write("c.toml", format!("{text}{BASE}"));
-        while metric(&service.get("/metrics")) == before {
-            std::thread::yield_now();
-        }
+        service.wait_until("/metrics", |page| metric(page) != before);
     }
     let done = service.end("-TERM");
     for told in ["a line of [route] (", "configuration: c.toml:", "speech.greeting: [redacted] -> [redacted]"]
@@ -197,16 +229,27 @@ fn the_first_route_to_an_agent_begins_it_without_a_restart() {
     let routes = "[route]\n\"600\" = \"echo\"\n";
     let service = Service::start(&folder, routes);
     assert!(service.get("/ready").contains("speech: ready: no route leads to an agent"));
-    let with_agent = |chunks: &str| format!("{BASE}{chunks}{routes}\"602\" = \"agent\"\n");
-    folder.write("c.toml", with_agent("[chunks]\nmax_ms = 900\n"));
+    let with_agent = |sections: &str| format!("{BASE}{sections}{routes}\"602\" = \"agent\"\n");
+    let pauses = "[pauses]\ncomma_max_ms = 260\n[breaths]\nlevel_db = -40\n";
+    folder.write("c.toml", with_agent(&format!("[chunks]\nmax_ms = 900\n{pauses}")));
     service.wait_for("/ready", "on the device");
     folder.write("c.toml", with_agent("[chunks]\nmax_ms = 800\n"));
     service.wait_for("/metrics", "offhook_reloads_total{outcome=\"done\"} 2\n");
     let done = service.end("-TERM");
     assert_eq!(done.code, 0, "{done:?}");
-    assert!(done.err.contains("(next call)"), "{done:?}");
-    assert!(done.err.contains("chunks.max_ms: 1000 -> 900 (next call)"), "{done:?}");
-    assert!(done.err.contains("chunks.max_ms: 900 -> 800 (needs a restart)"), "{done:?}");
+    for (key, values) in [
+        ("chunks.max_ms", ["1000", "900", "800"]),
+        ("pauses.comma_max_ms", ["200", "260", "200"]),
+        ("breaths.level_db", ["-36", "-40", "-36"]),
+    ] {
+        let [before, with_it, after] = values;
+        for told in [
+            format!("{key}: {before} -> {with_it} (next call)"),
+            format!("{key}: {with_it} -> {after} (needs a restart)"),
+        ] {
+            assert!(done.err.contains(&told), "{told}: {done:?}");
+        }
+    }
 }
 
 #[test]
@@ -222,6 +265,7 @@ fn the_log_goes_to_stderr_where_the_journals_variable_is_only_inherited() {
 fn the_service_manager_is_told_of_readiness_life_and_end() {
     let folder = Folder::new("run-notify");
     let manager = UnixDatagram::bind(folder.path("n")).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
     // Relative to where the program runs: the whole path may be longer than a socket's name can be.
     let service = Service::start_with(&folder, "", &[("NOTIFY_SOCKET", "n")]);
     let told = || {

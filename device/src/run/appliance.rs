@@ -142,7 +142,10 @@ impl Appliance {
             sound::begin(sound_desk, sound_gauges.clone(), clock, fifo, tell)
         };
         sound.want(settings::cards(config));
-        shared.book().sound.gauges = sound_gauges;
+        {
+            let sound = &mut shared.book().sound;
+            (sound.gauges, sound.has_handset) = (sound_gauges, settings::has_handset(config));
+        }
         let (http, sip) = (server.local().map_err(Failure::Thread)?, trunk.locals().udp);
         let desk = Desk { shared: shared.clone(), ticked: (0, clock.now()) };
         let begin = |part, body: Box<dyn FnOnce() -> Outcome + Send>| {

@@ -193,6 +193,8 @@ pub struct SoundState {
     pub gauges: Arc<SoundGauges>,
     /// How each way that is wanted stands.
     pub how: BTreeMap<Way, String>,
+    /// Whether a route leads to it, and not only what others say.
+    pub has_handset: bool,
 }
 
 impl SoundState {

@@ -148,7 +148,8 @@ impl Pages for Desk {
         let target = match answer {
             "echo" => Target::Echo,
             "tone" => Target::Tone,
-            "handset" if !self.shared.book().sound.gauges.is_wanted() => {
+            // Listening in may have opened the speaker, and nobody the microphone.
+            "handset" if !self.shared.book().sound.has_handset => {
                 return Err("no route leads to the handset, so its sound card is not open".to_owned());
             }
             "handset" => Target::Handset,

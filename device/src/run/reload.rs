@@ -52,7 +52,7 @@ fn check(live: &Live, config: &Config) -> Result<(), Failure> {
 }
 
 /// What agents are made of: it stays as it is from when they begin, which may be with a reload.
-const OF_AGENTS: [&str; 2] = ["speech", "chunks"];
+const OF_AGENTS: [&str; 4] = ["speech", "chunks", "pauses", "breaths"];
 
 /// When a change acts on this process.
 fn effect(live: &Live, change: &Change) -> Effect {
@@ -75,6 +75,7 @@ fn act(live: &mut Live, next: &Resolved, places: &Places) {
     }
     live.supervisor.set_drain(now.calls.drain);
     live.sound.want(settings::cards(now));
+    live.shared.book().sound.has_handset = settings::has_handset(now);
     if before.sound != now.sound && !live.shared.command(Command::Sound(settings::sound(now))) {
         tracing::error!("the audio thread takes no commands: the sound card's levels are as before");
     }

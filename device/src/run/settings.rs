@@ -58,9 +58,14 @@ pub(super) fn sound(config: &Config) -> SoundSettings {
     }
 }
 
+/// Whether a route leads to the handset.
+pub(super) fn has_handset(config: &Config) -> bool {
+    config.routes.iter().any(|route| route.target == offhook_config::Target::Handset)
+}
+
 /// The cards that the routes and listening in need.
 pub(super) fn cards(config: &Config) -> Wants {
-    let has_handset = config.routes.iter().any(|route| route.target == offhook_config::Target::Handset);
+    let has_handset = has_handset(config);
     let is_heard = has_handset || config.sound.monitor != offhook_config::Monitor::Off;
     Wants {
         speaker: config.sound.speaker.card.clone().filter(|_| is_heard),
