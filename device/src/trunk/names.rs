@@ -121,6 +121,12 @@ impl Trunk {
         let name = line.domain.as_ref().unwrap_or(&line.server);
         let addrs: Vec<_> = servers.iter().map(|server| server.addr.ip()).collect();
         self.links.set_names(trunk, name, &addrs);
-        self.agent.set_servers(self.clock.now(), trunk, servers);
+        let now = self.clock.now();
+        if trunk.0 == 0 {
+            // Before it is told who we are.
+            self.own.trunk_is_at(now, addrs.into_iter());
+            self.look_at_own_address(now);
+        }
+        self.agent.set_servers(now, trunk, servers);
     }
 }

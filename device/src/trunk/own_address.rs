@@ -12,12 +12,19 @@ const ANY_PORT: u16 = 5060;
 /// Between two looks. A trunk that is down tries again more seldom than that.
 const LOOK_EVERY: Span = Span::from_millis(5_000);
 
+/// Where we would leave for while all trunks are names that nobody knows: addresses for examples (RFC 5737, RFC 3849).
+/// The way there is the way to everywhere, and nothing is sent.
+const ANYWHERE: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))];
+
 /// Our addresses, by what the sockets are bound to and how the system would leave for the trunk.
 #[derive(Debug)]
 pub(super) struct OwnAddress {
     bound: LocalAddrs,
     public: Option<IpAddr>,
     towards: Vec<IpAddr>,
+    /// All trunks are names.
+    is_named: bool,
     said: LocalAddrs,
     /// When the system is asked next; never where its answer would change nothing.
     look_at: Option<Moment>,
@@ -26,12 +33,21 @@ pub(super) struct OwnAddress {
 impl OwnAddress {
     /// For sockets that are bound there.
     pub(super) fn new(now: Moment, settings: &Settings, bound: LocalAddrs) -> Self {
-        let towards = towards(settings);
+        let literal = |line: &Line| line.server.trim_matches(['[', ']']).parse().ok();
+        let trunk = settings.trunks.iter().find_map(literal);
+        let towards = trunk.map_or_else(|| ANYWHERE.to_vec(), |trunk| vec![trunk]);
         let public = settings.sip.public;
         let asks = public.is_none() && all(&bound).any(|addr| addr.ip().is_unspecified());
         let own = towards.iter().find_map(|&to| leaving_for(to));
         let said = said(&bound, public, own.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-        Self { bound, public, towards, said, look_at: asks.then_some(now + LOOK_EVERY) }
+        Self {
+            bound,
+            public,
+            towards,
+            is_named: trunk.is_none(),
+            said,
+            look_at: asks.then_some(now + LOOK_EVERY),
+        }
     }
 
     /// The addresses as we say them.
@@ -42,6 +58,14 @@ impl OwnAddress {
     /// When [`OwnAddress::look`] is due.
     pub(super) const fn poll_timeout(&self) -> Option<Moment> {
         self.look_at
+    }
+
+    /// The first trunk's name means these. The way there is the one to ask for: there may be none to anywhere else.
+    pub(super) fn trunk_is_at(&mut self, now: Moment, servers: impl Iterator<Item = IpAddr>) {
+        if self.is_named {
+            self.towards = servers.chain(ANYWHERE).collect();
+            self.look_at = self.look_at.map(|_| now);
+        }
     }
 
     /// Asks the system again, if it is time to. Gives the addresses if they are others now.
@@ -79,22 +103,15 @@ fn said(bound: &LocalAddrs, public: Option<IpAddr>, own: IpAddr) -> LocalAddrs {
     LocalAddrs { udp: said(bound.udp), tcp: bound.tcp.map(said), tls: bound.tls.map(said) }
 }
 
-/// Where we would leave for: the first trunk, or, while that is a name, anywhere.
-fn towards(settings: &Settings) -> Vec<IpAddr> {
-    /// Addresses for examples (RFC 5737, RFC 3849): the way there is the way to everywhere, and nothing is sent.
-    const ANYWHERE: [IpAddr; 2] =
-        [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))];
-    let literal = |line: &Line| line.server.trim_matches(['[', ']']).parse().ok();
-    settings.trunks.iter().find_map(literal).map_or_else(|| ANYWHERE.to_vec(), |trunk| vec![trunk])
-}
-
 fn leaving_for(to: IpAddr) -> Option<IpAddr> {
     way_to(SocketAddr::new(to, ANY_PORT))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::Keep;
     use super::*;
+    use offhook_units::Pii;
 
     fn addrs(ip: &str) -> LocalAddrs {
         let addr = |port| SocketAddr::new(ip.parse().unwrap(), port);
@@ -118,6 +135,29 @@ mod tests {
         assert_eq!(own.said(), &addrs("10.0.0.5"));
         assert_eq!(own.look_with(at(25), |_| Some(second)), Some(addrs("10.0.0.9")));
         assert_eq!(own.poll_timeout(), Some(at(30)));
+    }
+
+    #[test]
+    fn the_way_to_a_trunk_that_is_a_name_counts_where_there_is_no_way_to_anywhere_else() {
+        let [lan, ours]: [IpAddr; 2] = ["10.0.0.1", "10.0.0.5"].map(|ip| ip.parse().unwrap());
+        let way = |to: IpAddr| (to == lan).then_some(ours);
+        for (server, said) in [("pbx.lan", Some(addrs("10.0.0.5"))), ("192.0.2.7", None)] {
+            let line = Line {
+                server: server.to_owned(),
+                port: None,
+                transport: None,
+                user: Pii::new(String::new()),
+                domain: None,
+                credentials: None,
+                keep: Keep::Watch,
+            };
+            let settings = Settings { trunks: vec![line], ..Settings::default() };
+            let mut own = OwnAddress::new(at(0), &settings, addrs("0.0.0.0"));
+            own.said = addrs("127.0.0.1");
+            assert_eq!(own.look_with(at(5), way), None, "nobody knows the name");
+            own.trunk_is_at(at(6), [lan].into_iter());
+            assert_eq!(own.look_with(at(6), way), said, "{server}");
+        }
     }
 
     #[test]

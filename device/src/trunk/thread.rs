@@ -141,16 +141,21 @@ impl Trunk {
         self.flush();
     }
 
+    /// Says another address from now on, if it is time to look and there is one.
+    pub(super) fn look_at_own_address(&mut self, now: Moment) {
+        if let Some(locals) = self.own.look(now) {
+            self.office.tell(Report::Address(locals.udp.ip()));
+            self.agent.set_locals(now, locals);
+        }
+    }
+
     /// Does what is due.
     fn keep_time(&mut self, media_events: &mut Events) -> io::Result<()> {
         let now = self.clock.now();
         if self.agent.poll_timeout().is_some_and(|due| due <= now) {
             self.agent.handle_timeout(now);
         }
-        if let Some(locals) = self.own.look(now) {
-            self.office.tell(Report::Address(locals.udp.ip()));
-            self.agent.set_locals(now, locals);
-        }
+        self.look_at_own_address(now);
         self.keep_names();
         if self.has_media() {
             match self.beat.due(now) {
