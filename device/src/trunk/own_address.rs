@@ -80,8 +80,10 @@ impl OwnAddress {
     ) -> Option<LocalAddrs> {
         self.look_at.filter(|at| *at <= now)?;
         self.look_at = Some(now + LOOK_EVERY);
-        // Without any way out the last address is as good as another.
-        let own = self.towards.iter().find_map(|&to| leaving_for(to))?;
+        // A trunk on this machine is reached by any of our addresses: others may be told one that they reach, too. Without
+        // any way out the last address is as good as another.
+        let ways = || self.towards.iter().filter_map(|&to| leaving_for(to));
+        let own = ways().find(|way| !way.is_loopback()).or_else(|| ways().next())?;
         let said = said(&self.bound, self.public, own);
         (std::mem::replace(&mut self.said, said) != said).then_some(said)
     }
@@ -142,22 +144,38 @@ mod tests {
         let [lan, ours]: [IpAddr; 2] = ["10.0.0.1", "10.0.0.5"].map(|ip| ip.parse().unwrap());
         let way = |to: IpAddr| (to == lan).then_some(ours);
         for (server, said) in [("pbx.lan", Some(addrs("10.0.0.5"))), ("192.0.2.7", None)] {
-            let line = Line {
-                server: server.to_owned(),
-                port: None,
-                transport: None,
-                user: Pii::new(String::new()),
-                domain: None,
-                credentials: None,
-                keep: Keep::Watch,
-            };
-            let settings = Settings { trunks: vec![line], ..Settings::default() };
-            let mut own = OwnAddress::new(at(0), &settings, addrs("0.0.0.0"));
-            own.said = addrs("127.0.0.1");
+            let mut own = to_trunk(server);
             assert_eq!(own.look_with(at(5), way), None, "nobody knows the name");
             own.trunk_is_at(at(6), [lan].into_iter());
             assert_eq!(own.look_with(at(6), way), said, "{server}");
         }
+    }
+
+    #[test]
+    fn a_trunk_on_this_machine_is_told_the_address_that_others_reach_too() {
+        let [here, ours]: [IpAddr; 2] = ["127.0.0.1", "10.0.0.5"].map(|ip| ip.parse().unwrap());
+        let mut own = to_trunk("pbx.lan");
+        own.trunk_is_at(at(5), [here].into_iter());
+        assert_eq!(own.look_with(at(5), |to| (to == here).then_some(here)), None, "no network yet");
+        let way = |to| Some(if to == here { here } else { ours });
+        assert_eq!(own.look_with(at(10), way), Some(addrs("10.0.0.5")));
+    }
+
+    /// With this trunk, and no network so far.
+    fn to_trunk(server: &str) -> OwnAddress {
+        let line = Line {
+            server: server.to_owned(),
+            port: None,
+            transport: None,
+            user: Pii::new(String::new()),
+            domain: None,
+            credentials: None,
+            keep: Keep::Watch,
+        };
+        let settings = Settings { trunks: vec![line], ..Settings::default() };
+        let mut own = OwnAddress::new(at(0), &settings, addrs("0.0.0.0"));
+        own.said = addrs("127.0.0.1");
+        own
     }
 
     #[test]
