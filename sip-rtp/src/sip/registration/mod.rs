@@ -140,6 +140,12 @@ pub struct Registration {
     stopping: bool,
     failures: u32,
     public: Option<SocketAddr>,
+    /// The Contact of the request that is under way, or was last.
+    offered: Option<Uri>,
+    /// The one that the registrar took last. When we say another, this one is taken back in the same request.
+    bound: Option<Uri>,
+    /// A Contact that had become another on its way was told again since [`Registration::start`].
+    corrected: bool,
     service_route: Vec<String>,
     /// The next try or refresh.
     next: Option<Moment>,
@@ -177,6 +183,9 @@ impl Registration {
             stopping: false,
             failures: 0,
             public: None,
+            offered: None,
+            bound: None,
+            corrected: false,
             service_route: Vec::new(),
             next: None,
             keep_alive_at: None,
@@ -210,6 +219,7 @@ impl Registration {
         self.stopping = false;
         self.tried = 1;
         self.challenges = 0;
+        self.corrected = false;
         self.send(now);
     }
 
@@ -325,6 +335,11 @@ impl Registration {
                 self.on_success(now, response)
             }
             status => {
+                let old = self.bound.take();
+                // A registrar that takes one Contact at a time is asked without the old one.
+                if old.is_some() && old != self.offered {
+                    return self.send(now);
+                }
                 let wait = response.headers.number(&Name::RetryAfter);
                 self.fail(now, Down::Refused(status), wait.map(|s| Span::from_millis(i64::from(s) * 1000)));
             }
@@ -366,6 +381,7 @@ impl Registration {
             Mode::Register { .. } => {
                 self.service_route =
                     response.headers.values(&Name::ServiceRoute).map(str::to_owned).collect();
+                self.bound.clone_from(&self.offered);
                 backoff::refresh_after(self.granted(response), &mut self.ids)
             }
         };
@@ -376,13 +392,23 @@ impl Registration {
         if !was_up {
             self.out.push_back(Output::Event(Event::Up { server, public: self.public }));
         }
+        // What the answer told of our address comes too late for what it answered. Told again once: a NAT may give us
+        // another port with every request.
+        if self.bound.as_ref().is_some_and(|bound| *bound != self.contact(server)) && !self.corrected {
+            self.corrected = true;
+            self.send(now);
+        }
     }
 
     /// How many seconds the registrar keeps us: by our Contact, else by Expires, else what we asked for.
     fn granted(&self, response: &Response) -> u32 {
         let contacts = message::addresses(&response.headers, &Name::Contact);
-        let ours =
-            contacts.iter().find(|c| c.uri.user().as_deref() == Some(self.settings.contact_user.as_str()));
+        let is_same =
+            |contact: &&NameAddr| self.offered.as_ref().is_some_and(|ours| contact.uri.is_same(ours));
+        let is_ours =
+            |contact: &&NameAddr| contact.uri.user().as_deref() == Some(self.settings.contact_user.as_str());
+        // One that we had before may run out beside it; and a registrar may show us by another address.
+        let ours = contacts.iter().find(is_same).or_else(|| contacts.iter().find(is_ours));
         let by_contact = ours.and_then(|c| c.params.get("expires")).and_then(|e| e.parse().ok());
         by_contact.or_else(|| response.headers.number(&Name::Expires)).unwrap_or(self.expires_s).max(1)
     }
@@ -445,6 +471,11 @@ impl Registration {
         self.out.push_back(Output::Request(Box::new(request), server));
     }
 
+    /// Where calls from `server` reach us.
+    fn contact(&self, server: Peer) -> Uri {
+        self.locals.contact(Some(&self.settings.contact_user), server, self.public).into()
+    }
+
     fn build(&mut self, server: Peer) -> Request {
         let method = match self.settings.mode {
             Mode::Register { .. } => Method::Register,
@@ -460,9 +491,13 @@ impl Registration {
         };
         let mut headers = Headers::default();
         headers.push(Name::MaxForwards, "70");
-        let contact = self.locals.contact(Some(&self.settings.contact_user), server, self.public);
-        headers.push(Name::Contact, NameAddr::new(contact).to_string());
+        let contact = self.contact(server);
+        headers.push(Name::Contact, NameAddr::new(contact.clone()).to_string());
         if method == Method::Register {
+            if let Some(old) = self.bound.as_ref().filter(|old| **old != contact) {
+                headers.push(Name::Contact, format!("{};expires=0", NameAddr::new(old.clone())));
+            }
+            self.offered = Some(contact);
             let expires_s = if self.stopping { 0 } else { self.expires_s };
             headers.push(Name::Expires, expires_s.to_string());
             headers.push(Name::Supported, "path");

@@ -77,7 +77,7 @@ fn another_address_of_ours_is_told_at_once() {
     let locals = LocalAddrs { udp: "10.0.0.9:5060".parse().unwrap(), tcp: None, tls: None };
     r.set_locals(at(7), locals);
     let (again, _) = sent(&mut r).unwrap();
-    assert_eq!(again.headers.get(&Name::Contact), Some("<sip:box@10.0.0.9:5060>"));
+    assert_eq!(contacts(&again), ["<sip:box@10.0.0.9:5060>", "<sip:box@10.0.0.5:5060>;expires=0"]);
     assert_eq!(again.ident.via.host.to_string(), "10.0.0.9");
     // While it is on its way calls go on.
     assert!(r.is_up());
@@ -85,6 +85,44 @@ fn another_address_of_ours_is_told_at_once() {
     let (_, _) = sent(&mut r).unwrap();
     r.set_locals(at(9), locals);
     assert!(sent(&mut r).is_none(), "a trunk that is leaving is not told anything new");
+}
+
+fn contacts(request: &Request) -> Vec<&str> {
+    request.headers.all(&Name::Contact).collect()
+}
+
+#[test]
+fn an_address_that_we_left_is_taken_back_until_the_registrar_said_yes() {
+    let (mut r, first) = started();
+    r.on_response(at(0), &first.response(Status::OK));
+    let moved =
+        |last| LocalAddrs { udp: SocketAddr::new([10, 0, 0, last].into(), 5060), tcp: None, tls: None };
+    r.set_locals(at(7), moved(9));
+    let (lost, _) = sent(&mut r).unwrap();
+    r.on_failure(at(9), lost.ident.cseq.number, Down::NoAnswer);
+    r.set_locals(at(10), moved(10));
+    let (again, _) = sent(&mut r).unwrap();
+    assert_eq!(contacts(&again), ["<sip:box@10.0.0.10:5060>", "<sip:box@10.0.0.5:5060>;expires=0"]);
+    // The old one is there for some seconds yet: it does not hurry the refresh.
+    let kept = "<sip:box@10.0.0.5:5060>;expires=2, <sip:box@10.0.0.10:5060>;expires=120";
+    r.on_response(at(10), &again.response(Status::OK).with(Name::Contact, kept));
+    let refresh = r.next.unwrap();
+    assert!(refresh >= at(70), "{refresh:?}");
+    r.handle_timeout(refresh);
+    assert_eq!(contacts(&sent(&mut r).unwrap().0), ["<sip:box@10.0.0.10:5060>"]);
+}
+
+#[test]
+fn a_registrar_that_takes_one_contact_at_a_time_is_asked_without_the_old_one() {
+    let (mut r, first) = started();
+    r.on_response(at(0), &first.response(Status::OK));
+    r.set_locals(at(7), LocalAddrs { udp: "10.0.0.9:5060".parse().unwrap(), tcp: None, tls: None });
+    let (both, _) = sent(&mut r).unwrap();
+    r.on_response(at(7), &both.response(Status::FORBIDDEN));
+    let (one, _) = sent(&mut r).unwrap();
+    assert_eq!(contacts(&one), ["<sip:box@10.0.0.9:5060>"]);
+    r.on_response(at(7), &one.response(Status::FORBIDDEN));
+    assert!(sent(&mut r).is_none() && !r.is_up(), "no loop");
 }
 
 #[test]
@@ -171,6 +209,25 @@ fn an_address_behind_a_nat_is_learnt() {
     r.on_response(at(0), &challenge);
     let (second, _) = sent(&mut r).unwrap();
     assert_eq!(second.headers.get(&Name::Contact), Some("<sip:box@8.8.8.8:40000>"));
+}
+
+#[test]
+fn a_registrar_that_asks_for_no_proof_is_told_the_address_behind_the_nat_too_and_once() {
+    let (mut r, first) = started();
+    let seen_from = |request: &Request, port: &str| {
+        let mut response = request.response(Status::OK);
+        response.ident.via.params.set("received", Some("8.8.8.8".into()));
+        response.ident.via.params.set("rport", Some(port.into()));
+        response
+    };
+    r.on_response(at(0), &seen_from(&first, "40000"));
+    let (second, _) = sent(&mut r).unwrap();
+    assert_eq!(contacts(&second), ["<sip:box@8.8.8.8:40000>", "<sip:box@10.0.0.5:5060>;expires=0"]);
+    r.on_response(at(0), &seen_from(&second, "40001"));
+    assert!(sent(&mut r).is_none() && r.is_up(), "until the next refresh");
+    r.handle_timeout(r.next.unwrap());
+    let (refresh, _) = sent(&mut r).unwrap();
+    assert_eq!(contacts(&refresh), ["<sip:box@8.8.8.8:40001>", "<sip:box@8.8.8.8:40000>;expires=0"]);
 }
 
 #[test]
