@@ -227,6 +227,43 @@ fn an_early_offer_of_ours_is_heard_from_its_prack_on_and_can_change_before_the_a
     assert!(matches!(d.take_events()[..], [Event::Answered { .. }]));
 }
 
+/// An UPDATE is refused by itself (RFC 3311 5.2), a PRACK acknowledges in any case: what it offers ends the call.
+#[test]
+fn an_early_change_to_what_we_cannot_is_refused_in_its_way() {
+    let alien = OFFER.replace("AVP 8 101", "AVP 18");
+    for (offer, answer) in [(OFFER, Some(&alien)), ("", Some(&alien)), ("", None)] {
+        let mut d = desk();
+        let invite = d.message("INVITE", 1, "", "Supported: 100rel\r\n", offer);
+        d.hear(&invite);
+        let call = d.announced();
+        d.agent.progress(d.now, call, media()).unwrap();
+        d.drain();
+        let progress = d.response(183);
+        let (tag, rseq) = (progress.ident.to.tag().unwrap(), progress.headers.get(&Name::RSeq).unwrap());
+        d.clear();
+        if !offer.is_empty() {
+            let update = d.message("UPDATE", 2, tag, "", &alien);
+            d.hear(&update);
+            assert_eq!((d.take_sent(), d.take_events()), (vec!["488".to_owned()], vec![]));
+        }
+        d.agent.answer(d.now, call, media()).unwrap();
+        let body = answer.map_or("v=nonsense", String::as_str);
+        let prack = d.message("PRACK", 3, tag, &format!("RAck: {rseq} 1 INVITE\r\n"), body);
+        d.hear(&prack);
+        let ok = d.response(200);
+        assert_eq!(
+            (ok.ident.cseq.number, !ok.body.is_empty()),
+            (3, !offer.is_empty()),
+            "an offer has an answer"
+        );
+        assert!(offer.is_empty() || Description::parse(&ok.body).unwrap().media[0].port == Some(0));
+        assert_eq!(d.take_sent(), ["200", "488"], "{offer}");
+        assert!(matches!(ended(&d.take_events())[..], [EndReason::Media(_)]));
+        d.wait(64_000);
+        assert!(d.agent.is_idle());
+    }
+}
+
 #[test]
 fn without_a_prack_the_call_is_given_up() {
     let mut d = desk();

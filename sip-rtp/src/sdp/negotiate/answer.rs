@@ -42,6 +42,12 @@ impl Negotiator {
         Ok((description, stream))
     }
 
+    /// The answer to an `offer` that leads to no media, where nothing else can refuse it.
+    pub fn decline(&mut self, offer: &Description) -> Description {
+        let media = offer.media.iter().map(Media::rejected).collect();
+        self.describe(media)
+    }
+
     fn answer_line(
         &self,
         offer: &Description,

@@ -130,6 +130,11 @@ impl Negotiator {
         self.sent.as_ref()
     }
 
+    /// Whether an offer of ours waits for its answer.
+    pub const fn is_waiting(&self) -> bool {
+        self.pending.is_some()
+    }
+
     /// Forgets an offer of ours that was refused: what held before goes on (RFC 3261 14.1).
     pub fn withdraw(&mut self) {
         self.pending = None;

@@ -4,7 +4,7 @@ use super::call::Reliable;
 use super::inbound::dialog_response;
 use super::{Agent, CallId, CallTimer, CommandError, EndReason, Output};
 use crate::sdp::Description;
-use crate::sdp::negotiate::LocalMedia;
+use crate::sdp::negotiate::{LocalMedia, Refusal};
 use crate::sip::header::Name;
 use crate::sip::message::{Request, Response};
 use crate::sip::status::Status;
@@ -126,19 +126,30 @@ impl Agent {
         let want = found.want;
         let mut response = prack.response(Status::OK);
         let described = super::screen::sdp_of(&prack.headers, &prack.body).map(Description::parse);
-        let mut early = None;
-        if let (Some(Ok(described)), Some(negotiator)) = (described, found.negotiator.as_mut()) {
-            // The answer to our offer, else an offer of the caller's own.
-            match negotiator.accept(&described, from.addr.ip()) {
-                Ok(stream) => early = Some(stream),
-                Err(_) => {
-                    if let Ok((text, stream)) = negotiator.answer(&described, want, from.addr.ip()) {
-                        response = response.with_body("application/sdp", text.to_bytes());
-                        early = Some(stream);
-                    }
-                }
+        let media = match (described, found.negotiator.as_mut()) {
+            (Some(Ok(answer)), Some(negotiator)) if negotiator.is_waiting() => {
+                Some(negotiator.accept(&answer, from.addr.ip()))
             }
-        }
+            (Some(Ok(offer)), Some(negotiator)) => {
+                let answered = negotiator.answer(&offer, want, from.addr.ip());
+                let (text, media) = match answered {
+                    Ok((text, stream)) => (text, Ok(stream)),
+                    Err(why) => (negotiator.decline(&offer), Err(why)),
+                };
+                response = response.with_body("application/sdp", text.to_bytes());
+                Some(media)
+            }
+            (Some(Err(_)), Some(_)) => Some(Err(Refusal::NoAudio)),
+            _ => None,
+        };
+        let early = match media.transpose() {
+            Ok(early) => early,
+            Err(why) => {
+                // A PRACK acknowledges, whatever it offers: 200, and then the call is over (RFC 6337 2.3).
+                self.transactions.respond(now, id, &response);
+                return self.refuse_call(now, call, Status::NOT_ACCEPTABLE_HERE, EndReason::Media(why));
+            }
+        };
         let agreed = found.negotiator.as_ref().is_some_and(|negotiator| negotiator.stream().is_some());
         let waiting = found.incoming().and_then(|incoming| {
             let described = incoming.reliable.take().is_some_and(|sent| !sent.response.body.is_empty());
