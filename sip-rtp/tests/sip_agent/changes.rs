@@ -48,6 +48,36 @@ fn the_far_end_holds_and_resumes_in_every_way_there_is() {
     }
 }
 
+/// As exchanges do that let two calls talk to each other.
+#[test]
+fn a_hold_ends_with_a_change_that_leaves_the_offer_to_us() {
+    let mut d = desk();
+    let (tag, call) = d.answered("");
+    let hold = d.message("INVITE", 2, &tag, "", &format!("{OFFER}a=inactive\r\n"));
+    d.hear(&hold);
+    let ack = d.message("ACK", 2, &tag, "", "");
+    d.hear(&ack);
+    d.clear();
+    let resume = d.message("INVITE", 3, &tag, "", "");
+    d.hear(&resume);
+    let offer = Description::parse(&d.response(200).body).unwrap();
+    assert_eq!(offer.media[0].direction, Some(Direction::SendRecv));
+    let ack = d.message("ACK", 3, &tag, "", OFFER);
+    d.hear(&ack);
+    assert_eq!(kinds(&d.take_events()), ["changed", "resumed"]);
+    // While we hold, that is what we want.
+    d.agent.hold(d.now, call).unwrap();
+    d.drain();
+    let answer = format!("{OFFER}a=recvonly\r\n").into_bytes();
+    let ok = d.request("INVITE").response(Status::OK).with_body("application/sdp", answer);
+    d.hear_response(&ok);
+    d.clear();
+    let again = d.message("INVITE", 4, &tag, "", "");
+    d.hear(&again);
+    let offer = Description::parse(&d.response(200).body).unwrap();
+    assert_eq!(offer.media[0].direction, Some(Direction::SendOnly));
+}
+
 #[test]
 fn an_offer_that_fits_not_changes_nothing() {
     let mut d = desk();

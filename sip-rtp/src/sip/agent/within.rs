@@ -90,9 +90,10 @@ impl Agent {
                 Err(_) => return self.refuse(now, id, request.response(Status::NOT_ACCEPTABLE_HERE)),
             },
             (Some(_), _) => return self.refuse(now, id, request.response(Status::NOT_ACCEPTABLE_HERE)),
-            // Without an offer, a re-INVITE asks for ours; an UPDATE only refreshes.
+            // Without an offer, a re-INVITE asks for ours: for all that we want, not for what the peer left of it when it
+            // put us on hold (RFC 3261 14.2). An UPDATE only refreshes.
             (None, Some(negotiator)) if is_invite => {
-                response = response.with_body("application/sdp", negotiator.offer_again().to_bytes());
+                response = response.with_body("application/sdp", negotiator.offer(want).to_bytes());
                 offered = true;
             }
             _ => {}
