@@ -130,12 +130,17 @@ fn our_hold_meets_theirs_and_comes_again_after_the_glare() {
 #[test]
 fn a_refused_change_leaves_the_call_as_it_was() {
     let mut d = desk();
-    let (_, call) = d.answered("");
+    let (tag, call) = d.answered("");
     d.agent.hold(d.now, call).unwrap();
     d.drain();
     let ours = d.request("INVITE");
     d.hear_response(&ours.response(Status::NOT_ACCEPTABLE_HERE));
     assert_eq!(kinds(&d.take_events()), ["refused"]);
+    let theirs = d.message("UPDATE", 2, &tag, "", OFFER);
+    d.hear(&theirs);
+    let answer = Description::parse(&d.response(200).body).unwrap();
+    assert_eq!(answer.media[0].direction, Some(Direction::SendRecv));
+    d.clear();
     d.agent.hold(d.now, call).unwrap();
     d.drain();
     let ours = d.request("INVITE");

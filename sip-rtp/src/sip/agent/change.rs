@@ -40,7 +40,6 @@ impl Agent {
         if found.change.is_some() || found.retry.is_some() {
             return Err(CommandError::Busy);
         }
-        found.want = want;
         self.start_change(now, call, Change::Direction(want));
         self.pump(now);
         Ok(())
@@ -144,6 +143,10 @@ impl Agent {
             found.change = None;
         }
         if response.status.is_success() {
+            // Only now: one that is refused leaves what we want of the peer's own changes as it was.
+            if let (Change::Direction(want), Some(found)) = (change, self.calls.get_mut(&call)) {
+                found.want = want;
+            }
             return self.on_change_accepted(now, call, invite, response);
         }
         self.withdraw_offer(call);
