@@ -81,9 +81,9 @@ impl Beat {
         }
     }
 
-    /// The first reading behind `now`.
+    /// The reading before the next tick: at once where it is too late for both, so that the tick's packets leave in time.
     fn read_next(&mut self, now: Moment) {
-        let tick = last_tick(now + READ_LAST) + TICK;
+        let tick = last_tick(now) + TICK;
         let first = tick - READ_FIRST;
         (self.next, self.at) = (Step::Read, if first > now { first } else { tick - READ_LAST });
     }
@@ -143,8 +143,17 @@ mod tests {
         let begun = |now| Beat::new(us(now)).at;
         assert_eq!(
             [begun(7_999), begun(8_000), begun(9_499), begun(9_500)].map(|at| at.as_micros()),
-            [8_000, 9_500, 9_500, 18_000]
+            [8_000, 9_500, 9_500, 9_500]
         );
+    }
+
+    #[test]
+    fn a_sending_that_ends_just_before_a_tick_costs_the_next_one_nothing() {
+        let mut beat = Beat { next: Step::Send(us(10_000)), at: us(10_300) };
+        beat.done(us(19_800), false);
+        assert_eq!(beat.due(us(19_800)), Some(Step::Read));
+        beat.done(us(19_850), false);
+        assert_eq!((beat.due(us(20_300)), beat.at()), (Some(Step::Send(us(20_000))), us(20_300)));
     }
 
     #[test]
