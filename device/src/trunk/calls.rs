@@ -42,6 +42,9 @@ impl Trunk {
                 self.open_media(now, call, stream);
                 if let Some(leg) = self.legs.get_mut(&call) {
                     leg.is_answered = true;
+                    if let Some(media) = &mut leg.media {
+                        media.answered(now);
+                    }
                     leg.act_at = leg.is_transfer().then(|| now + BEFORE_TRANSFER);
                 }
             }

@@ -19,7 +19,7 @@ use offhook_sip_rtp::media::rtcp::{Cname, DelayLimits, NtpTime, RtcpConfig, Rtcp
 use offhook_sip_rtp::media::sender::{KeyRefused, Outgoing, RtpSender};
 use offhook_sip_rtp::media::srtp::{SrtpReceiver, SrtpSender};
 use offhook_sip_rtp::media::stream::{
-    DropCounters, GateConfig, GateEvent, Kind, MediaWatch, ReceiveGate, Silence,
+    DropCounters, GateConfig, GateEvent, Kind, MediaWatch, Patience, ReceiveGate, Silence,
 };
 use offhook_sip_rtp::sdp::negotiate::Stream;
 use offhook_sip_rtp::sip::ids::Ids;
@@ -67,7 +67,9 @@ pub struct Media {
     gate: ReceiveGate,
     sender: RtpSender,
     rtcp: RtcpSession,
-    watch: MediaWatch,
+    /// From the answer on: before it nobody has to send anything.
+    watch: Option<MediaWatch>,
+    patience: Patience,
     keys: DtmfReceiver,
     inband: Option<Inband>,
     pause: Pause,
@@ -107,7 +109,7 @@ pub struct Parts {
 }
 
 impl Media {
-    /// Media of a call that stands since `now`. `ids` gives what must not be guessed.
+    /// Media of a call that can be heard since `now`. `ids` gives what must not be guessed.
     pub fn new(now: Moment, parts: Parts, settings: &settings::Media, ids: &mut Ids) -> Self {
         let Parts { stream, packet_ms, ends, gauges, ntp_origin, longest_delay } = parts;
         let srtp = ours(&stream).map(SrtpSender::new);
@@ -133,13 +135,12 @@ impl Media {
             srtp: theirs(&stream).map(SrtpReceiver::new),
             most_payload: MOST_PAYLOAD,
         });
-        let mut watch = MediaWatch::new(now, settings.patience);
-        watch.expect(now, expects(&stream));
         Self {
             gate,
             sender,
             rtcp: RtcpSession::new(config, now),
-            watch,
+            watch: None,
+            patience: settings.patience,
             keys: DtmfReceiver::new(event_clock(&stream)),
             inband: inband(&stream, settings.inband_keys),
             pause: Pause::default(),
@@ -169,7 +170,9 @@ impl Media {
             self.gate.set_srtp(theirs(&stream).map(SrtpReceiver::new));
         }
         self.gate.renegotiate(stream.remote, rtcp_route(&stream), payloads(&stream));
-        self.watch.expect(now, expects(&stream));
+        if let Some(watch) = &mut self.watch {
+            watch.expect(now, expects(&stream));
+        }
         if event_clock(&stream) != event_clock(&self.agreed) {
             self.keys = DtmfReceiver::new(event_clock(&stream));
         }
@@ -228,6 +231,13 @@ impl Media {
         &self.gauges
     }
 
+    /// The call was answered: the peer's voice is due from now on.
+    pub fn answered(&mut self, now: Moment) {
+        let mut watch = MediaWatch::new(now, self.patience);
+        watch.expect(now, expects(&self.agreed));
+        self.watch = Some(watch);
+    }
+
     /// Takes a datagram that came on the RTP port, at `stamp` by the kernel. What is RTCP on a shared port is taken as
     /// such.
     pub fn receive(&mut self, now: Moment, stamp: Moment, from: SocketAddr, datagram: &mut [u8]) {
@@ -237,7 +247,9 @@ impl Media {
         }
         let Ok(incoming) = self.gate.admit(now, from, datagram) else { return };
         let packet = incoming.packet;
-        self.watch.heard(now, incoming.kind);
+        if let Some(watch) = &mut self.watch {
+            watch.heard(now, incoming.kind);
+        }
         self.newest = packet.seq;
         let kind = match incoming.kind {
             Kind::Voice(codec) => PacketKind::Voice(codec),
@@ -269,8 +281,10 @@ impl Media {
     /// Takes a datagram that came on the RTCP port.
     pub fn receive_rtcp(&mut self, now: Moment, from: SocketAddr, datagram: &mut [u8]) {
         let Ok(report) = self.gate.admit_rtcp(from, datagram) else { return };
-        if self.rtcp.handle_input(now, report).is_ok() {
-            self.watch.heard_report(now);
+        if self.rtcp.handle_input(now, report).is_ok()
+            && let Some(watch) = &mut self.watch
+        {
+            watch.heard_report(now);
         }
     }
 
@@ -328,7 +342,7 @@ impl Media {
 
     /// When [`Self::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Moment {
-        let due = [self.watch.poll_timeout(), self.keys.poll_timeout()];
+        let due = [self.watch.as_ref().and_then(MediaWatch::poll_timeout), self.keys.poll_timeout()];
         let first = self.rtcp.poll_timeout().min(self.look_at);
         due.into_iter().flatten().fold(first, Moment::min)
     }
@@ -337,7 +351,7 @@ impl Media {
     pub fn handle_timeout(&mut self, now: Moment) {
         self.keys.handle_timeout(now);
         self.fetch_keys();
-        if let Some(silence) = self.watch.handle_timeout(now) {
+        if let Some(silence) = self.watch.as_mut().and_then(|watch| watch.handle_timeout(now)) {
             self.tell(MediaEvent::Silence(silence));
         }
         if now >= self.look_at {

@@ -2,7 +2,7 @@
 
 use super::office::{Office, settings};
 use super::phone::{Phone, payload};
-use offhook::trunk::command::{Report, Request};
+use offhook::trunk::command::{Doubt, Report, Request};
 use offhook::trunk::routes::{Route, Target};
 use offhook_engine::codec::g711::Law;
 use offhook_sip_rtp::media::dtmf::Digit;
@@ -227,6 +227,29 @@ fn early_media_is_heard_while_it_rings() {
     assert_eq!(phone.call_plainly("5").status.code(), 200);
     assert!(hears_the_tone(&mut phone), "and goes on behind the answer");
     assert_eq!(phone.hang_up().status.code(), 200);
+    office.close();
+}
+
+/// A caller need not send anything before the answer; behind it, a line that is heard one way only is told.
+#[test]
+fn nothing_is_missed_of_a_caller_until_the_answer() {
+    let mut settings = settings(21_700);
+    settings.media.patience.first = Span::from_millis(50);
+    settings.routes.0.push(Route {
+        ring: Span::from_millis(1_000),
+        early_media: true,
+        ..Route::new("6", Target::Tone)
+    });
+    let office = Office::open(settings);
+    let mut phone = Phone::udp(office.locals.udp);
+    assert_eq!(phone.call_plainly("6").status.code(), 200);
+    let told = |report: &Report| match report {
+        Report::Answered { .. } => Some("answered"),
+        Report::Doubt(_, Doubt::OneWay) => Some("one way"),
+        _ => None,
+    };
+    assert_eq!([office.wait_for(told), office.wait_for(told)], ["answered", "one way"]);
+    phone.hang_up();
     office.close();
 }
 
