@@ -17,6 +17,23 @@ pub struct Part {
     pub why: String,
 }
 
+/// What can be done with a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Press these telephone keys.
+    Press(Pii<String>),
+    /// Put the far end on hold.
+    Hold,
+    /// Take it up again.
+    Resume,
+    /// Have the far end call this number or address instead.
+    Transfer(Pii<String>),
+    /// Connect it with the far end of this other call.
+    TransferToCall(u64),
+    /// Hang up.
+    HangUp,
+}
+
 /// Who makes the pages. Each method is asked at most once a request.
 pub trait Pages {
     /// Every part that calls need.
@@ -31,8 +48,8 @@ pub trait Pages {
     fn hush(&mut self) -> usize;
     /// Places a call to a number or address, answered on our side with the named route; its number, or why not.
     fn place(&mut self, to: Pii<String>, answer: &str) -> Result<u64, String>;
-    /// Presses telephone keys in a call, or says why not; `None` where there is no such call.
-    fn press(&mut self, id: u64, keys: &Pii<String>) -> Option<Result<(), String>>;
+    /// Does something with a call, or says why not; `None` where there is no such call.
+    fn act(&mut self, id: u64, act: Act) -> Option<Result<(), String>>;
     /// The status page.
     fn status(&mut self) -> String;
 }
@@ -72,8 +89,8 @@ pub fn answer(request: &Request, token: Option<&str>, pages: &mut dyn Pages) -> 
             Response::line(Status::MethodNotAllowed, "this is done by POST")
         }
         _ => match path.strip_prefix(SESSIONS).and_then(|rest| rest.strip_prefix('/')) {
-            Some(rest) => match rest.strip_suffix("/keys") {
-                Some(id) => press(request, id, pages),
+            Some(rest) => match rest.split_once('/') {
+                Some((id, what)) => act(request, id, what, pages),
                 None => looked_at(request, || session(rest, pages)),
             },
             None => Response::line(Status::NotFound, "no such page"),
@@ -106,14 +123,45 @@ struct Keys {
     keys: String,
 }
 
-fn press(request: &Request, id: &str, pages: &mut dyn Pages) -> Response {
+/// Who gets a call.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Heir {
+    To(String),
+    Call(u64),
+}
+
+impl From<Heir> for Act {
+    fn from(heir: Heir) -> Self {
+        match heir {
+            Heir::To(to) => Self::Transfer(Pii::new(to)),
+            Heir::Call(other) => Self::TransferToCall(other),
+        }
+    }
+}
+
+fn act(request: &Request, id: &str, what: &str, pages: &mut dyn Pages) -> Response {
+    let body = &request.body;
+    let (act, expected) = match what {
+        "keys" => {
+            let keys = serde_json::from_slice(body).map(|Keys { keys }| Act::Press(Pii::new(keys)));
+            (keys, "{\"keys\": \"12#\"}")
+        }
+        "transfer" => {
+            (serde_json::from_slice(body).map(Heir::into), "{\"to\": \"NUMBER\"} or {\"call\": ID}")
+        }
+        "hold" => (Ok(Act::Hold), ""),
+        "resume" => (Ok(Act::Resume), ""),
+        "hang-up" => (Ok(Act::HangUp), ""),
+        _ => return Response::line(Status::NotFound, "no such page"),
+    };
     if request.method != Method::Post {
         return Response::line(Status::MethodNotAllowed, "this is done by POST");
     }
-    let Ok(Keys { keys }) = serde_json::from_slice(&request.body) else {
-        return Response::line(Status::BadRequest, "expected {\"keys\": \"12#\"}");
+    let Ok(act) = act else {
+        return Response::line(Status::BadRequest, &format!("expected {expected}"));
     };
-    match id.parse().ok().and_then(|id| pages.press(id, &Pii::new(keys))) {
+    match id.parse().ok().and_then(|id| pages.act(id, act)) {
         Some(Ok(())) => Response { status: Status::Accepted, kind: Kind::Json, body: "{}\n".into() },
         Some(Err(why)) => Response::line(Status::Conflict, &why),
         None => Response::line(Status::NotFound, "no such call"),
@@ -167,6 +215,7 @@ mod tests {
     struct Made {
         trunk: Option<Part>,
         speaking: usize,
+        done: Vec<Act>,
     }
 
     impl Pages for Made {
@@ -189,8 +238,10 @@ mod tests {
         fn place(&mut self, to: Pii<String>, answer: &str) -> Result<u64, String> {
             if to.reveal() == "600" { Ok(9) } else { Err(format!("no {answer}")) }
         }
-        fn press(&mut self, id: u64, keys: &Pii<String>) -> Option<Result<(), String>> {
-            (id == 7).then(|| if keys.reveal() == "1#" { Ok(()) } else { Err("no key".into()) })
+        fn act(&mut self, id: u64, act: Act) -> Option<Result<(), String>> {
+            self.done.push(act.clone());
+            (id == 7)
+                .then(|| if act == Act::Press(Pii::new("x".into())) { Err("no key".into()) } else { Ok(()) })
         }
         fn status(&mut self) -> String {
             "<html>".into()
@@ -236,7 +287,7 @@ mod tests {
     #[test]
     fn what_is_not_ready_is_named_with_its_reason() {
         let trunk = Part { name: "trunk", is_ready: false, why: "registration failed".into() };
-        let mut pages = Made { trunk: Some(trunk), speaking: 0 };
+        let mut pages = Made { trunk: Some(trunk), ..Made::default() };
         let response = ask(Method::Get, "/ready", None, None, &mut pages);
         assert_eq!(response.status, Status::Unavailable);
         assert_eq!(response.body, "trunk: not ready: registration failed\naudio: ready: ticks\n");
@@ -244,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_voice_stops_by_post_and_only_where_it_speaks() {
-        let mut pages = Made { trunk: None, speaking: 2 };
+        let mut pages = Made { speaking: 2, ..Made::default() };
         let path = "/api/voice/stop-tts";
         assert_eq!(ask(Method::Get, path, None, None, &mut pages).status, Status::MethodNotAllowed);
         assert_eq!(ask(Method::Post, path, None, None, &mut pages).body, "{\"stopped\":2}\n");
@@ -270,6 +321,38 @@ mod tests {
             assert_eq!(press("7", bad), Status::BadRequest, "{bad}");
         }
         assert_eq!(get("/api/voice/sessions/7/keys").status, Status::MethodNotAllowed);
+    }
+
+    #[test]
+    fn a_call_is_held_resumed_handed_on_and_hung_up_by_its_path() {
+        let mut pages = Made::default();
+        let mut done = |what: &str, body: &str| {
+            let path = format!("/api/voice/sessions/7/{what}");
+            let request = Request { body: body.into(), ..request(Method::Post, &path) };
+            (answer(&request, None, &mut pages).status, pages.done.pop())
+        };
+        for (what, body, act) in [
+            ("hold", "", Act::Hold),
+            ("resume", "{}", Act::Resume),
+            ("hang-up", "", Act::HangUp),
+            ("transfer", "{\"to\":\"600\"}", Act::Transfer(Pii::new("600".into()))),
+            ("transfer", "{\"call\":9}", Act::TransferToCall(9)),
+        ] {
+            assert_eq!(done(what, body), (Status::Accepted, Some(act)), "{what}");
+        }
+        for bad in ["", "{}", "{\"to\":5}", "{\"to\":\"600\",\"call\":9}", "{\"call\":-1}", "{\"x\":1}"] {
+            assert_eq!(done("transfer", bad), (Status::BadRequest, None), "{bad}");
+        }
+        assert_eq!(done("fly", ""), (Status::NotFound, None));
+        for what in ["hold", "resume", "hang-up", "transfer"] {
+            let path = format!("/api/voice/sessions/7/{what}");
+            assert_eq!(get(&path).status, Status::MethodNotAllowed, "{what}");
+            assert_eq!(
+                ask(Method::Post, &path, None, Some("secret"), &mut pages).status,
+                Status::Unauthorized
+            );
+        }
+        assert_eq!(pages.done, []);
     }
 
     #[test]
@@ -302,7 +385,7 @@ mod tests {
         let path = "/api/voice/stop-tts";
         let foreign = Request { origin: Some("http://evil.example".into()), ..request(Method::Post, path) };
         let renamed = Request { host: Some("evil.example".into()), ..request(Method::Get, "/metrics") };
-        let mut pages = Made { trunk: None, speaking: 1 };
+        let mut pages = Made { speaking: 1, ..Made::default() };
         for asked in [&foreign, &renamed] {
             assert_eq!(answer(asked, None, &mut pages).status, Status::Forbidden);
         }

@@ -4,11 +4,12 @@ use super::book::Book;
 use super::{exposition, sessions, status};
 use crate::audio::{Command, LineId};
 use crate::clock::Clock;
-use crate::http::router::{Pages, Part};
+use crate::http::router::{Act, Pages, Part};
 use crate::rings::ControlDesk;
 use crate::trunk::command::{Handle, Outgoing, Reply, Request};
 use crate::trunk::routes::Target;
 use offhook_sip_rtp::media::dtmf::Digit;
+use offhook_sip_rtp::sip::agent::CallId;
 use offhook_units::{Moment, Pii, Span};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,6 +73,16 @@ impl Desk {
             Ok(call) => Ok(call.0),
             Err(refused) => Err(refused.to_string()),
         }
+    }
+
+    fn press(&self, call: CallId, keys: &Pii<String>) -> Result<(), String> {
+        let digits: Option<Vec<Digit>> = keys.reveal().chars().map(Digit::from_char).collect();
+        let Some(digits) = digits.filter(|digits| !digits.is_empty()) else {
+            return Err("expected keys: 0 to 9, *, #, A to D".into());
+        };
+        let mut pressed =
+            digits.into_iter().map(|digit| self.ask(|reply| Request::Press(call, digit, reply)));
+        pressed.try_for_each(|pressed| pressed.map(drop))
     }
 
     fn audio(&mut self, book: &Book) -> Part {
@@ -164,16 +175,20 @@ impl Pages for Desk {
         self.ask(|reply| Request::Place(Box::new(Outgoing { to, trunk: None, target }), reply))
     }
 
-    fn press(&mut self, id: u64, keys: &Pii<String>) -> Option<Result<(), String>> {
+    fn act(&mut self, id: u64, act: Act) -> Option<Result<(), String>> {
         self.shared.refresh();
         let call = self.shared.book().snapshot.calls.iter().find(|call| call.call.0 == id)?.call;
-        let digits: Option<Vec<Digit>> = keys.reveal().chars().map(Digit::from_char).collect();
-        let Some(digits) = digits.filter(|digits| !digits.is_empty()) else {
-            return Some(Err("expected keys: 0 to 9, *, #, A to D".into()));
+        let done = match act {
+            Act::Press(keys) => return Some(self.press(call, &keys)),
+            Act::Hold => self.ask(|reply| Request::Hold(call, true, reply)),
+            Act::Resume => self.ask(|reply| Request::Hold(call, false, reply)),
+            Act::Transfer(to) => self.ask(|reply| Request::Transfer(call, to, reply)),
+            Act::TransferToCall(other) => {
+                self.ask(|reply| Request::TransferToCall(call, CallId(other), reply))
+            }
+            Act::HangUp => self.ask(|reply| Request::HangUp(call, reply)),
         };
-        let mut pressed =
-            digits.into_iter().map(|digit| self.ask(|reply| Request::Press(call, digit, reply)));
-        Some(pressed.try_for_each(|pressed| pressed.map(drop)))
+        Some(done.map(drop))
     }
 
     fn status(&mut self) -> String {

@@ -51,7 +51,7 @@ impl Trunk {
             Event::MediaChanged { call, stream } => self.open_media(now, call, stream),
             Event::Held(call) => self.office.tell(Report::Held(call, true)),
             Event::Resumed(call) => self.office.tell(Report::Held(call, false)),
-            Event::ChangeRefused { .. } => {}
+            Event::ChangeRefused { call, status } => self.office.tell(Report::ChangeRefused(call, status)),
             Event::Key { call, key } => {
                 if let Some(media) = self.legs.get_mut(&call).and_then(|leg| leg.media.as_mut()) {
                     media.count_key();

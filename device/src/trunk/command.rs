@@ -13,7 +13,6 @@ use offhook_sip_rtp::names::resolver::Failure;
 use offhook_sip_rtp::sip::agent::{CallId, CommandError, EndReason, Transfer, TrunkId};
 use offhook_sip_rtp::sip::registration;
 use offhook_sip_rtp::sip::status::Status;
-use offhook_sip_rtp::sip::uri::Uri;
 use offhook_units::{Codec, Pii, Span};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -38,8 +37,8 @@ pub enum Request {
     Place(Box<Outgoing>, Reply),
     /// Put the far end on hold, or take it up again.
     Hold(CallId, bool, Reply),
-    /// Hand a call on to an address.
-    Transfer(CallId, Pii<Uri>, Reply),
+    /// Hand a call on to a number, or a whole URI.
+    Transfer(CallId, Pii<String>, Reply),
     /// Connect the far ends of two calls with each other.
     TransferToCall(CallId, CallId, Reply),
     /// Press a telephone key.
@@ -141,6 +140,8 @@ pub enum Report {
     Doubt(CallId, Doubt),
     /// How a transfer goes.
     Transfer(CallId, Transfer),
+    /// The far end did not let itself be put on hold, or be taken up again.
+    ChangeRefused(CallId, Status),
     /// The far end holds, or holds no more.
     Held(CallId, bool),
     /// It is over.
@@ -201,7 +202,10 @@ impl fmt::Display for Report {
                 write!(f, "call {}: the peer's SDP asks for media at {finding}", call.0)
             }
             Self::Doubt(call, Doubt::Remote(addr)) => write!(f, "call {}: media come from {addr}", call.0),
-            Self::Transfer(call, how) => write!(f, "call {}: transfer: {how:?}", call.0),
+            Self::Transfer(call, how) => write!(f, "call {}: transfer: {how}", call.0),
+            Self::ChangeRefused(call, status) => {
+                write!(f, "call {}: hold or resume was refused with {status} {}", call.0, status.reason())
+            }
             Self::Held(call, held) => {
                 write!(f, "call {}: {}", call.0, if *held { "on hold" } else { "taken up again" })
             }

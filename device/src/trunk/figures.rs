@@ -1,5 +1,6 @@
 //! How the trunk and its calls stand, for metrics, the calls' pages and the record of a call.
 
+use super::agreed::expects;
 use super::media::{Media, MediaCounters};
 use super::settings::Line;
 use crate::audio::gauges::Sent;
@@ -66,7 +67,7 @@ pub struct CallFigures {
     pub codec: Codec,
     /// By SRTP.
     pub encrypted: bool,
-    /// On hold by the far end.
+    /// On hold, by us or by the far end.
     pub held: bool,
     /// Reception as RTCP sees it, with the E-model's scores; `None` before the first packet.
     pub reception: Option<LocalFigures>,
@@ -105,7 +106,7 @@ impl CallFigures {
         Self {
             codec: agreed.codec,
             encrypted: agreed.keys.is_some(),
-            held: agreed.held,
+            held: !expects(agreed),
             reception: rtcp.figures(),
             peer,
             lost_there: rtcp.lost_there(),

@@ -44,7 +44,7 @@ impl Trunk {
                 answer(&reply, call, done);
             }
             Request::Transfer(call, to, reply) => {
-                answer(&reply, call, self.agent.refer(now, call, to.reveal()))
+                answer(&reply, call, self.agent.transfer(now, call, to.reveal()));
             }
             Request::TransferToCall(call, other, reply) => {
                 answer(&reply, call, self.agent.refer_to_call(now, call, other));

@@ -266,6 +266,21 @@ fn an_attended_transfer_names_the_call_to_replace() {
     let ours = invite.ident.from.tag().unwrap();
     assert!(value.contains(&format!("%3Bto-tag%3Dhuman%3Bfrom-tag%3D{ours}>")), "{value}");
     assert_eq!(refer.ident.from.tag(), Some(tag.as_str()));
+    assert_eq!(d.agent.refer_to_call(d.now, human, human), Err(CommandError::WrongState), "to itself");
+}
+
+#[test]
+fn a_call_is_handed_on_to_a_number_or_an_address() {
+    for (to, refer_to) in
+        [("600", "<sip:600@trunk.example>"), ("sip:human@192.0.2.9", "<sip:human@192.0.2.9>")]
+    {
+        let mut d = Desk::on_line();
+        let (_, call) = d.answered("");
+        assert_eq!(d.agent.transfer(d.now, call, "no number"), Err(CommandError::BadTarget));
+        d.agent.transfer(d.now, call, to).unwrap();
+        d.drain();
+        assert_eq!(d.request("REFER").headers.get(&Name::ReferTo), Some(refer_to));
+    }
 }
 
 #[test]

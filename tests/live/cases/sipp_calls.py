@@ -124,6 +124,20 @@ def keys_out_by_info(ground):
     caller.finished()
 
 
+@case()
+def steered(ground):
+    """Hold, resume, transfer and hang-up, asked for by HTTP"""
+    offhook = ground.start(Offhook(ground, NO_RTP_TIMEOUT))
+    caller = ground.start(Sipp(ground, "uac_steered", offhook.sip_port))
+    for what, state in (("hold", "held"), ("resume", "up")):
+        offhook.act(what)
+        offhook.wait_for_state(state)
+    offhook.act("transfer", {"to": "sip:human@127.0.0.1"})
+    offhook.act("hang-up")
+    caller.finished()
+    check(offhook.calls() == 0, "the call is there yet")
+
+
 @case(alone=True, limit_s=120)
 def load(ground):
     """Calls at once (50, or --calls N), each with audio echoed; none fails, none is left"""

@@ -104,16 +104,27 @@ class Offhook(Process):
         code, text = self.http("/api/voice/calls", {"to": to, "answer": target})
         check(code in (200, 201, 202), f"POST /api/voice/calls: {code} {text}")
 
-    def press(self, keys, wait_s=5):
+    def press(self, keys):
         """Presses keys in its one call, as soon as that stands."""
+        self.act("keys", {"keys": keys})
+
+    def act(self, what, body=None, wait_s=5):
+        """Does something with its one call, as soon as that can be done."""
         end = time.monotonic() + wait_s
         while True:
             ids = [call["id"] for call in self.sessions()]
-            code, text = self.http(f"/api/voice/sessions/{ids[0]}/keys", {"keys": keys}) if ids else (404, "no call")
+            code, text = self.http(f"/api/voice/sessions/{ids[0]}/{what}", body or {}) if ids else (404, "no call")
             if code == 202:
                 return
-            check(time.monotonic() < end, f"keys cannot be pressed: {code} {text}")
+            check(time.monotonic() < end, f"{what} cannot be done: {code} {text}")
             time.sleep(0.1)
+
+    def wait_for_state(self, state, wait_s=5):
+        """Waits until its one call is in this state."""
+        end = time.monotonic() + wait_s
+        while [call["state"] for call in self.sessions()] != [state]:
+            check(time.monotonic() < end, f"the call is not {state}: {self.sessions()}")
+            time.sleep(0.05)
 
     def sessions(self):
         """What it says of its calls."""

@@ -292,6 +292,29 @@ def uac_hears_info_key():
     )
 
 
+def uac_steered():
+    """A caller that is put on hold, taken up again, handed on, which it refuses, and hung up."""
+
+    def change(wanted, answered):
+        said = must_match(f"a={wanted}")
+        return (
+            await_request("INVITE", actions=said)
+            + response(200, "OK", sdp("0", answered), tag=False)
+            + await_request("ACK")
+        )
+
+    return (
+        up("0")
+        + change("sendonly", "recvonly")
+        + change("sendrecv", "sendrecv")
+        + await_request("REFER", actions=must_match("sip:human@127.0.0.1", "hdr", "Refer-To:"))
+        + used("seen")
+        + response(603, "Decline", tag=False)
+        + await_request("BYE")
+        + response(200, "OK", tag=False)
+    )
+
+
 def uac_timer_reinvite():
     """The caller refreshes the session with a re-INVITE; both answers carry Session-Expires."""
     said = must_match("[0-9]+", "hdr", "Session-Expires:")

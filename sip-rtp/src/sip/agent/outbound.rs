@@ -79,7 +79,8 @@ impl Agent {
         ways
     }
 
-    fn target(&self, trunk: TrunkId, to: &str) -> Option<Uri> {
+    /// Whom a number, or a whole URI, names at a trunk.
+    pub(super) fn target(&self, trunk: TrunkId, to: &str) -> Option<Uri> {
         if to.contains(':') {
             return Uri::parse(to).filter(|uri| uri.sip().is_some());
         }

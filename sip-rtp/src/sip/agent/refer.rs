@@ -1,7 +1,7 @@
 //! Transfers that we ask for, blind and attended (RFC 3515, 5589), and telephone keys that we send by INFO.
 
 use super::request::{Ask, InCall};
-use super::{Agent, CallId, CommandError, EndReason, Event, Transfer};
+use super::{Agent, CallId, CommandError, EndReason, Event, Transfer, TrunkId};
 use crate::media::dtmf::{DTMF_RELAY, Digit, info_of_key};
 use crate::sip::address::NameAddr;
 use crate::sip::header::Name;
@@ -22,11 +22,24 @@ impl Agent {
         self.send_refer(now, call, refer_to(target, None))
     }
 
+    /// The same, where `to` is a whole URI, or a number at the call's trunk; at the first trunk for a call of none.
+    ///
+    /// # Errors
+    /// As [`Agent::refer`], and when `to` cannot be called.
+    pub fn transfer(&mut self, now: Moment, call: CallId, to: &str) -> Result<(), CommandError> {
+        let found = self.calls.get(&call).ok_or(CommandError::NoSuchCall)?;
+        let target = self.target(found.trunk.unwrap_or(TrunkId(0)), to).ok_or(CommandError::BadTarget)?;
+        self.refer(now, call, &target)
+    }
+
     /// Asks the far end of `call` to take our place in `other`, a call of ours with whom it shall talk to.
     ///
     /// # Errors
-    /// [`CommandError`] when either call does not stand.
+    /// [`CommandError`] when either call does not stand, or both are one.
     pub fn refer_to_call(&mut self, now: Moment, call: CallId, other: CallId) -> Result<(), CommandError> {
+        if call == other {
+            return Err(CommandError::WrongState);
+        }
         let other = self.calls.get(&other).ok_or(CommandError::NoSuchCall)?;
         let dialog = other.dialog.as_ref().filter(|_| other.is_up()).ok_or(CommandError::WrongState)?;
         let replaces = dialog.as_replaces().ok_or(CommandError::WrongState)?;

@@ -200,6 +200,17 @@ pub enum Transfer {
     Failed(Status),
 }
 
+impl fmt::Display for Transfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted => f.write_str("the far end tries it"),
+            Self::Progress(status) => write!(f, "the target says {status} {}", status.reason()),
+            Self::Done => f.write_str("the target took the call"),
+            Self::Failed(status) => write!(f, "failed with {status} {}", status.reason()),
+        }
+    }
+}
+
 /// Why a call ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndReason {
