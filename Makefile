@@ -2,11 +2,11 @@
 
 # Gates work on the whole workspace; PKGS="-p offhook-units" narrows them.
 PKGS ?= --workspace
-# Passed on by run, demo, bench, fuzz, score.
+# Passed on by run, demo, bench, score.
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench fuzz score setup fmt fmt-check clippy doc boundaries unit-tests test-long test-more test-arm64 build-arm64 check-gates
+.PHONY: help run demo test bench score setup fmt fmt-check clippy doc boundaries unit-tests test-long test-more test-arm64 build-arm64 check-gates
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'

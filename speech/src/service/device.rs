@@ -8,7 +8,7 @@ use mio::Waker;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 
 use super::Call;
@@ -16,6 +16,9 @@ use super::Call;
 /// Jobs that may wait, and pieces of audio that wait to be taken: twenty seconds of speech.
 const JOBS_MAX: usize = 256;
 const PIECES_MAX: usize = 1_024;
+/// With so many in the queue a sentence is said in a hurry: the callers behind it hear nothing meanwhile, and a good voice
+/// takes a tenth of a second for it, on a small computer half of one.
+const HURRY: usize = 3;
 
 struct Job {
     call: Call,
@@ -40,6 +43,8 @@ pub(super) struct DeviceVoice {
     jobs: SyncSender<Job>,
     answers: Receiver<Answer>,
     running: HashMap<(Call, JobId), Arc<AtomicBool>>,
+    /// Sentences that nobody has begun to say.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl DeviceVoice {
@@ -48,17 +53,22 @@ impl DeviceVoice {
         let (jobs, wanted) = sync_channel(JOBS_MAX);
         let (said, answers) = sync_channel(PIECES_MAX);
         let thread = std::thread::Builder::new().name("voice".to_owned());
-        thread.spawn(move || work(voice, ear, &wanted, &said, &waker)).ok()?;
-        Some(Self { jobs, answers, running: HashMap::new() })
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let left = Arc::clone(&waiting);
+        thread.spawn(move || work(voice, ear, &wanted, &left, &said, &waker)).ok()?;
+        Some(Self { jobs, answers, running: HashMap::new(), waiting })
     }
 
     /// Does this; false when too much waits already.
     pub(super) fn want(&mut self, call: Call, job: JobId, what: Wanted) -> bool {
         let stopped = Arc::new(AtomicBool::new(false));
         self.running.insert((call, job), Arc::clone(&stopped));
+        let to_say = usize::from(matches!(what, Wanted::Say(_)));
+        self.waiting.fetch_add(to_say, Ordering::Relaxed);
         match self.jobs.try_send(Job { call, job, what, stopped }) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.waiting.fetch_sub(to_say, Ordering::Relaxed);
                 self.running.remove(&(call, job));
                 false
             }
@@ -109,11 +119,14 @@ fn work(
     mut voice: Box<dyn Voice>,
     mut ear: Option<Ear>,
     wanted: &Receiver<Job>,
+    waiting: &AtomicUsize,
     said: &SyncSender<Answer>,
     waker: &Waker,
 ) {
     let rate_hz = voice.rate_hz();
     while let Ok(Job { call, job, what, stopped }) = wanted.recv() {
+        let is_said = matches!(what, Wanted::Say(_));
+        let to_say = waiting.fetch_sub(usize::from(is_said), Ordering::Relaxed);
         if stopped.load(Ordering::Relaxed) {
             continue;
         }
@@ -128,6 +141,7 @@ fn work(
                 continue;
             }
         };
+        voice.hurry(to_say >= HURRY);
         let outcome = voice.speak_placed(&text, &mut |samples, chars| {
             if stopped.load(Ordering::Relaxed) {
                 return ControlFlow::Break(());
@@ -197,6 +211,51 @@ mod tests {
             poll.poll(&mut Events::with_capacity(4), Some(Duration::from_millis(20))).unwrap();
         }
         all
+    }
+
+    /// Waits for a word before each job, and says whether it was hurried.
+    struct Patient(Receiver<()>, bool);
+
+    impl Voice for Patient {
+        fn name(&self) -> &str {
+            "patient"
+        }
+        fn rate_hz(&self) -> u32 {
+            8_000
+        }
+        fn normal_chars_per_s(&self) -> f32 {
+            14.0
+        }
+        fn hurry(&mut self, hurried: bool) {
+            self.1 = hurried;
+        }
+        fn speak(&mut self, _: &str, sink: Sink<'_>) -> Result<Spoke, VoiceError> {
+            self.0.recv().expect("the test goes on");
+            let _ = sink(&[i16::from(self.1)]);
+            Ok(Spoke::All)
+        }
+    }
+
+    #[test]
+    fn v2_who_speaks_hurries_as_long_as_others_wait() {
+        let mut poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        let (go_on, waits) = sync_channel(9);
+        let mut device = DeviceVoice::start(Box::new(Patient(waits, false)), None, waker).unwrap();
+        let mut hurried = |count: u32| -> Vec<i16> {
+            (0..count).for_each(|job| assert!(say(&mut device, Call(u64::from(job)), job, "yes")));
+            // None is done before the last is asked for.
+            (0..count).for_each(|_| go_on.send(()).unwrap());
+            let answers = answers(&mut device, &mut poll, 2 * count as usize);
+            let said = answers.into_iter().filter_map(|(.., answer)| match answer {
+                FromDevice::Audio { samples, .. } => Some(samples[0]),
+                _ => None,
+            });
+            said.skip(1).collect()
+        };
+        // Of the first it is not known how many were there when it began.
+        assert_eq!(hurried(6), [1, 1, 1, 0, 0]);
+        assert_eq!(hurried(3), [0, 0]);
     }
 
     #[test]

@@ -74,6 +74,8 @@ impl Default for FliteSettings {
 #[derive(Debug)]
 pub struct Flite {
     settings: FliteSettings,
+    /// The voice that speaks now: the chosen one, or the quickest while others wait.
+    speaks: FliteVoice,
     name: String,
 }
 
@@ -83,15 +85,17 @@ impl Flite {
     /// # Errors
     /// [`VoiceError::FliteMissing`].
     pub fn open(settings: FliteSettings) -> Result<Self, VoiceError> {
-        let mut engine = ENGINE.lock().unwrap_or_else(PoisonError::into_inner);
-        if engine.is_none() {
-            *engine = Some(Engine::load()?);
-        }
-        if let Some(engine) = engine.as_mut() {
-            engine.load_voice(settings.voice)?;
-        }
-        Ok(Self { settings, name: format!("flite {}", settings.voice.name()) })
+        load(settings.voice)?;
+        Ok(Self { settings, speaks: settings.voice, name: format!("flite {}", settings.voice.name()) })
     }
+}
+
+fn load(voice: FliteVoice) -> Result<(), VoiceError> {
+    let mut engine = ENGINE.lock().unwrap_or_else(PoisonError::into_inner);
+    if engine.is_none() {
+        *engine = Some(Engine::load()?);
+    }
+    engine.as_mut().map_or(Ok(()), |engine| engine.load_voice(voice))
 }
 
 impl Voice for Flite {
@@ -107,6 +111,12 @@ impl Voice for Flite {
         self.settings.voice.normal_chars_per_s()
     }
 
+    fn hurry(&mut self, hurried: bool) {
+        let is_there = |voice: &FliteVoice| load(*voice).is_ok();
+        let quick = hurried.then_some(FliteVoice::Kal16).filter(is_there);
+        self.speaks = quick.unwrap_or(self.settings.voice);
+    }
+
     fn speak(&mut self, text: &str, sink: Sink<'_>) -> Result<Spoke, VoiceError> {
         self.speak_placed(text, &mut |samples, _| sink(samples))
     }
@@ -115,7 +125,8 @@ impl Voice for Flite {
         check_length(text)?;
         let engine = ENGINE.lock().unwrap_or_else(PoisonError::into_inner);
         let engine = engine.as_ref().ok_or(VoiceError::FliteFailed)?;
-        let outcome = engine.speak(self.settings, text, sink)?;
+        let settings = FliteSettings { voice: self.speaks, ..self.settings };
+        let outcome = engine.speak(settings, text, sink)?;
         match outcome {
             Outcome { panic: Some(panic), .. } => resume_unwind(panic),
             Outcome { stopped: true, .. } => Ok(Spoke::Stopped),

@@ -37,6 +37,19 @@ fn the_same_words_give_the_same_samples_each_time() {
 }
 
 #[test]
+fn v2_in_a_hurry_the_quickest_of_the_voices_speaks_and_then_the_chosen_one_again() {
+    // Not by their samples: those of slt are never the same.
+    let length = |voice: &mut Flite| speak(voice, SENTENCE).1.len();
+    let [chosen, quick] = [FliteVoice::Slt, FliteVoice::Kal16].map(|which| length(&mut voice(which)));
+    assert_ne!(chosen, quick);
+    let mut voice = voice(FliteVoice::Slt);
+    for (hurried, expected) in [(false, chosen), (true, quick), (true, quick), (false, chosen)] {
+        voice.hurry(hurried);
+        assert_eq!(length(&mut voice), expected, "hurried: {hurried}");
+    }
+}
+
+#[test]
 fn it_stops_in_the_call_that_says_so() {
     for which in FliteVoice::ALL {
         let mut voice = voice(which);
