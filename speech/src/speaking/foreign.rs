@@ -1,7 +1,7 @@
 //! Turns that a service thinks and speaks by itself: its words and its audio come side by side, nothing tells which
 //! word lies where, and its pauses are its own. When it breaks off, the device says the words that are left.
 
-use super::script::{self, Phrase};
+use super::script::Phrase;
 use super::stream::{Stream, pace};
 use super::{Source, Speaking, SpeakingEvent};
 use crate::tts::JobId;
@@ -26,12 +26,7 @@ impl Speaking {
         if let Some(turn) = &mut self.turn {
             let at = turn.phrases.len();
             turn.sentences = 1;
-            turn.phrases.push(Phrase {
-                text: String::new(),
-                rest: None,
-                sentence: 0,
-                starts_sentence: is_new,
-            });
+            turn.phrases.push(Phrase::new(String::new(), None, 0, is_new));
             (turn.complete, turn.is_made) = (false, false);
             turn.stream = Some(Stream::new(job, Source::AllInOne, (at, 0), at + 1, false, now).at_pace(rate));
         }
@@ -55,9 +50,9 @@ impl Speaking {
     pub fn foreign_words(&mut self, text: &str) {
         if self.foreign_job().is_some()
             && let Some(phrase) = self.turn.as_mut().and_then(|turn| turn.phrases.last_mut())
-            && phrase.text.len() + text.len() <= WORDS_MAX
+            && phrase.text().len() + text.len() <= WORDS_MAX
         {
-            phrase.text.push_str(text);
+            phrase.push(text);
         }
     }
 
@@ -124,7 +119,7 @@ impl Speaking {
     fn foreign_so_far(&self) -> Option<(u32, u64)> {
         let turn = self.turn.as_ref()?;
         let came_us = turn.stream.as_ref()?.came_us();
-        Some((turn.phrases.last().map_or(0, |phrase| script::count(&phrase.text)), came_us))
+        Some((turn.phrases.last().map_or(0, Phrase::chars), came_us))
     }
 
     /// Before a service was measured.

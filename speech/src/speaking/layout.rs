@@ -58,7 +58,7 @@ pub(super) fn lay_out(turn: &mut Turn, stream: &Stream, end: u64) {
         return;
     }
     let (last, chars) = came(turn, stream);
-    let text = turn.phrases.get(last).map(|phrase| phrase.text.as_str()).unwrap_or_default();
+    let text = turn.phrases.get(last).map(script::Phrase::text).unwrap_or_default();
     let whole = script::count(text.get(..words_end(text, chars)).unwrap_or_default());
     let mut places: Vec<(usize, u32)> = (stream.first.0..last)
         .map(|at| (at, turn.phrases.get(at).map_or(0, script::Phrase::chars)))

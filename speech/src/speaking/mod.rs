@@ -503,7 +503,7 @@ impl Speaking {
                         && stream.unsaid(&turn.phrases) < UNSAID_MAX
                         && let Some(phrase) = turn.phrases.get(stream.sent_to)
                     {
-                        cloud.socket.say(now, job, &phrase.text);
+                        cloud.socket.say(now, job, phrase.text());
                         stream.sent_to += 1;
                     }
                     let all = stream.sent_to >= turn.phrases.len();
@@ -545,7 +545,7 @@ impl Speaking {
     /// No voice can say the next phrase.
     fn pass_over(&mut self) {
         let Some(turn) = &mut self.turn else { return };
-        let text = turn.phrases.get(turn.next).map(|phrase| phrase.text.clone());
+        let text = turn.phrases.get(turn.next).map(|phrase| phrase.text().to_owned());
         turn.next += 1;
         (turn.skip, turn.heard) = (0, None);
         self.event(SpeakingEvent::Unspoken(text.unwrap_or_default()));

@@ -1,6 +1,7 @@
 //! A voice that does not tell where its words are broke off: which of them came is asked of the ear (`crate::ear`), which
 //! hears what came beside the text. What is there goes on meanwhile.
 
+use super::script::Phrase;
 use super::turn::Turn;
 use super::{Broken, Source, Speaking, SpeakingOutput, ToDevice, stream::Stream};
 use crate::ear::LONGEST_S;
@@ -79,6 +80,6 @@ impl Speaking {
 fn given(turn: &Turn, stream: &Stream) -> String {
     let (first, skip) = stream.first;
     let (tail, _) = turn.tail(first, skip);
-    let others = turn.phrases.iter().take(stream.sent_to).skip(first + 1).map(|phrase| phrase.text.as_str());
+    let others = turn.phrases.iter().take(stream.sent_to).skip(first + 1).map(Phrase::text);
     std::iter::once(tail.as_str()).chain(others).collect::<Vec<_>>().join(" ")
 }

@@ -6,7 +6,9 @@ use crate::text::{PauseKind, Planner, Rest, Sentence, SpeechRate, Step};
 /// What is spoken in one go.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Phrase {
-    pub(super) text: String,
+    text: String,
+    /// Of its text, which is looked at whenever something of it comes.
+    chars: u32,
     /// Between the phrase before and this one.
     pub(super) rest: Option<Rest>,
     /// Counted from 0 in the turn.
@@ -15,9 +17,23 @@ pub(super) struct Phrase {
 }
 
 impl Phrase {
+    pub(super) fn new(text: String, rest: Option<Rest>, sentence: u32, starts_sentence: bool) -> Self {
+        Self { chars: count(&text), text, rest, sentence, starts_sentence }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Its characters, white space left out: services write that as they like.
-    pub(super) fn chars(&self) -> u32 {
-        count(&self.text)
+    pub(super) const fn chars(&self) -> u32 {
+        self.chars
+    }
+
+    /// It goes on.
+    pub(super) fn push(&mut self, more: &str) {
+        self.text.push_str(more);
+        self.chars += count(more);
     }
 }
 
@@ -66,12 +82,12 @@ pub(super) fn phrases(
                 });
                 match phrases.last_mut() {
                     Some(phrase) if small => {
-                        phrase.text.push(' ');
-                        phrase.text.push_str(&text);
+                        phrase.push(" ");
+                        phrase.push(&text);
                     }
                     last => {
                         let starts_sentence = last.is_none();
-                        phrases.push(Phrase { text, rest, sentence: number, starts_sentence });
+                        phrases.push(Phrase::new(text, rest, number, starts_sentence));
                     }
                 }
             }
@@ -96,7 +112,7 @@ mod tests {
             .flat_map(|(i, s)| phrases(&mut planner, s, SpeechRate::NORMAL, i))
             .collect();
         let short: Vec<(&str, bool, u32)> =
-            all.iter().map(|p| (p.text.as_str(), p.rest.is_some(), p.sentence)).collect();
+            all.iter().map(|p| (p.text(), p.rest.is_some(), p.sentence)).collect();
         assert_eq!(
             short,
             [("Well, that is very good.", false, 0), ("Now", true, 1), ("the next, please.", true, 1)]

@@ -376,7 +376,7 @@ impl Speaking {
         if stream.aligned
             && let Some(phrase) = turn.phrases.get(stream.phrase)
         {
-            self.meter.measured(&phrase.text, length);
+            self.meter.measured(phrase.text(), length);
         }
         let end = self.mix.position();
         if stream.aligned {
@@ -433,7 +433,7 @@ impl Speaking {
                 came(turn, &stream)
             }
         };
-        let text = turn.phrases.get(phrase).map(|phrase| phrase.text.as_str()).unwrap_or_default();
+        let text = turn.phrases.get(phrase).map(script::Phrase::text).unwrap_or_default();
         let all = script::count(text);
         turn.lost_at = Some(phrase);
         let left = text.get(words_end(text, chars)..).unwrap_or_default();
@@ -526,7 +526,7 @@ impl Speaking {
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = &mut turn.stream else { return };
         if let Some(phrase) = turn.phrases.get(stream.phrase) {
-            self.meter.measured(&phrase.text, length);
+            self.meter.measured(phrase.text(), length);
         }
         turn.timeline.ends(self.mix.position());
         stream.phrase += 1;

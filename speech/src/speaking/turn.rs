@@ -1,10 +1,10 @@
 //! One turn: its phrases, who says them, and how far it has come.
 
 use super::Source;
+use super::Spoken;
 use super::script::{Phrase, phrases, words_end};
 use super::stream::Stream;
 use super::timeline::{Place, Timeline};
-use super::{Spoken, script};
 use crate::text::{PlanSettings, Planner, Sentence, SpeechRate};
 
 /// So much of what was said before is told to a service, for the melody.
@@ -69,9 +69,9 @@ impl Turn {
 
     /// What of phrase `at` is left behind its first `skip` characters, and what was said before that.
     pub(super) fn tail(&self, at: usize, skip: u32) -> (String, String) {
-        let text = self.phrases.get(at).map(|phrase| phrase.text.as_str()).unwrap_or_default();
+        let text = self.phrases.get(at).map(Phrase::text).unwrap_or_default();
         let (said, left) = text.split_at_checked(words_end(text, skip)).unwrap_or(("", text));
-        let mut before: Vec<&str> = self.phrases.iter().take(at).map(|phrase| phrase.text.as_str()).collect();
+        let mut before: Vec<&str> = self.phrases.iter().take(at).map(Phrase::text).collect();
         before.push(said);
         let before = before.join(" ");
         let from = before.len().saturating_sub(BEFORE_MAX);
@@ -82,13 +82,12 @@ impl Turn {
     /// What of it is heard when the stream is heard up to `position`.
     pub(super) fn spoken(&self, position: u64) -> Spoken {
         let heard = self.timeline.at(position);
-        let mut words: Vec<&str> =
-            self.phrases.iter().take(heard.phrase).map(|phrase| phrase.text.as_str()).collect();
+        let mut words: Vec<&str> = self.phrases.iter().take(heard.phrase).map(Phrase::text).collect();
         let mut whole = self.complete && heard.phrase + 1 >= self.phrases.len();
         if let Some(phrase) = self.phrases.get(heard.phrase) {
-            let end = words_end(&phrase.text, heard.chars);
-            whole &= end >= phrase.text.trim_end().len() || script::count(&phrase.text) <= heard.chars;
-            words.push(phrase.text.get(..end).unwrap_or_default());
+            let (text, end) = (phrase.text(), words_end(phrase.text(), heard.chars));
+            whole &= end >= text.trim_end().len() || phrase.chars() <= heard.chars;
+            words.push(text.get(..end).unwrap_or_default());
         }
         words.retain(|words| !words.is_empty());
         Spoken { text: words.join(" "), whole }
