@@ -10,7 +10,9 @@
 //! ```
 
 use super::loudness::Loudness;
+use crate::text::Rest;
 use crate::voice::Sink;
+use offhook_units::Span;
 use std::f32::consts::PI;
 use std::ops::ControlFlow;
 
@@ -24,6 +26,26 @@ const MARGIN_MAX_MS: u32 = 50;
 const HELD_MS: u32 = 1_000;
 /// A voice that stops while it is loud is faded out over this.
 const FADE_MS: u32 = 4;
+
+/// A rest as it is heard: `frames` from the last sound to the next one, with `breath` from frame `breath_at` of them on.
+#[derive(Debug)]
+pub(crate) struct RestSound {
+    pub(crate) frames: usize,
+    pub(crate) breath_at: usize,
+    pub(crate) breath: Vec<i16>,
+}
+
+impl RestSound {
+    /// At `rate_hz`.
+    pub(crate) fn new(rest: &Rest, rate_hz: u32) -> Self {
+        let frames = |span: Span| (span.as_micros().max(0) as u64 * u64::from(rate_hz) / 1_000_000) as usize;
+        Self {
+            frames: frames(rest.length),
+            breath_at: frames(rest.before_breath()),
+            breath: rest.breath.map(|breath| breath.render(rate_hz)).unwrap_or_default(),
+        }
+    }
+}
 
 /// The stream. Calling order: [`Joiner::put`] for each part of a phrase, [`Joiner::end_phrase`] after it,
 /// [`Joiner::rest`] where there is one, [`Joiner::finish`] at the end.
@@ -186,14 +208,9 @@ impl Joiner {
         (flow, frames)
     }
 
-    /// `frames` from the last sound to the next one, with `breath` from frame `breath_at` of them on.
-    pub(crate) fn rest(
-        &mut self,
-        frames: usize,
-        breath_at: usize,
-        breath: &[i16],
-        sink: Sink<'_>,
-    ) -> ControlFlow<()> {
+    /// From the last sound to the next one.
+    pub(crate) fn rest(&mut self, rest: &RestSound, sink: Sink<'_>) -> ControlFlow<()> {
+        let RestSound { frames, breath_at, ref breath } = *rest;
         let pending = self.owed.take().unwrap_or(0);
         self.send_zeros(pending, sink)?;
         // What is quiet of the tail is the first part of the rest, and the next lead its last.

@@ -13,7 +13,7 @@ use crate::text::{
     PauseKind, PlanSettings, Planner, RateMeter, Rest, Sentence, SpeechRate, Splitter, SplitterSettings, Step,
 };
 use crate::voice::{Spoke, Voice, VoiceError, wav};
-use join::Joiner;
+use join::{Joiner, RestSound};
 use offhook_units::Span;
 use std::fmt;
 use std::io::Write;
@@ -171,19 +171,15 @@ impl<'v> Speaker<'v> {
     }
 
     fn rest(&mut self, rest: &Rest, listener: Listener<'_>) -> ControlFlow<()> {
-        let rate_hz = self.voice.rate_hz();
-        let frames = |span: Span| (span.as_micros().max(0) as u64 * u64::from(rate_hz) / 1_000_000) as usize;
-        let breath = rest.breath.map(|breath| breath.render(rate_hz)).unwrap_or_default();
-        let length = frames(rest.length);
+        let sound = RestSound::new(rest, self.voice.rate_hz());
         let placed = Placed {
             kind: rest.kind,
             at_frame: self.joiner.after_sound(),
-            frames: length as u64,
-            breath: rest.breath.map(|b| (b.kind, breath.len() as u64)),
+            frames: sound.frames as u64,
+            breath: rest.breath.map(|b| (b.kind, sound.breath.len() as u64)),
         };
         listener(Said::Rest(placed))?;
-        let breath_at = frames(rest.before_breath());
-        self.joiner.rest(length, breath_at, &breath, &mut |samples| listener(Said::Audio(samples)))
+        self.joiner.rest(&sound, &mut |samples| listener(Said::Audio(samples)))
     }
 
     fn span(&self, frames: u64) -> Span {

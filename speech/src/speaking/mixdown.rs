@@ -1,7 +1,7 @@
 //! The stream that the caller hears: what voices deliver, joined with rests and breaths, at the call's rate; handed
 //! out in any portions, counted to the sample.
 
-use crate::say::join::{Joiner, fade, rising};
+use crate::say::join::{Joiner, RestSound, fade, rising};
 use crate::text::Rest;
 use crate::wire::resample::Resampler;
 use offhook_units::Span;
@@ -128,14 +128,11 @@ impl Mixdown {
 
     /// A rest before the next phrase. Gives where it starts and its breath.
     pub(super) fn rest(&mut self, rest: &Rest) -> (u64, Option<u64>) {
-        let frames =
-            |span: Span| (span.as_micros().max(0) as u64 * u64::from(self.rate_hz) / 1_000_000) as usize;
-        let breath = rest.breath.map(|breath| breath.render(self.rate_hz)).unwrap_or_default();
-        let (length, breath_at) = (frames(rest.length), frames(rest.before_breath()));
+        let sound = RestSound::new(rest, self.rate_hz);
         let starts = self.before + self.joiner.after_sound();
         let Self { joiner, ready, .. } = self;
-        let _ = joiner.rest(length, breath_at, &breath, &mut |samples| take(ready, samples));
-        (starts, rest.breath.map(|_| starts + breath_at as u64))
+        let _ = joiner.rest(&sound, &mut |samples| take(ready, samples));
+        (starts, rest.breath.map(|_| starts + sound.breath_at as u64))
     }
 
     /// Everything that is held back comes out.

@@ -27,8 +27,14 @@ fn join(parts: &[Part], piece: usize) -> Vec<i16> {
                 }
                 let _ = joiner.end_phrase(&mut sink);
             }
-            Part::Rest(frames) => drop(joiner.rest(*frames, 0, &[], &mut sink)),
-            Part::Breath(frames, breath) => drop(joiner.rest(*frames, 800, breath, &mut sink)),
+            Part::Rest(frames) => {
+                let rest = RestSound { frames: *frames, breath_at: 0, breath: Vec::new() };
+                let _ = joiner.rest(&rest, &mut sink);
+            }
+            Part::Breath(frames, breath) => {
+                let rest = RestSound { frames: *frames, breath_at: 800, breath: breath.clone() };
+                let _ = joiner.rest(&rest, &mut sink);
+            }
         }
     }
     let _ = joiner.finish(&mut sink);
