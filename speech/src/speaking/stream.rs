@@ -1,11 +1,12 @@
 //! One stream of speech while it comes: which phrase its audio belongs to, and where its characters lie.
 
+use super::give::HTTP_REST;
 use super::layout::{came, lay_out, lay_out_words, spread};
 use super::place::Sound;
 use super::script::words_end;
 use super::timeline::Place;
 use super::turn::Turn;
-use super::{HTTP_REST, Mark, MarkKind, Source, Speaking, SpeakingEvent, script};
+use super::{Mark, MarkKind, Source, Speaking, SpeakingEvent, script};
 use crate::ear::WordEnd;
 use crate::text::{Rest, is_speakable};
 use crate::tts::{CharTime, JobId};

@@ -1,0 +1,145 @@
+//! Phrases are given to voices: which one says the next, and how much of an answer it has ahead of its playing.
+
+use super::stream::Stream;
+use super::turn::Turn;
+use super::{Cloud, Mark, MarkKind, Source, Speaking, SpeakingEvent, SpeakingOutput, ToDevice};
+use crate::tts::JobId;
+use offhook_units::{Moment, Span};
+
+/// So much speech may wait to be played before no more is asked for: a long answer is made as it is heard,
+const AHEAD_S: u64 = 30;
+/// and so many characters may be on their way. Together they fit into what is kept.
+const UNSAID_MAX: u32 = 400;
+/// After it failed HTTP is left alone for so long.
+pub(super) const HTTP_REST: Span = Span::from_millis(10_000);
+
+impl Speaking {
+    /// The way in which the next phrase is spoken.
+    fn choose(&self, now: Moment, may_use_socket: bool) -> Option<Source> {
+        if let Some(cloud) = &self.cloud {
+            if may_use_socket && (cloud.socket.is_ready() || cloud.socket.is_starting()) {
+                return Some(Source::Socket);
+            }
+            if cloud.http.is_some() && now >= self.no_http_before {
+                return Some(Source::Http);
+            }
+        }
+        self.has_device.then_some(Source::Device)
+    }
+
+    /// Gives phrases that were held back to voices, once there is room for them.
+    pub(super) fn go_on(&mut self, now: Moment) {
+        let waits = |turn: &Turn| match &turn.stream {
+            Some(stream) => !stream.by_phrase && stream.sent_to < turn.phrases.len(),
+            None => turn.next < turn.phrases.len(),
+        };
+        if self.turn.as_ref().is_some_and(waits) {
+            self.assign(now);
+        }
+    }
+
+    /// Gives phrases to voices.
+    pub(super) fn assign(&mut self, now: Moment) {
+        let ahead = self.mix.made().saturating_sub(self.played.0) >= AHEAD_S * u64::from(self.mix.rate_hz());
+        while let Some(turn) = &mut self.turn {
+            let owed = turn.stream.as_ref().is_some_and(|stream| stream.owes(turn));
+            if let Some(stream) = &mut turn.stream {
+                if !owed {
+                    stream.asked = now;
+                }
+                if stream.source == Source::Socket
+                    && !stream.by_phrase
+                    && let Some(cloud) = &mut self.cloud
+                {
+                    let job = stream.job;
+                    while !ahead
+                        && stream.unsaid(&turn.phrases) < UNSAID_MAX
+                        && let Some(phrase) = turn.phrases.get(stream.sent_to)
+                    {
+                        cloud.socket.say(now, job, phrase.text());
+                        stream.sent_to += 1;
+                    }
+                    let all = stream.sent_to >= turn.phrases.len();
+                    if all && turn.complete && !std::mem::replace(&mut stream.ended, true) {
+                        cloud.socket.end(now, job);
+                    }
+                }
+                return;
+            }
+            let Some(phrase) = turn.phrases.get(turn.next) else {
+                if turn.complete && !std::mem::replace(&mut turn.is_made, true) {
+                    self.mix.finish();
+                    if let Some(number) = turn.sentences.checked_sub(1) {
+                        let mark = Mark { at: self.mix.made(), kind: MarkKind::SentenceEnds(number) };
+                        self.event(SpeakingEvent::Mark(mark));
+                    }
+                    let heard = self.played.0;
+                    self.played(now, heard);
+                }
+                return;
+            };
+            if ahead {
+                return;
+            }
+            // A socket that speaks phrase by phrase goes on within a sentence; another one begins with a sentence.
+            let goes_on = turn.last_source == Some(Source::Socket)
+                && self.cloud.as_ref().is_some_and(|cloud| !cloud.socket.takes_turns());
+            let may_use_socket =
+                (phrase.starts_sentence || goes_on) && turn.skip == 0 && turn.lost_at != Some(turn.next);
+            let (at, skip) = (turn.next, turn.skip);
+            let Some(source) = self.choose(now, may_use_socket) else {
+                self.pass_over();
+                continue;
+            };
+            self.start(now, source, at, skip);
+        }
+    }
+
+    /// No voice can say the next phrase.
+    pub(super) fn pass_over(&mut self) {
+        let Some(turn) = &mut self.turn else { return };
+        let text = turn.phrases.get(turn.next).map(|phrase| phrase.text().to_owned());
+        turn.next += 1;
+        (turn.skip, turn.heard) = (0, None);
+        self.event(SpeakingEvent::Unspoken(text.unwrap_or_default()));
+    }
+
+    /// Starts a stream with phrase `at`, of which `skip` characters are over.
+    fn start(&mut self, now: Moment, source: Source, at: usize, skip: u32) {
+        self.last_job += 1;
+        let job = JobId(self.last_job);
+        let Some(turn) = &mut self.turn else { return };
+        let (text, before) = turn.tail(at, skip);
+        let before_it = turn.last_source.replace(source);
+        let moved = before_it.filter(|&from| from != source);
+        let by_phrase =
+            source != Source::Socket || self.cloud.as_ref().is_some_and(|cloud| !cloud.socket.takes_turns());
+        let sent_to = if by_phrase { at + 1 } else { at };
+        let stream = Stream::new(job, source, (at, skip), sent_to, by_phrase, now)
+            .going_on(turn.has_sounded)
+            .behind(turn.heard.take());
+        turn.stream = Some(match self.cloud_pace.filter(|_| source != Source::Device) {
+            Some(pace) => stream.at_pace(pace),
+            None => stream,
+        });
+        if turn.lost_at == Some(at) {
+            self.chunks.again(self.mix.position());
+        }
+        match (source, &mut self.cloud) {
+            (Source::Http, Some(Cloud { http: Some(http), .. })) => http.say(job, &text, &before),
+            (Source::Socket, Some(cloud)) if by_phrase => {
+                cloud.socket.say(now, job, &text);
+                cloud.socket.end(now, job);
+            }
+            (Source::Device, _) => self.out.push_back(SpeakingOutput::Device(ToDevice::Say(job, text))),
+            // `assign` writes to the socket.
+            _ => {}
+        }
+        if before_it.is_none() {
+            self.event(SpeakingEvent::TextSent);
+        }
+        if let Some(from) = moved {
+            self.event(SpeakingEvent::Moved { from, to: source });
+        }
+    }
+}
