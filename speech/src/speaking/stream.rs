@@ -170,7 +170,8 @@ impl Stream {
         self.came_us += samples.len() as u64 * 1_000_000 / u64::from(rate_hz.max(1));
     }
 
-    /// Whether it comes faster than it is played, as far as that can be told: not before its second piece.
+    /// Whether it comes faster than it is played, as far as that can be told. Before its second piece it is taken for
+    /// granted: a long word of which the first one holds a part would make a gap.
     fn gets_ahead(&self) -> bool {
         let Some((first, last)) = self.first_audio.zip(self.last_audio) else { return false };
         let took_us = last.since(first).as_micros().max(0) as u64;
@@ -551,5 +552,22 @@ impl Speaking {
                 stream.whole_to = position;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_gets_ahead_until_a_piece_of_it_comes_late() {
+        let at = Moment::from_millis;
+        let mut stream = Stream::new(JobId(1), Source::Socket, (0, 0), 0, false, at(0));
+        let mut comes = |ms| {
+            stream.heard(at(ms), &[1; 800], 8_000, true);
+            stream.gets_ahead()
+        };
+        // A tenth of a second each.
+        assert_eq!([100, 180, 290, 410, 410].map(&mut comes), [true, true, true, false, true]);
     }
 }
