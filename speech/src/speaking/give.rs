@@ -10,6 +10,8 @@ use offhook_units::{Moment, Span};
 const AHEAD_S: u64 = 30;
 /// and so many characters may be on their way. Together they fit into what is kept.
 const UNSAID_MAX: u32 = 400;
+/// Of a voice that does not tell how far it is that is not known so well: so much of its speech may wait.
+const UNTOLD_AHEAD_S: u64 = 10;
 /// After it failed HTTP is left alone for so long.
 pub(super) const HTTP_REST: Span = Span::from_millis(10_000);
 
@@ -38,15 +40,20 @@ impl Speaking {
         }
     }
 
+    /// Enough speech waits to be played.
+    fn is_ahead(&self) -> bool {
+        let stream = self.turn.as_ref().and_then(|turn| turn.stream.as_ref());
+        let is_untold = stream.is_some_and(|stream| !stream.by_phrase && stream.tells_nothing());
+        let most_s = if is_untold { UNTOLD_AHEAD_S } else { AHEAD_S };
+        self.mix.made().saturating_sub(self.played.0) >= most_s * u64::from(self.mix.rate_hz())
+    }
+
     /// Gives phrases to voices.
     pub(super) fn assign(&mut self, now: Moment) {
-        let ahead = self.mix.made().saturating_sub(self.played.0) >= AHEAD_S * u64::from(self.mix.rate_hz());
+        let ahead = self.is_ahead();
         while let Some(turn) = &mut self.turn {
             let owed = turn.stream.as_ref().is_some_and(|stream| stream.owes(turn));
             if let Some(stream) = &mut turn.stream {
-                if !owed {
-                    stream.asked = now;
-                }
                 if stream.source == Source::Socket
                     && !stream.by_phrase
                     && let Some(cloud) = &mut self.cloud
@@ -57,7 +64,10 @@ impl Speaking {
                         && let Some(phrase) = turn.phrases.get(stream.sent_to)
                     {
                         cloud.socket.say(now, job, phrase.text());
-                        stream.sent_to += 1;
+                        stream.give(phrase);
+                        if !owed {
+                            stream.asked = now;
+                        }
                     }
                     let all = stream.sent_to >= turn.phrases.len();
                     if all && turn.complete && !std::mem::replace(&mut stream.ended, true) {

@@ -45,8 +45,7 @@ impl Speaking {
     /// How far a stream may be handed out that does not tell where its words are.
     pub(super) fn in_hand_to(&self) -> Option<u64> {
         let stream = self.turn.as_ref()?.stream.as_ref()?;
-        let tells_nothing = !stream.aligned && stream.last_audio.is_some();
-        let is_held = self.has_device && tells_nothing && stream.source != Source::Device;
+        let is_held = self.has_device && stream.tells_nothing() && stream.source != Source::Device;
         is_held.then(|| self.played.0 + u64::from(self.mix.rate_hz()) * HAND_MS / 1000)
     }
 

@@ -20,6 +20,8 @@ const SLOW_CHARS_PER_S: u64 = 9;
 const BELIEVED: u64 = 85;
 /// What people can understand, slow and fast; a measurement outside of it measured something else.
 const PLAUSIBLE: std::ops::RangeInclusive<u64> = 6..=25;
+/// The least that a character takes: nobody understands more of them.
+const LEAST_US: u64 = 1_000_000 / *PLAUSIBLE.end();
 /// What is shorter than this tells little about the pace.
 const MEASURED_US: u64 = 1_000_000;
 
@@ -56,6 +58,8 @@ pub(super) struct Stream {
     /// Samples that came for it, in microseconds; and those that came before the last piece of them.
     pub(super) came_us: u64,
     came_before_us: u64,
+    /// At the least so much more audio makes what it was given.
+    owed_us: u64,
     /// The last character that came goes on in the next piece.
     pub(super) is_cut: bool,
     /// Within the first word that it was given: to here that was heard of another voice, and is left out.
@@ -126,6 +130,7 @@ impl Stream {
             starts: 0,
             came_us: 0,
             came_before_us: 0,
+            owed_us: 0,
             is_cut: false,
             heard: None,
             left_out: 0,
@@ -167,7 +172,9 @@ impl Stream {
         self.last_audio = Some(now);
         self.first_audio.get_or_insert(now);
         self.came_before_us = self.came_us;
-        self.came_us += samples.len() as u64 * 1_000_000 / u64::from(rate_hz.max(1));
+        let length_us = samples.len() as u64 * 1_000_000 / u64::from(rate_hz.max(1));
+        self.came_us += length_us;
+        self.owed_us = self.owed_us.saturating_sub(length_us);
     }
 
     /// Whether it comes faster than it is played, as far as that can be told. Before its second piece it is taken for
@@ -224,10 +231,21 @@ impl Stream {
         (self.job, self.source)
     }
 
-    /// Characters that it was given and has not said, where that is known.
+    /// It is given the next phrase.
+    pub(super) fn give(&mut self, phrase: &script::Phrase) {
+        self.sent_to += 1;
+        self.owed_us += u64::from(phrase.chars()) * LEAST_US;
+    }
+
+    /// It does not say where its characters are.
+    pub(super) const fn tells_nothing(&self) -> bool {
+        !self.aligned && self.last_audio.is_some()
+    }
+
+    /// Characters that it was given and has not said; no more than that is certain where it does not tell.
     pub(super) fn unsaid(&self, phrases: &[script::Phrase]) -> u32 {
-        if !self.aligned && self.last_audio.is_some() {
-            return 0;
+        if self.tells_nothing() {
+            return u32::try_from(self.owed_us / LEAST_US).unwrap_or(u32::MAX);
         }
         let given = phrases.iter().take(self.sent_to).skip(self.phrase);
         given.map(script::Phrase::chars).sum::<u32>().saturating_sub(self.chars)
@@ -235,9 +253,9 @@ impl Stream {
 
     /// Whether words were given to it whose audio has not come.
     pub(super) fn owes(&self, turn: &Turn) -> bool {
-        // Where nothing tells whose audio comes, a pause of the model cannot be told from one of the service.
-        if !self.by_phrase && !self.aligned && self.last_audio.is_some() {
-            return false;
+        // Where nothing tells whose audio comes, a pause of the model can be told from one of the service by this alone.
+        if !self.by_phrase && self.tells_nothing() {
+            return self.owed_us > 0;
         }
         let all_came = self.aligned
             && self.phrase + 1 >= self.sent_to

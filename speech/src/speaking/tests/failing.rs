@@ -126,6 +126,24 @@ fn v2_a_service_that_goes_silent_with_its_socket_open_is_noticed_in_the_middle_o
 }
 
 #[test]
+fn v2_a_voice_that_tells_no_places_and_goes_silent_is_noticed_while_it_owes_words() {
+    for died_at in (400..1_200).step_by(100) {
+        let mut world = World::new(true);
+        (world.aligned, world.ear_ms) = (false, Some(30));
+        world.say(TEXT);
+        world.run(died_at);
+        world.kill_socket(Way::Silent);
+        world.run(14_000);
+        let mut each = world.words();
+        each.dedup();
+        assert_eq!(each, all_words(), "died at {died_at}");
+        let silence = longest_silence_ms(&world.heard);
+        assert!(silence <= 700, "died at {died_at}: {silence} ms of dead air");
+        assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }], "died at {died_at}");
+    }
+}
+
+#[test]
 fn pitfall_10_the_voice_returns_to_the_socket_at_the_start_of_a_sentence() {
     let mut world = World::new(true);
     world.say("one01 two02 three03 four04. five05 six06 seven07. eight08 nine09. ten10 eleven11. twelve12.");

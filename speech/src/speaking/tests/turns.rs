@@ -104,6 +104,32 @@ fn v5_an_answer_of_minutes_from_a_quick_service_is_heard_whole_and_made_as_it_is
 }
 
 #[test]
+fn v5_an_answer_of_minutes_from_a_voice_that_tells_no_places_loses_no_letter() {
+    let answer = [TEXT; 60].join(" ");
+    for (pace, piece, char_ms) in
+        [(10_000, 7, CHAR_MS), (10_000, 7, 2 * CHAR_MS), (300, 7, CHAR_MS), (105, 2, CHAR_MS)]
+    {
+        let mut world = World::new(true);
+        (world.aligned, world.pace, world.piece, world.char_ms) = (false, pace, piece, char_ms);
+        world.say(&answer);
+        let mut most = 0;
+        while world.spoken().is_empty() && world.now_ms < 900_000 {
+            world.run(world.now_ms + 1_000);
+            most = most.max(world.speaking.mix.made() - world.taken);
+        }
+        let case = format!("{pace} %, {char_ms} ms a letter");
+        let lost = world.events.iter().filter(|event| matches!(event, SpeakingEvent::Surplus(_))).count();
+        assert_eq!((lost, world.moves().len()), (0, 0), "{case}");
+        assert!(most < 110 * u64::from(RATE), "{case}: {} s were made ahead", most / u64::from(RATE));
+        if char_ms == CHAR_MS {
+            splices::judge(&world, &answer, &case);
+        } else {
+            assert_eq!(world.words(), all_words().repeat(60), "{case}");
+        }
+    }
+}
+
+#[test]
 fn what_a_flood_brings_beyond_two_minutes_is_dropped_and_told() {
     let mut world = World::new(false);
     world.speaking.begin_foreign(at(100));
