@@ -9,7 +9,7 @@ use offhook_speech::service::{Call, Port, PortNews, ServiceSettings, Speech};
 use offhook_speech::session::{SessionEvent, SessionSettings};
 use offhook_speech::speaking::ChunkSettings;
 use offhook_speech::stt::EarsSettings;
-use offhook_speech::text::{PlanSettings, SplitterSettings};
+use offhook_speech::text::PlanSettings;
 use offhook_speech::tts::VoiceSettings;
 use offhook_speech::voice::VoiceChoice;
 use offhook_speech::voice::command::CommandSettings;
@@ -120,7 +120,6 @@ fn settings(voice: &str, ears: &str, text: &str) -> Result<SessionSettings, Box<
             system: String::new(),
             greeting: text.to_owned(),
             sorry: String::new(),
-            splitter: SplitterSettings::default(),
         },
         voice: Some(VoiceSettings::Wyoming(voice)),
         has_device_voice: false,

@@ -12,10 +12,10 @@ use offhook_speech::session::{Breakers, Input, Output, Session, SessionSettings}
 use offhook_speech::ear::WordEnd;
 use offhook_speech::speaking::{ChunkSettings, FromDevice, ToDevice};
 use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
-use offhook_speech::text::{PlanSettings, SplitterSettings};
+use offhook_speech::text::PlanSettings;
 use offhook_speech::transport::{Closed, ConnId, FromNet, Lost, ToNet};
 use offhook_speech::truevoice::TrueVoiceSettings;
-use offhook_speech::tts::{AuraSettings, ElevenSettings, JobId, VoiceSettings, VoiceTuning};
+use offhook_speech::tts::{AuraSettings, ElevenSettings, JobId, VoiceSettings};
 use offhook_speech::wire::audio::AudioFormat;
 use offhook_speech::wire::url::Url;
 use offhook_speech::wyoming::{WyomingEarsSettings, WyomingVoiceSettings};
@@ -200,7 +200,6 @@ fn settings(call: &Call<'_>) -> SessionSettings {
         voice_id: name(),
         model_id: name(),
         language: None,
-        tuning: VoiceTuning::default(),
         format: AudioFormat::Mulaw8k,
     };
     let deepgram = |dialect| DeepgramSettings {
@@ -218,7 +217,6 @@ fn settings(call: &Call<'_>) -> SessionSettings {
             system: String::new(),
             greeting: "Hello there.".to_owned(),
             sorry: "Sorry.".to_owned(),
-            splitter: SplitterSettings::default(),
         },
         voice: match call.voice % 5 {
             0 => Some(VoiceSettings::ElevenMulti(eleven())),
@@ -249,13 +247,7 @@ fn settings(call: &Call<'_>) -> SessionSettings {
             })),
             _ => None,
         },
-        mind: Some(ChatSettings {
-            base: url(),
-            key: None,
-            model: name(),
-            max_tokens: None,
-            first_word_ms: 1_000,
-        }),
+        mind: Some(ChatSettings { base: url(), key: None, model: name(), first_word_ms: 1_000 }),
         all_in_one: match call.all_in_one % 6 {
             0 => Some(AllInOneSettings::TrueVoice(TrueVoiceSettings { url: url(), key: None })),
             1 => Some(AllInOneSettings::Realtime(RealtimeSettings {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use offhook_speech::text::{Sentence, Splitter, SplitterSettings};
+use offhook_speech::text::{Sentence, Splitter};
 
 fuzz_target!(|input: (&str, u8)| {
     let (text, piece) = input;
@@ -16,7 +16,7 @@ fuzz_target!(|input: (&str, u8)| {
 });
 
 fn split(text: &str, piece: usize) -> Vec<Sentence> {
-    let mut splitter = Splitter::new(SplitterSettings::default());
+    let mut splitter = Splitter::new();
     let chars: Vec<char> = text.chars().collect();
     let mut all = Vec::new();
     for part in chars.chunks(piece) {

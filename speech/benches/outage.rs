@@ -7,7 +7,7 @@ use offhook_speech::conversation::ConversationSettings;
 use offhook_speech::service::{Call, Port, PortNews, ServiceSettings, Speech};
 use offhook_speech::session::{SessionEvent, SessionSettings};
 use offhook_speech::speaking::ChunkSettings;
-use offhook_speech::text::{PlanSettings, SplitterSettings};
+use offhook_speech::text::PlanSettings;
 use offhook_speech::voice::{self, PlacedSink, Sink, Spoke, Voice, VoiceChoice, VoiceError};
 use offhook_units::Moment;
 use std::sync::mpsc::{Sender, channel};
@@ -117,7 +117,6 @@ fn settings_of(call: u64) -> SessionSettings {
             system: String::new(),
             greeting: SAID.to_owned(),
             sorry: String::new(),
-            splitter: SplitterSettings::default(),
         },
         voice: None,
         has_device_voice: true,

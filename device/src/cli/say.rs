@@ -61,15 +61,14 @@ impl Say {
             VoiceName::EspeakNg => VoiceChoice::Command(CommandSettings::espeak_ng()),
         };
         let Config { pauses, breaths, .. } = self.configuration.read()?;
-        let usual = SaySettings::default();
         // The configuration has checked them.
-        let plan = spoken::plan(pauses, breaths).unwrap_or(usual.plan);
+        let plan = spoken::plan(pauses, breaths).unwrap_or_default();
         let mut voice = voice::open(&choice)?;
         let failed = |error| Failure::Write { path: self.wav.clone(), error };
         let interrupt = Interrupt::watch().unwrap_or_default();
         let mut file = super::create(&self.wav)?;
         let progress = Progress::line();
-        let settings = SaySettings { seed: self.seed, plan, ..usual };
+        let settings = SaySettings { seed: self.seed, plan };
         let report = say_to_wav(&self.text, &settings, voice.as_mut(), &mut file, &mut |said| {
             if let Said::Sentence { number, text } = said {
                 progress.tell(format!("sentence {number}: {text}"));

@@ -9,7 +9,7 @@ use offhook_speech::llm::ChatSettings;
 use offhook_speech::realtime::RealtimeSettings;
 use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
 use offhook_speech::truevoice::{PoolSettings, TrueVoiceSettings};
-use offhook_speech::tts::{AuraSettings, ElevenSettings, VoiceSettings, VoiceTuning};
+use offhook_speech::tts::{AuraSettings, ElevenSettings, VoiceSettings};
 use offhook_speech::wire::audio::AudioFormat;
 use offhook_speech::wire::url::{BadUrl, Url};
 use offhook_speech::wyoming::{WyomingEarsSettings, WyomingVoiceSettings};
@@ -140,7 +140,6 @@ pub(super) fn voice(wanted: &Wanted, key: &Key, lab: Option<&Lab>) -> Result<Voi
             voice_id: named("21m00Tcm4TlvDq8ikWAM"),
             model_id: service.model.clone().unwrap_or_else(|| "eleven_flash_v2_5".to_owned()),
             language: wanted.language.clone(),
-            tuning: VoiceTuning::default(),
             format: AudioFormat::Mulaw8k,
         })
     };
@@ -227,7 +226,6 @@ pub(super) fn mind(wanted: &Wanted, key: &Key, lab: Option<&Lab>) -> Result<Chat
         base: place(service, lab, "/v1")?,
         key: key.here(),
         model: configured(service),
-        max_tokens: None,
         first_word_ms: FIRST_WORD_MS,
     })
 }

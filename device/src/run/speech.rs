@@ -24,7 +24,7 @@ use offhook_speech::all_in_one::AllInOneSettings;
 use offhook_speech::conversation::ConversationSettings;
 use offhook_speech::service::{ServiceSettings, Speech};
 use offhook_speech::speaking::ChunkSettings;
-use offhook_speech::text::{PlanSettings, SplitterSettings};
+use offhook_speech::text::PlanSettings;
 use offhook_speech::voice::VoiceChoice;
 use offhook_speech::wire::url::{BadUrl, Url};
 use offhook_units::Codec;
@@ -321,7 +321,6 @@ fn parts(wanted: &Wanted, (chunks, plan): Pace, keys: &Keys, lab: Option<&Lab>) 
             system: wanted.task.clone(),
             greeting: wanted.greeting.clone(),
             sorry: wanted.sorry.clone(),
-            splitter: SplitterSettings::default(),
         },
         plan,
         chunks: ChunkSettings { min_ms, default_ms, max_ms },

@@ -11,9 +11,9 @@ use offhook_speech::service::{Call, Port, PortNews, ServiceSettings, Speech};
 use offhook_speech::session::{SessionEvent, SessionSettings};
 use offhook_speech::speaking::{ChunkSettings, Source, Spoken};
 use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
-use offhook_speech::text::{PlanSettings, SplitterSettings};
+use offhook_speech::text::PlanSettings;
 use offhook_speech::truevoice::{PoolSettings, TrueVoiceSettings};
-use offhook_speech::tts::{AuraSettings, ElevenSettings, VoiceSettings, VoiceTuning};
+use offhook_speech::tts::{AuraSettings, ElevenSettings, VoiceSettings};
 use offhook_speech::voice::{Voice, VoiceChoice, VoiceError};
 use offhook_speech::wire::audio::AudioFormat;
 use offhook_speech::wire::url::Url;
@@ -320,7 +320,6 @@ fn eleven(base: &str) -> ElevenSettings {
         voice_id: "lab".to_owned(),
         model_id: "eleven_flash_v2_5".to_owned(),
         language: None,
-        tuning: VoiceTuning::default(),
         format: AudioFormat::Mulaw8k,
     }
 }
@@ -336,7 +335,6 @@ pub(crate) fn settings(base: &str, greeting: &str) -> SessionSettings {
             system: "Be brief.".to_owned(),
             greeting: greeting.to_owned(),
             sorry: "Sorry, please say that again.".to_owned(),
-            splitter: SplitterSettings::default(),
         },
         voice,
         has_device_voice: false,
@@ -355,7 +353,6 @@ pub(crate) fn settings(base: &str, greeting: &str) -> SessionSettings {
             base: base.join("v1"),
             key: Some(key()),
             model: "lab".to_owned(),
-            max_tokens: None,
             first_word_ms: 5_000,
         }),
         all_in_one: None,

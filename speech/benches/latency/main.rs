@@ -11,8 +11,8 @@ use offhook_speech::service::{Call, Port, PortNews, ServiceSettings, Speech};
 use offhook_speech::session::{SessionEvent, SessionSettings};
 use offhook_speech::speaking::ChunkSettings;
 use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
-use offhook_speech::text::{PlanSettings, SplitterSettings};
-use offhook_speech::tts::{ElevenSettings, VoiceSettings, VoiceTuning};
+use offhook_speech::text::PlanSettings;
+use offhook_speech::tts::{ElevenSettings, VoiceSettings};
 use offhook_speech::voice::{VoiceChoice, VoiceError};
 use offhook_speech::wire::audio::AudioFormat;
 use offhook_speech::wire::url::Url;
@@ -58,7 +58,6 @@ fn settings(base: &Url, greeting: &str, call: usize) -> SessionSettings {
             system: String::new(),
             greeting: greeting.to_owned(),
             sorry: String::new(),
-            splitter: SplitterSettings::default(),
         },
         voice: Some(VoiceSettings::ElevenMulti(ElevenSettings {
             base: base.clone(),
@@ -66,7 +65,6 @@ fn settings(base: &Url, greeting: &str, call: usize) -> SessionSettings {
             voice_id: format!("v{call}"),
             model_id: "m".to_owned(),
             language: None,
-            tuning: VoiceTuning::default(),
             format: AudioFormat::Mulaw8k,
         })),
         has_device_voice: false,
@@ -87,7 +85,6 @@ fn settings(base: &Url, greeting: &str, call: usize) -> SessionSettings {
             base: base.clone(),
             key: None,
             model: format!("v{call}"),
-            max_tokens: None,
             first_word_ms: 5_000,
         }),
         all_in_one: None,

@@ -5,7 +5,7 @@ mod history;
 
 use crate::llm::Role;
 use crate::speaking::Spoken;
-use crate::text::{Sentence, Splitter, SplitterSettings};
+use crate::text::{Sentence, Splitter};
 use history::History;
 use std::collections::VecDeque;
 
@@ -18,8 +18,6 @@ pub struct ConversationSettings {
     pub greeting: String,
     /// Said when no answer can be had.
     pub sorry: String,
-    /// How answers are cut into sentences.
-    pub splitter: SplitterSettings,
 }
 
 /// The longest answer, in bytes of text: ten minutes of speech.
@@ -77,7 +75,7 @@ impl Conversation {
     pub fn new(settings: ConversationSettings) -> Self {
         Self {
             history: History::new(&settings.system),
-            splitter: Splitter::new(settings.splitter),
+            splitter: Splitter::new(),
             settings,
             state: State::Listening,
             answered_bytes: 0,

@@ -5,7 +5,6 @@ fn conversation() -> Conversation {
         system: "Be kind.".to_owned(),
         greeting: "Hello. How can I help?".to_owned(),
         sorry: "Sorry, please say that again.".to_owned(),
-        splitter: SplitterSettings::default(),
     })
 }
 

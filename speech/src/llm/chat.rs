@@ -20,8 +20,6 @@ pub struct ChatSettings {
     pub key: Option<Pii<String>>,
     /// Which model. There is no default: each server has its own.
     pub model: String,
-    /// The longest answer, in tokens; `None` leaves it to the server.
-    pub max_tokens: Option<u32>,
     /// How long the first word may take. A local server may have to load its model.
     pub first_word_ms: u32,
 }
@@ -81,10 +79,8 @@ impl Chat {
             .filter(|(_, text)| !text.is_empty())
             .map(|(role, text)| json!({"role": role.name(), "content": text}))
             .collect();
-        let mut body = json!({"model": self.settings.model, "messages": messages, "stream": true});
-        if let (Some(most), Some(body)) = (self.settings.max_tokens, body.as_object_mut()) {
-            body.insert("max_completion_tokens".to_owned(), most.into());
-        }
+        // How long an answer may be is the conversation's to say: a limit of the server's ends it within a word.
+        let body = json!({"model": self.settings.model, "messages": messages, "stream": true});
         let url = self.settings.base.with_scheme(Scheme::Http, Scheme::Https).join("chat/completions");
         let mut request = Request::post_json(url, body.to_string())
             .header("Accept", &Pii::new("text/event-stream".to_owned()));
@@ -200,8 +196,7 @@ mod tests {
     fn chat() -> Chat {
         let base = Url::parse("http://127.0.0.1:11434/v1/").unwrap();
         let key = Some(Pii::new("k".to_owned()));
-        let settings =
-            ChatSettings { base, key, model: "m".to_owned(), max_tokens: Some(50), first_word_ms: 4_000 };
+        let settings = ChatSettings { base, key, model: "m".to_owned(), first_word_ms: 4_000 };
         Chat::new(settings)
     }
 
@@ -239,10 +234,7 @@ mod tests {
         let RequestKind::Post(body) = request.kind else { panic!("no post") };
         let body: Value = serde_json::from_str(&body).unwrap();
         let messages = json!([{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]);
-        assert_eq!(
-            body,
-            json!({"model": "m", "messages": messages, "stream": true, "max_completion_tokens": 50})
-        );
+        assert_eq!(body, json!({"model": "m", "messages": messages, "stream": true}));
     }
 
     #[test]

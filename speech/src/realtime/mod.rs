@@ -16,7 +16,7 @@ mod read;
 use crate::all_in_one::{AllInOneEvent, Protocol, Said};
 use crate::failure::{Fatal, Fault, Passing};
 use crate::llm::Role;
-use crate::text::{Sentence, Splitter, SplitterSettings};
+use crate::text::{Sentence, Splitter};
 use crate::transport::Request;
 use crate::wire::audio::{AudioFormat, to_base64, to_bytes, to_mulaw};
 use crate::wire::url::{Scheme, Url};
@@ -367,7 +367,7 @@ impl Protocol for Realtime {
 
 /// The words of it; none where nothing in it can be said.
 fn plain(text: &str) -> String {
-    let mut sentences = Splitter::new(SplitterSettings::default()).all(text);
+    let mut sentences = Splitter::of_whole().all(text);
     sentences.retain(Sentence::is_speakable);
     sentences.into_iter().map(|sentence| sentence.text).collect::<Vec<_>>().join(" ")
 }

@@ -9,9 +9,7 @@ pub(crate) mod join;
 mod loudness;
 
 use crate::breath::BreathKind;
-use crate::text::{
-    PauseKind, PlanSettings, Planner, RateMeter, Rest, Sentence, SpeechRate, Splitter, SplitterSettings, Step,
-};
+use crate::text::{PauseKind, PlanSettings, Planner, RateMeter, Rest, Sentence, SpeechRate, Splitter, Step};
 use crate::voice::{Spoke, Voice, VoiceError, wav};
 use join::{Joiner, RestSound};
 use offhook_units::Span;
@@ -22,8 +20,6 @@ use std::ops::ControlFlow;
 /// How text is said.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SaySettings {
-    /// How it is cut into sentences.
-    pub splitter: SplitterSettings,
     /// Its pauses and breaths.
     pub plan: PlanSettings,
     /// What pauses and breaths are drawn from: the same seed says the same text the same way.
@@ -32,9 +28,7 @@ pub struct SaySettings {
 
 impl Default for SaySettings {
     fn default() -> Self {
-        // All of the text is here: nothing is won by parting its first sentence.
-        let splitter = SplitterSettings { first_clause_chars: 0, ..SplitterSettings::default() };
-        Self { splitter, plan: PlanSettings::default(), seed: 1 }
+        Self { plan: PlanSettings::default(), seed: 1 }
     }
 }
 
@@ -216,12 +210,9 @@ pub fn say(
         }
         listener(said)
     };
-    let mut splitter = Splitter::new(settings.splitter);
-    let mut sentences = splitter.push(text);
-    sentences.extend(splitter.finish());
     let mut speaker = Speaker::new(settings, voice);
     let mut stopped = false;
-    for sentence in &sentences {
+    for sentence in &Splitter::of_whole().all(text) {
         if speaker.say(sentence, &mut listener)? == Spoke::Stopped {
             stopped = true;
             break;

@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::stt::{DeepgramSettings, Dialect};
-use crate::text::SplitterSettings;
 use crate::transport::{Closed, RequestKind};
-use crate::tts::{ElevenSettings, VoiceTuning};
+use crate::tts::ElevenSettings;
 use crate::wire::audio::AudioFormat;
 use crate::wire::url::Url;
 use base64::Engine as _;
@@ -24,7 +23,6 @@ fn settings() -> SessionSettings {
             system: String::new(),
             greeting: "Hello there.".to_owned(),
             sorry: "Sorry about that.".to_owned(),
-            splitter: SplitterSettings::default(),
         },
         voice: Some(VoiceSettings::ElevenMulti(ElevenSettings {
             base: base.clone(),
@@ -32,7 +30,6 @@ fn settings() -> SessionSettings {
             voice_id: "v".to_owned(),
             model_id: "m".to_owned(),
             language: None,
-            tuning: VoiceTuning::default(),
             format: AudioFormat::Mulaw8k,
         })),
         has_device_voice: false,
@@ -47,13 +44,7 @@ fn settings() -> SessionSettings {
             endpointing_ms: 300,
             rate_hz: 8_000,
         })),
-        mind: Some(ChatSettings {
-            base,
-            key: Some(key),
-            model: "m".to_owned(),
-            max_tokens: None,
-            first_word_ms: 5_000,
-        }),
+        mind: Some(ChatSettings { base, key: Some(key), model: "m".to_owned(), first_word_ms: 5_000 }),
         all_in_one: None,
         seed: 1,
     }

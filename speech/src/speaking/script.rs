@@ -99,13 +99,11 @@ pub(super) fn phrases(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::{PlanSettings, Splitter, SplitterSettings};
+    use crate::text::{PlanSettings, Splitter};
 
     #[test]
     fn commas_stay_inside_and_breaths_part() {
-        let mut splitter = Splitter::new(SplitterSettings::default());
-        let mut sentences = splitter.push("Well, that is *very* good. Now [breath] the next, please.");
-        sentences.extend(splitter.finish());
+        let sentences = Splitter::new().all("Well, that is *very* good. Now [breath] the next, please.");
         let mut planner = Planner::new(PlanSettings::default(), 1);
         let all: Vec<Phrase> = (0..)
             .zip(&sentences)

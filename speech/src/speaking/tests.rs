@@ -9,9 +9,9 @@ mod turns;
 
 use super::*;
 use crate::failure::Breaker;
-use crate::text::{Splitter, SplitterSettings};
+use crate::text::Splitter;
 use crate::transport::{Closed, Lost, Request, RequestKind};
-use crate::tts::{ElevenMulti, ElevenSettings, VoiceTuning};
+use crate::tts::{ElevenMulti, ElevenSettings};
 use crate::wire::audio::{AudioFormat, to_bytes};
 use crate::wire::url::Url;
 use base64::Engine as _;
@@ -151,7 +151,6 @@ impl World {
             voice_id: "v".to_owned(),
             model_id: "m".to_owned(),
             language: None,
-            tuning: VoiceTuning::default(),
             format: AudioFormat::Pcm16 { rate_hz: RATE },
         };
         let cloud = Cloud {
@@ -382,11 +381,7 @@ impl World {
     }
 
     fn add(&mut self, text: &str) {
-        let settings = SplitterSettings { first_clause_chars: 0, ..SplitterSettings::default() };
-        let mut splitter = Splitter::new(settings);
-        let mut sentences = splitter.push(text);
-        sentences.extend(splitter.finish());
-        for sentence in &sentences {
+        for sentence in &Splitter::of_whole().all(text) {
             self.speaking.say(at(self.now_ms), sentence);
         }
         self.poll();

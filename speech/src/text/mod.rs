@@ -13,4 +13,4 @@ pub use pauses::{BadPauseRange, PauseKind, PauseRange, PauseTable, RateMeter, Sp
 pub use plan::{PlanSettings, Planner, Rest, Step};
 pub(crate) use sentence::is_speakable;
 pub use sentence::{Cue, CueKind, End, Sentence};
-pub use splitter::{Splitter, SplitterSettings};
+pub use splitter::Splitter;

@@ -204,14 +204,11 @@ fn trails_off(core: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::{Splitter, SplitterSettings};
+    use crate::text::Splitter;
 
     /// The plan in short: words as they are, `(kind ms)` or `(kind breath ms)` for rests.
     fn plan(text: &str) -> Vec<Step> {
-        let mut splitter =
-            Splitter::new(SplitterSettings { first_clause_chars: 0, ..SplitterSettings::default() });
-        let mut sentences = splitter.push(text);
-        sentences.extend(splitter.finish());
+        let sentences = Splitter::of_whole().all(text);
         let mut planner = Planner::new(PlanSettings::default(), 4);
         sentences.iter().flat_map(|sentence| planner.plan(sentence, SpeechRate::NORMAL)).collect()
     }

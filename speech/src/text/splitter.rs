@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Every decision depends on the characters alone, taken one by one: how the stream was cut into pieces
-//! cannot change what comes out. Memory is bounded by [`SplitterSettings::longest_chars`].
+//! cannot change what comes out. Memory is bounded: text without an end is cut.
 
 use super::boundary::{self, Condition, Ending};
 use super::markup::{Markup, Token};
@@ -16,24 +16,14 @@ use super::sentence::{Cue, CueKind, End, Sentence, end_of};
 /// More cues than this in one sentence are left out: nobody breathes that often.
 const CUES_MAX: usize = 32;
 
-/// How text is cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SplitterSettings {
-    /// The first clause of an answer goes out alone when it has at least this many characters, so that the
-    /// voice starts sooner; 0 turns that off.
-    pub first_clause_chars: usize,
-    /// A first clause is held until so many characters follow it: a sentence that ends within them goes out
-    /// whole, since little time would be saved.
-    pub first_clause_wait_chars: usize,
-    /// Text without an end is cut at this many characters, at a comma or a space where there is one.
-    pub longest_chars: usize,
-}
-
-impl Default for SplitterSettings {
-    fn default() -> Self {
-        Self { first_clause_chars: 24, first_clause_wait_chars: 12, longest_chars: 300 }
-    }
-}
+/// The first clause of an answer goes out alone when it has at least this many characters, so that the voice starts
+/// sooner.
+const FIRST_CLAUSE: usize = 24;
+/// A first clause is held until so many characters follow it: a sentence that ends within them goes out whole, since
+/// little time would be saved.
+const FIRST_CLAUSE_WAIT: usize = 12;
+/// Text without an end is cut at this many characters, at a comma or a space where there is one.
+const LONGEST: usize = 300;
 
 /// A possible end that the next word confirms or not.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +36,8 @@ struct Waiting {
 /// once at its end; then it is ready for the next answer.
 #[derive(Debug)]
 pub struct Splitter {
-    settings: SplitterSettings,
+    /// A first clause may go out alone.
+    is_early: bool,
     markup: Markup,
     tokens: Vec<Token>,
     text: String,
@@ -61,12 +52,10 @@ pub struct Splitter {
 }
 
 impl Splitter {
-    /// A splitter at the start of an answer.
-    pub fn new(settings: SplitterSettings) -> Self {
-        // Shorter pieces than this could not hold an abbreviation and the word after it.
-        let longest_chars = settings.longest_chars.max(40);
+    /// For an answer that is still being written.
+    pub fn new() -> Self {
         Self {
-            settings: SplitterSettings { longest_chars, ..settings },
+            is_early: true,
             markup: Markup::new(),
             tokens: Vec::new(),
             text: String::new(),
@@ -77,6 +66,11 @@ impl Splitter {
             early: None,
             first: true,
         }
+    }
+
+    /// For a text that is all there: nothing is won by parting its first sentence.
+    pub fn of_whole() -> Self {
+        Self { is_early: false, ..Self::new() }
     }
 
     /// Takes the next piece of text and gives back the sentences that it completed.
@@ -113,7 +107,7 @@ impl Splitter {
 
     /// Forgets everything that has not come out yet: the answer was broken off.
     pub fn clear(&mut self) {
-        *self = Self::new(self.settings);
+        *self = Self { is_early: self.is_early, ..Self::new() };
     }
 
     fn take_tokens(&mut self, done: &mut Vec<Sentence>) {
@@ -176,8 +170,7 @@ impl Splitter {
 
     /// Adds `c` and sees what it settles.
     fn append(&mut self, c: char, done: &mut Vec<Sentence>) {
-        let longest = self.settings.longest_chars;
-        if self.chars >= longest && c != ' ' && (!is_combining(c) || self.chars >= 2 * longest) {
+        if self.chars >= LONGEST && c != ' ' && (!is_combining(c) || self.chars >= 2 * LONGEST) {
             self.cut(done);
         }
         self.text.push(c);
@@ -195,7 +188,7 @@ impl Splitter {
             }
             self.early = Some((end, after + 1));
             // The space after the comma is the first of those that follow.
-            if after >= self.settings.first_clause_wait_chars && c != ' ' {
+            if after >= FIRST_CLAUSE_WAIT && c != ' ' {
                 self.split(end, End::Clause, done);
             }
         }
@@ -208,8 +201,7 @@ impl Splitter {
             return;
         }
         self.clause = Some(end);
-        let enough = self.settings.first_clause_chars;
-        if self.first && enough > 0 && self.early.is_none() && self.chars >= enough {
+        if self.first && self.is_early && self.early.is_none() && self.chars >= FIRST_CLAUSE {
             self.early = Some((end, 0));
         }
     }
@@ -262,6 +254,12 @@ impl Splitter {
         self.waiting = None;
         self.clause = None;
         self.early = None;
+    }
+}
+
+impl Default for Splitter {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -8,23 +8,6 @@ use crate::wire::url::{Scheme, Url};
 use offhook_units::Pii;
 use serde_json::{Value, json};
 
-/// How a voice sounds. The defaults are the service's own.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct VoiceTuning {
-    /// 0 is lively, 1 is even.
-    pub stability: f32,
-    /// How close to the recorded voice.
-    pub similarity_boost: f32,
-    /// 0.7 to 1.2.
-    pub speed: f32,
-}
-
-impl Default for VoiceTuning {
-    fn default() -> Self {
-        Self { stability: 0.5, similarity_boost: 0.75, speed: 1.0 }
-    }
-}
-
 /// Where and how ElevenLabs speaks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ElevenSettings {
@@ -38,8 +21,6 @@ pub struct ElevenSettings {
     pub model_id: String,
     /// A language code, for models that take one.
     pub language: Option<String>,
-    /// How it sounds.
-    pub tuning: VoiceTuning,
     /// What is asked for: µ-law at 8 kHz on a narrow line, PCM at 16 kHz on a wide one.
     pub format: AudioFormat,
 }
@@ -69,22 +50,9 @@ impl ElevenSettings {
         Request::web_socket(url).header("xi-api-key", &self.key)
     }
 
-    /// Written in the first message of each context, and never changed after.
-    pub(super) fn voice_settings(&self) -> Value {
-        let VoiceTuning { stability, similarity_boost, speed } = self.tuning;
-        // Through text, so that 0.7 is not written as 0.699999988.
-        let number = |x: f32| json!((f64::from(x) * 1000.0).round() / 1000.0);
-        json!({
-            "stability": number(stability), "similarity_boost": number(similarity_boost), "speed": number(speed),
-        })
-    }
-}
-
-impl ElevenSettings {
     fn post(&self, name: &str, text: &str, before: &str) -> Request {
         let url = self.endpoint(&self.base.with_scheme(Scheme::Http, Scheme::Https), name);
-        let mut body =
-            json!({"text": text, "model_id": self.model_id, "voice_settings": self.voice_settings()});
+        let mut body = json!({"text": text, "model_id": self.model_id, "voice_settings": voice_settings()});
         if let Some(body) = body.as_object_mut() {
             if !before.is_empty() {
                 body.insert("previous_text".to_owned(), before.into());
@@ -109,6 +77,11 @@ impl SpeaksOverHttp for ElevenSettings {
     fn format(&self) -> AudioFormat {
         self.format
     }
+}
+
+/// How a voice sounds: the service's own defaults. Written in the first message of each context, and never changed after.
+pub(super) fn voice_settings() -> Value {
+    json!({"stability": 0.5, "similarity_boost": 0.75, "speed": 1.0})
 }
 
 /// A message of the service.
@@ -168,7 +141,6 @@ pub(super) fn test_settings() -> ElevenSettings {
         voice_id: "v".to_owned(),
         model_id: "eleven_flash_v2_5".to_owned(),
         language: None,
-        tuning: VoiceTuning::default(),
         format: AudioFormat::Mulaw8k,
     }
 }

@@ -18,7 +18,7 @@ mod single;
 mod timed;
 
 pub use aura::{Aura, AuraSettings};
-pub use eleven::{ElevenSettings, VoiceTuning};
+pub use eleven::ElevenSettings;
 pub use http::{HttpVoice, SpeaksOverHttp};
 pub use multi::ElevenMulti;
 pub use single::ElevenSingle;

@@ -207,7 +207,7 @@ impl ElevenMulti {
                     continue;
                 }
                 used += 1;
-                let settings = self.settings.voice_settings();
+                let settings = eleven::voice_settings();
                 self.send(now, &json!({"text": " ", "context_id": context.id, "voice_settings": settings}));
                 context.stage = Stage::Open;
             }

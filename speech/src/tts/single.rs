@@ -283,7 +283,7 @@ impl VoiceSocket for ElevenSingle {
                 link.open = true;
                 link.last_sent = now;
                 // The init opens the stream; the settings never change after it.
-                let init = json!({"text": " ", "voice_settings": self.settings.voice_settings()});
+                let init = json!({"text": " ", "voice_settings": eleven::voice_settings()});
                 self.out.push_back(TtsOutput::Net(ToNet::Text(conn, init.to_string())));
                 self.write(now, at);
             }

@@ -4,7 +4,7 @@ use super::super::{Breakers, Input, SessionSettings};
 use super::*;
 use crate::conversation::ConversationSettings;
 use crate::speaking::{ChunkSettings, FromDevice, Source, Spoken, ToDevice};
-use crate::text::{PlanSettings, SplitterSettings};
+use crate::text::PlanSettings;
 use crate::transport::{Closed, FromNet, Lost, ToNet};
 use crate::truevoice::TrueVoiceSettings;
 use crate::tts::JobId;
@@ -22,7 +22,6 @@ fn settings() -> SessionSettings {
             system: String::new(),
             greeting: "Not to be said.".to_owned(),
             sorry: "Sorry about that.".to_owned(),
-            splitter: SplitterSettings::default(),
         },
         voice: None,
         has_device_voice: true,

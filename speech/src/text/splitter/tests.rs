@@ -4,18 +4,8 @@ use super::*;
 use crate::breath::BreathKind;
 use proptest::prelude::*;
 
-const WHOLE: SplitterSettings =
-    SplitterSettings { first_clause_chars: 0, first_clause_wait_chars: 0, longest_chars: 300 };
-
-fn split_with(settings: SplitterSettings, text: &str) -> Vec<Sentence> {
-    let mut splitter = Splitter::new(settings);
-    let mut all = splitter.push(text);
-    all.extend(splitter.finish());
-    all
-}
-
 fn texts(text: &str) -> Vec<String> {
-    split_with(WHOLE, text).into_iter().map(|sentence| sentence.text).collect()
+    Splitter::of_whole().all(text).into_iter().map(|sentence| sentence.text).collect()
 }
 
 #[test]
@@ -64,7 +54,7 @@ fn lists_headings_and_paragraphs_end_sentences_without_a_stop() {
 #[test]
 fn a_comma_or_colon_before_the_end_of_a_line_is_no_clause() {
     let ends: Vec<End> =
-        split_with(WHOLE, "We are open:\n- daily,\n- always").into_iter().map(|s| s.end).collect();
+        Splitter::of_whole().all("We are open:\n- daily,\n- always").into_iter().map(|s| s.end).collect();
     assert_eq!(ends, [End::Line; 3]);
 }
 
@@ -77,7 +67,7 @@ fn scripts_without_spaces_are_cut_after_their_stops() {
 
 #[test]
 fn a_sentence_comes_out_as_soon_as_it_is_certain() {
-    let mut splitter = Splitter::new(WHOLE);
+    let mut splitter = Splitter::of_whole();
     assert_eq!(splitter.push("It is done."), [], "a digit or a dot may follow");
     assert_eq!(splitter.push(" ").len(), 1, "the space makes it certain");
     assert_eq!(splitter.push("Ask at the U.S. "), []);
@@ -89,8 +79,7 @@ fn a_sentence_comes_out_as_soon_as_it_is_certain() {
 #[test]
 fn the_first_clause_comes_early_when_that_saves_time() {
     let text = "Thank you very much for calling, I will look that up for you right away. One moment, please, and I am back.";
-    let first: Vec<_> =
-        split_with(SplitterSettings::default(), text).into_iter().map(|s| (s.text, s.end)).collect();
+    let first: Vec<_> = Splitter::new().all(text).into_iter().map(|s| (s.text, s.end)).collect();
     assert_eq!(
         first,
         [
@@ -102,15 +91,16 @@ fn the_first_clause_comes_early_when_that_saves_time() {
     );
     for whole in ["Thank you very much for calling, Bob. Bye.", "Yes, of course I can do that for you. Bye."]
     {
-        assert_eq!(split_with(SplitterSettings::default(), whole).len(), 2, "{whole}");
+        assert_eq!(Splitter::new().all(whole).len(), 2, "{whole}");
     }
     let dated = "Your appointment is January 5, 2026 and the doctor expects you at nine.";
-    assert_eq!(split_with(SplitterSettings::default(), dated).len(), 1);
+    assert_eq!(Splitter::new().all(dated).len(), 1);
 }
 
 #[test]
 fn tags_and_emphasis_become_cues_at_their_place() {
-    let all = split_with(WHOLE, "This is [sigh] *very* good. [breath type=\"deep\"] Next one.[breath]");
+    let all =
+        Splitter::of_whole().all("This is [sigh] *very* good. [breath type=\"deep\"] Next one.[breath]");
     assert_eq!(all.len(), 3);
     assert_eq!(all[0].text, "This is very good.");
     assert_eq!(
@@ -123,16 +113,8 @@ fn tags_and_emphasis_become_cues_at_their_place() {
 
 #[test]
 fn text_without_an_end_is_cut_at_a_sane_length() {
-    for (unit, settings) in [
-        ("word ", WHOLE),
-        ("clause, ", WHOLE),
-        ("x", WHOLE),
-        ("e\u{301}", WHOLE),
-        ("\u{301}", WHOLE),
-        ("中", WHOLE),
-        ("etc. \"", WHOLE),
-    ] {
-        let mut splitter = Splitter::new(settings);
+    for unit in ["word ", "clause, ", "x", "e\u{301}", "\u{301}", "中", "etc. \""] {
+        let mut splitter = Splitter::of_whole();
         let mut out = 0;
         for _ in 0..3_000 {
             out += splitter.push(unit).len();
@@ -141,15 +123,15 @@ fn text_without_an_end_is_cut_at_a_sane_length() {
         out += splitter.finish().len();
         assert!(out >= 5, "{unit}: {out} pieces");
     }
-    let cut = split_with(WHOLE, &"one two three, ".repeat(60));
+    let cut = Splitter::of_whole().all(&"one two three, ".repeat(60));
     assert!(cut[0].text.ends_with("three,"), "cut at a comma: {}", cut[0].text);
-    let cut = split_with(WHOLE, &"one two three ".repeat(60));
+    let cut = Splitter::of_whole().all(&"one two three ".repeat(60));
     assert!(cut[0].end == End::Cut && cut[0].text.ends_with(|c| "oe".contains(c)), "cut between words");
 }
 
 #[test]
 fn an_answer_that_was_broken_off_leaves_nothing_behind() {
-    let mut splitter = Splitter::new(WHOLE);
+    let mut splitter = Splitter::of_whole();
     splitter.push("Half a sentence **and [bre");
     splitter.clear();
     assert_eq!(splitter.push("New. ")[0].text, "New.");
@@ -173,8 +155,8 @@ fn rough_text() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn any_chunking_of_a_text_gives_the_same_sentences(text in rough_text(), cuts in prop::collection::vec(1usize..9, 1..20)) {
-        let whole = split_with(SplitterSettings::default(), &text);
-        let mut splitter = Splitter::new(SplitterSettings::default());
+        let whole = Splitter::new().all(&text);
+        let mut splitter = Splitter::new();
         let mut pieces = Vec::new();
         let chars: Vec<char> = text.chars().collect();
         let mut at = 0;
@@ -191,14 +173,14 @@ proptest! {
     #[test]
     fn nothing_of_a_text_without_markup_is_lost(text in "([a-zA-Z0-9éß中。、]{1,8}|[ .,;:!?'\"()%$€&@/…—]|\\. |\\? |, ){0,80}") {
         let squeezed = |s: &str| s.split_whitespace().collect::<String>();
-        let all = split_with(SplitterSettings::default(), &text);
+        let all = Splitter::new().all(&text);
         let spoken: String = all.iter().map(|s| squeezed(&s.text)).collect();
         prop_assert_eq!(spoken, squeezed(&text));
     }
 
     #[test]
     fn every_sentence_is_tidy_and_bounded(text in rough_text()) {
-        for sentence in split_with(SplitterSettings::default(), &text) {
+        for sentence in Splitter::new().all(&text) {
             prop_assert_eq!(sentence.text.trim(), &sentence.text);
             prop_assert!(!sentence.text.contains("  ") && !sentence.text.contains('\n'));
             prop_assert!(sentence.text.chars().count() <= 601);
