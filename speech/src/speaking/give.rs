@@ -50,6 +50,10 @@ impl Speaking {
 
     /// Gives phrases to voices.
     pub(super) fn assign(&mut self, now: Moment) {
+        // What was lost goes to another voice, and what follows it, too.
+        if self.is_placing() {
+            return;
+        }
         let ahead = self.is_ahead();
         while let Some(turn) = &mut self.turn {
             let owed = turn.stream.as_ref().is_some_and(|stream| stream.owes(turn));

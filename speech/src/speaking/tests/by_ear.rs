@@ -55,6 +55,25 @@ fn v2_an_ear_that_answers_too_late_is_not_waited_for_and_no_word_is_lost() {
 }
 
 #[test]
+fn v2_what_the_model_writes_while_the_ear_listens_is_said_once_behind_what_was_lost() {
+    let (first, second) = TEXT.split_at(TEXT.find("seven").unwrap());
+    let mut world = World::new(true);
+    (world.aligned, world.ear_ms) = (false, Some(100));
+    world.speaking.begin(at(world.now_ms));
+    world.add(first);
+    world.run(900);
+    world.kill_socket(Way::Refuses);
+    world.run(950);
+    assert!(world.speaking.is_placing());
+    world.add(second);
+    world.speaking.complete(at(world.now_ms));
+    world.poll();
+    world.run(14_000);
+    assert_eq!(world.words(), all_words());
+    assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
+}
+
+#[test]
 fn b1_a_turn_that_is_stopped_while_the_ear_listens_is_over() {
     let mut world = placed_by_ear(100, false);
     world.run(1_500);
