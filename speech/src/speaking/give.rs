@@ -109,13 +109,13 @@ impl Speaking {
         }
     }
 
-    /// No voice can say the next phrase.
+    /// No voice can say the rest of the next phrase: it was never a part of the turn.
     pub(super) fn pass_over(&mut self) {
         let Some(turn) = &mut self.turn else { return };
-        let text = turn.phrases.get(turn.next).map(|phrase| phrase.text().to_owned());
+        let unspoken = turn.phrases.get_mut(turn.next).map(|phrase| phrase.cut(turn.skip));
         turn.next += 1;
-        (turn.skip, turn.heard) = (0, None);
-        self.event(SpeakingEvent::Unspoken(text.unwrap_or_default()));
+        (turn.skip, turn.heard, turn.is_cut) = (0, None, true);
+        self.event(SpeakingEvent::Unspoken(unspoken.unwrap_or_default()));
     }
 
     /// Starts a stream with phrase `at`, of which `skip` characters are over.

@@ -30,6 +30,13 @@ impl Phrase {
         self.chars
     }
 
+    /// It ends behind the whole words of its first `chars` characters. Gives the rest.
+    pub(super) fn cut(&mut self, chars: u32) -> String {
+        let rest = self.text.split_off(words_end(&self.text, chars));
+        self.chars = count(&self.text);
+        rest.trim().to_owned()
+    }
+
     /// It goes on.
     pub(super) fn push(&mut self, more: &str) {
         self.text.push_str(more);

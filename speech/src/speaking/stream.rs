@@ -488,9 +488,9 @@ impl Speaking {
                 turn.timeline.add(end, heard);
             }
             (turn.next, turn.skip) = (phrase, whole);
-        }
-        if stream.source == Source::Device {
-            self.pass_over();
+            if stream.source == Source::Device {
+                self.pass_over();
+            }
         }
         self.assign(now);
     }

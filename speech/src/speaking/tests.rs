@@ -135,6 +135,8 @@ struct World {
     timed: usize,
     /// The voice on the device tells where its characters are.
     device_tells: bool,
+    /// It fails behind this word.
+    device_fails: Option<&'static str>,
     ring: VecDeque<i16>,
     taken: u64,
     heard: Vec<i16>,
@@ -175,6 +177,7 @@ impl World {
             ear_ms: None,
             timed: usize::MAX,
             device_tells: true,
+            device_fails: None,
             ring: VecDeque::new(),
             taken: 0,
             heard: Vec::new(),
@@ -280,7 +283,10 @@ impl World {
         let mut ms = self.now_ms + 60;
         // It is silent before its first word, and does not tell of white space.
         let silence = (' ', vec![0; 800]);
-        let parts = [vec![silence], voice(text, CHAR_MS)].concat();
+        let mut parts = [vec![silence], voice(text, CHAR_MS)].concat();
+        let fails = self.device_fails.and_then(|word| Some(text.find(word)? + word.len()));
+        // A letter of the text is a byte.
+        parts.truncate(fails.map_or(parts.len(), |letters| 1 + letters));
         for part in parts.chunks(2) {
             let (mut samples, mut chars) = (Vec::new(), Vec::new());
             for (c, sound) in part {
@@ -294,7 +300,8 @@ impl World {
             self.later(ms, Happens::Device(job, FromDevice::Audio { samples, rate_hz: RATE, chars }));
             ms += 10;
         }
-        self.later(ms, Happens::Device(job, FromDevice::Finished));
+        let last = if fails.is_some() { FromDevice::Failed } else { FromDevice::Finished };
+        self.later(ms, Happens::Device(job, last));
     }
 
     /// Says which words it heard, if it has an ear: in this voice each ends half a space behind its last character.

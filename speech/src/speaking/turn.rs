@@ -17,6 +17,8 @@ pub(super) struct Turn {
     pub(super) sentences: u32,
     /// No text follows.
     pub(super) complete: bool,
+    /// A part of it was said by no voice.
+    pub(super) is_cut: bool,
     /// All of its audio is made.
     pub(super) is_made: bool,
     pub(super) timeline: Timeline,
@@ -45,6 +47,7 @@ impl Turn {
             phrases: Vec::new(),
             sentences: 0,
             complete: false,
+            is_cut: false,
             is_made: false,
             timeline: Timeline::default(),
             stream: None,
@@ -83,7 +86,7 @@ impl Turn {
     pub(super) fn spoken(&self, position: u64) -> Spoken {
         let heard = self.timeline.at(position);
         let mut words: Vec<&str> = self.phrases.iter().take(heard.phrase).map(Phrase::text).collect();
-        let mut whole = self.complete && heard.phrase + 1 >= self.phrases.len();
+        let mut whole = self.complete && !self.is_cut && heard.phrase + 1 >= self.phrases.len();
         if let Some(phrase) = self.phrases.get(heard.phrase) {
             let (text, end) = (phrase.text(), words_end(phrase.text(), heard.chars));
             whole &= end >= text.trim_end().len() || phrase.chars() <= heard.chars;

@@ -216,3 +216,21 @@ fn with_one_voice_left_that_hangs_the_turn_ends_all_the_same() {
     assert_eq!(world.events.iter().filter(|e| matches!(e, SpeakingEvent::Unspoken(_))).count(), 1);
     assert_eq!(world.spoken(), [&Spoken { text: String::new(), whole: false }]);
 }
+
+#[test]
+fn v5_history_claims_nothing_of_a_phrase_that_the_last_voice_failed_at() {
+    let text = "one01 two02. three03 four04. five05 six06.";
+    for (fails, spoken, words) in [
+        ("three03", "one01 two02. three03 five05 six06.", &[1, 2, 3, 5, 6][..]),
+        ("two02.", text, &[1, 2, 3, 4, 5, 6]),
+        ("six06", "one01 two02. three03 four04. five05", &[1, 2, 3, 4, 5]),
+    ] {
+        let mut world = World::new(true);
+        (world.speaking.cloud, world.device_fails) = (None, Some(fails));
+        world.say(text);
+        world.run(9_000);
+        assert_eq!(world.words(), words, "behind {fails}");
+        let whole = spoken == text;
+        assert_eq!(world.spoken(), [&Spoken { text: spoken.to_owned(), whole }], "behind {fails}");
+    }
+}
