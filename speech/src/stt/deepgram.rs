@@ -99,7 +99,7 @@ const KEEP_ALIVE: Span = Span::from_millis(4_000);
 /// What is kept for a new connection to hear again: what no final result has covered and no utterance has told yet, so
 /// much of it while nobody is heard to speak,
 const REPLAY_MS: u32 = 1_500;
-/// and so much once there are words.
+/// and so much once there are words, or the caller spoke while nobody listened.
 const REPLAY_WORDS_MS: u32 = 15_000;
 /// Words that no further result follows are an utterance after this.
 const STALE: Span = Span::from_millis(2_000);
@@ -162,6 +162,8 @@ pub struct Deepgram {
     told: Option<(u64, usize)>,
     /// Whether the caller is heard to speak, by the appliance's own ears.
     speaking: bool,
+    /// The caller was heard to speak while there was no connection.
+    missed: bool,
     out: VecDeque<SttOutput>,
 }
 
@@ -178,6 +180,7 @@ impl Deepgram {
             utterance: Utterance::default(),
             told: None,
             speaking: false,
+            missed: false,
             out: VecDeque::new(),
         }
     }
@@ -195,8 +198,8 @@ impl Recogniser for Deepgram {
         let piece = self.frames(self.settings.dialect.piece_ms());
         let Some(conn) = self.line.open() else {
             // Nobody to send it to: the end of it is kept for the next connection.
-            let excess =
-                self.waiting.len().saturating_sub(self.settings.rate_hz as usize * REPLAY_MS as usize / 1000);
+            self.missed |= self.speaking;
+            let excess = self.waiting.len().saturating_sub(self.kept());
             self.waiting.drain(..excess);
             return;
         };
@@ -244,7 +247,7 @@ impl Recogniser for Deepgram {
                     (self.utterance.asked, self.utterance.last) = (false, now);
                 }
                 self.sent.clear();
-                (self.sent_to, self.told) = (0, None);
+                (self.sent_to, self.told, self.missed) = (0, None, false);
                 self.hear(now, &[]);
             }
             FromNet::Text(text) => self.message(now, &text),
@@ -305,9 +308,14 @@ impl Deepgram {
         self.out.push_back(SttOutput::Net(ToNet::Binary(conn, to_bytes(samples))));
         self.sent.extend(samples);
         self.sent_to += samples.len() as u64;
-        let kept = if self.utterance.began.is_some() { REPLAY_WORDS_MS } else { REPLAY_MS };
-        let excess = self.sent.len().saturating_sub(self.frames(kept));
+        let excess = self.sent.len().saturating_sub(self.kept());
         self.sent.drain(..excess);
+    }
+
+    /// So many samples are kept for a new connection.
+    const fn kept(&self) -> usize {
+        let has_words = self.utterance.began.is_some() || self.missed;
+        self.frames(if has_words { REPLAY_WORDS_MS } else { REPLAY_MS })
     }
 
     /// The words of the audio up to here are known: nobody needs to hear it again. Of all that was sent, where the

@@ -249,6 +249,34 @@ fn pitfall_13_after_a_break_only_what_no_final_result_covers_is_heard_again_and_
     assert_eq!(bed.utterances, ["I need a room for two nights and a day"]);
 }
 
+#[test]
+fn pitfall_13_what_the_caller_says_while_nobody_listens_is_heard_whole_by_the_next_connection() {
+    let mut bed = Bed::open();
+    bed.hear(1_000, &[1; 8_000]);
+    bed.ears.handle_net(at(1_000), bed.conn(), FromNet::Closed(Closed::Lost(Lost::Broken)));
+    bed.audio.clear();
+    let sentence: Vec<i16> = (0..32_000).map(|i| i as i16).collect();
+    bed.ears.caller_speaks(at(1_010), true);
+    for (ms, part) in (1_020..).step_by(20).zip(sentence.chunks(160)) {
+        bed.hear(ms, part);
+    }
+    bed.ears.caller_speaks(at(5_020), false);
+    bed.hear(5_400, &[0; 3_200]);
+    bed.until(6_000);
+    bed.up(6_000);
+    assert_eq!(
+        bed.audio,
+        to_bytes(&[&sentence[..], &[0; 3_200]].concat()),
+        "four seconds, and the quiet behind"
+    );
+    bed.ears.handle_net(at(7_000), bed.conn(), FromNet::Closed(Closed::Lost(Lost::Broken)));
+    bed.hear(20_000, &[0; 80_000]);
+    bed.until(20_000);
+    bed.audio.clear();
+    bed.up(20_100);
+    assert_eq!(bed.audio.len(), 2 * 11_840, "a second and a half where nobody spoke");
+}
+
 /// A result of the first two seconds of a connection's audio.
 fn of_two_seconds(text: &str, is_final: bool) -> Value {
     let channel = json!({"alternatives": [{"transcript": text}]});
