@@ -189,7 +189,15 @@ impl Talk {
                     return (Went::Over, heard);
                 }
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
-                Err(error) if would_block(&error) => return (Went::Idle, heard),
+                Err(error) if would_block(&error) => {
+                    // What the stream did not take when it was sent: reading alone sends none of it.
+                    let Err(error) = socket.flush() else { return (Went::Idle, heard) };
+                    if would_block(&error) {
+                        return (Went::Idle, heard);
+                    }
+                    self.end(closed_by(&error), out);
+                    return (Went::Over, heard);
+                }
                 Err(error) => {
                     self.end(closed_by(&error), out);
                     return (Went::Over, heard);
@@ -375,5 +383,50 @@ fn closed_by(error: &Error) -> Closed {
         | Error::ConnectionClosed
         | Error::AlreadyClosed => Closed::Lost(Lost::Broken),
         _ => Closed::Lost(Lost::Protocol),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use tungstenite::protocol::Role;
+
+    /// Takes so many bytes and no more, and gives none.
+    #[derive(Clone, Default)]
+    struct Narrow(Arc<Mutex<(usize, Vec<u8>)>>);
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let (room, taken) = &mut *self.0.lock().unwrap();
+            let count = bytes.len().min(*room);
+            *room -= count;
+            taken.extend(&bytes[..count]);
+            if count == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(count) }
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Read for Narrow {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(ErrorKind::WouldBlock.into())
+        }
+    }
+
+    #[test]
+    fn what_the_stream_did_not_take_goes_out_as_soon_as_it_does_and_not_with_the_next_message() {
+        let stream = Narrow::default();
+        stream.0.lock().unwrap().0 = 10;
+        let config = WebSocketConfig::default().write_buffer_size(0).max_write_buffer_size(WRITE_MAX);
+        let socket =
+            WebSocket::from_raw_socket(Box::new(stream.clone()) as Stream, Role::Client, Some(config));
+        let (mut talk, mut told) = (Talk::Web(Box::new(socket)), Vec::new());
+        talk.send(Message::text("a".repeat(100)), &mut told);
+        assert_eq!(stream.0.lock().unwrap().1.len(), 10);
+        stream.0.lock().unwrap().0 = 1_000;
+        assert_eq!((talk.drive(&mut told), told.len()), ((Went::Idle, false), 0));
+        assert_eq!(stream.0.lock().unwrap().1.len(), 2 + 4 + 100, "head, mask, text");
     }
 }
