@@ -134,9 +134,11 @@ impl Utterance {
     }
 }
 
-/// Appends words with a space between.
+/// Appends words with a space between, as far as there is room for them.
 fn append(text: &mut String, more: &str) {
-    if more.is_empty() || text.len() > TEXT_MAX {
+    let room = TEXT_MAX.saturating_sub(text.len());
+    let more = more.get(..more.floor_char_boundary(room)).unwrap_or_default();
+    if more.is_empty() {
         return;
     }
     if !text.is_empty() {

@@ -366,6 +366,16 @@ fn pitfall_14_noise_that_repeats_the_same_words_does_not_keep_the_utterance_open
 }
 
 #[test]
+fn what_is_endless_is_cut() {
+    let mut bed = Bed::open();
+    for ms in [100, 200, 300] {
+        bed.words(ms, &"ä".repeat(3 * TEXT_MAX), ms > 100, ms > 200);
+    }
+    assert!(bed.interims.iter().chain(&bed.utterances).all(|text| text.len() <= TEXT_MAX + 1));
+    assert_eq!(bed.utterances.len(), 1);
+}
+
+#[test]
 fn pitfall_18_it_is_ready_without_a_first_message() {
     let mut bed = Bed::open();
     bed.hear(10, &[1; 320]);
