@@ -385,7 +385,8 @@ impl Session {
             SttOutput::Net(net) => self.out.push_back(Output::Net(net)),
             SttOutput::Event(SttEvent::Interim(text)) => self.event(SessionEvent::Interim(Pii::new(text))),
             SttOutput::Event(SttEvent::Utterance(text)) => {
-                if self.conversation.interrupts(&text) {
+                let is_heard = self.speaking.heard_of_turn(self.heard) > Span::ZERO;
+                if self.conversation.interrupts(&text, is_heard) {
                     self.flush(now);
                 }
                 self.conversation.utterance(&text);

@@ -43,6 +43,11 @@ impl History {
         self.add(self.messages.len(), Role::Assistant, text);
     }
 
+    /// The caller was the last to say something.
+    pub(super) fn is_the_callers_turn(&self) -> bool {
+        self.messages.last().is_some_and(|(role, _)| *role == Role::User)
+    }
+
     /// For the model, the system's first.
     pub(super) fn messages(&self) -> Vec<(Role, String)> {
         let system = (Role::System, self.system.clone());

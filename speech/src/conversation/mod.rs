@@ -111,9 +111,12 @@ impl Conversation {
     }
 
     /// The caller said something. True when it is a turn that the voice, if it speaks, must stop for: then
-    /// [`Conversation::cut`] comes before anything else.
-    pub fn interrupts(&self, text: &str) -> bool {
-        matches!(self.state, State::Speaking { .. }) && text.split_whitespace().count() >= TURN_WORDS
+    /// [`Conversation::cut`] comes before anything else. A word or two are a sign of attention to what `is_heard`; before
+    /// that they belong to what is being answered.
+    pub fn interrupts(&self, text: &str, is_heard: bool) -> bool {
+        let goes_on = !is_heard && self.history.is_the_callers_turn();
+        let least = if goes_on { 1 } else { TURN_WORDS };
+        matches!(self.state, State::Speaking { .. }) && text.split_whitespace().count() >= least
     }
 
     /// The caller said this, and it is the caller's turn; a sign of attention while we speak changes nothing.

@@ -58,7 +58,7 @@ fn v5_an_answer_that_was_cut_off_is_kept_up_to_the_cut() {
     it.utterance("Tell me everything.");
     it.token("First of all, this is long. And there is more. ");
     acts(&mut it);
-    assert!(it.interrupts("wait a moment please"));
+    assert!(it.interrupts("wait a moment please", true));
     it.cut(Some(&spoken("First of all, this", false)));
     it.token("Nobody hears this. ");
     it.model_finished();
@@ -84,12 +84,28 @@ fn v5_a_turn_of_which_nothing_was_heard_is_not_remembered() {
 }
 
 #[test]
+fn a_word_that_the_caller_adds_before_our_voice_is_heard_belongs_to_the_question() {
+    let mut it = greeted();
+    it.utterance("I want a pizza.");
+    it.token("All right. Which one?");
+    acts(&mut it);
+    assert!(!it.interrupts("Yes.", true) && it.interrupts("With cheese.", false));
+    it.cut(Some(&spoken("", false)));
+    it.utterance("With cheese.");
+    let asked = format!("ask [{GREETED} | user: I want a pizza. With cheese.]");
+    assert_eq!(acts(&mut it), ["stop asking".to_owned(), asked]);
+    let mut new = conversation();
+    new.answered();
+    assert!(!new.interrupts("Hello?", false), "the greeting is no answer");
+}
+
+#[test]
 fn a_sign_of_attention_does_not_take_the_turn() {
     let mut it = greeted();
     it.utterance("Go on then.");
     it.token("This is one sentence. And ");
     acts(&mut it);
-    assert!(!it.interrupts("mm-hmm"));
+    assert!(!it.interrupts("mm-hmm", true));
     it.utterance("mm-hmm");
     assert!(acts(&mut it).is_empty());
 }
