@@ -22,6 +22,7 @@ use crate::trunk::command::{Report, Request};
 use crate::trunk::start::{Started, start};
 use crate::{join, rings};
 use offhook_config::{Config, Resolved};
+use offhook_sip_rtp::sip::registration;
 use offhook_units::Moment;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -382,6 +383,9 @@ fn tell(report: &Report) {
     match (report, call) {
         (Report::Ladder(line), _) => tracing::debug!("{line}"),
         (Report::Doubt(..), Some((call, text))) => tracing::warn!(call, "{text}"),
+        (Report::Trunk(_, registration::Event::Down { .. }) | Report::Name(..), _) => {
+            tracing::warn!("{text}")
+        }
         (_, Some((call, text))) => tracing::info!(call, "{text}"),
         _ => tracing::info!("{text}"),
     }

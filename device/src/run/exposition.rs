@@ -157,6 +157,7 @@ fn calls(to: &mut Exposition, book: &Book) {
         ("busy", counters.busy),
         ("full", counters.agent.refused_full + counters.transactions.refused_full),
         ("unproven", counters.agent.refused_unproven),
+        ("no_common_media", counters.agent.refused_media),
     ];
     by(to, "offhook_calls_refused_total", "Calls that were refused.", "why", &refused);
     counter(to, "offhook_calls_silent_total", "Calls ended as their RTP stopped.", counters.silent);

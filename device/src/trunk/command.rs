@@ -178,7 +178,7 @@ impl fmt::Display for Report {
             Self::Trunk(trunk, registration::Event::Down { why, retry_in }) => {
                 write!(
                     f,
-                    "trunk {} is down: {why:?}; next try in {:.0} s",
+                    "trunk {} is down: {why}; next try in {:.0} s",
                     trunk.0 + 1,
                     retry_in.as_millis_f32() / 1e3
                 )

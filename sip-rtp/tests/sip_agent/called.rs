@@ -146,6 +146,7 @@ fn offers_without_a_common_codec_get_488() {
     d.drain();
     d.response(488);
     assert!(matches!(ended(&d.take_events())[..], [EndReason::Media(_)]));
+    assert_eq!(d.agent.counters().0.refused_media, 1);
 }
 
 #[test]

@@ -232,6 +232,7 @@ impl Agent {
 
     /// Gives a waiting INVITE this final answer, and ends its call.
     pub(super) fn refuse_call(&mut self, now: Moment, call: CallId, status: Status, reason: EndReason) {
+        self.counters.refused_media += u64::from(matches!(reason, EndReason::Media(_)));
         if let Some(incoming) = self.calls.get_mut(&call).and_then(Call::incoming) {
             let response = incoming.request.response(status).with_to_tag(&incoming.tag);
             let server = incoming.server;

@@ -322,4 +322,6 @@ pub struct Counters {
     pub refused_full: u64,
     /// Calls refused for want of proof.
     pub refused_unproven: u64,
+    /// Calls refused as we have no audio in common.
+    pub refused_media: u64,
 }

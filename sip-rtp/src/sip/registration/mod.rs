@@ -23,6 +23,7 @@ use super::transport::{Peer, Transport};
 use super::uri::Uri;
 use offhook_units::{Moment, Span};
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 
 /// How many challenges in a row are answered before the attempt counts as failed: stale nonces happen, loops too.
@@ -80,6 +81,19 @@ pub enum Down {
     Refused(Status),
     /// Its name did not resolve: there is no server to ask.
     NoServer,
+}
+
+impl fmt::Display for Down {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAnswer => f.write_str("it does not answer"),
+            Self::Unreachable => f.write_str("nothing can be sent there"),
+            Self::WrongCredentials => f.write_str("user name or password is wrong"),
+            Self::CannotAuthenticate => f.write_str("it asks for what we do not have to prove who we are"),
+            Self::Refused(status) => write!(f, "it refused with {status} {}", status.reason()),
+            Self::NoServer => f.write_str("its name leads to no server"),
+        }
+    }
 }
 
 /// What a trunk's state became.
