@@ -224,6 +224,12 @@ pub(crate) fn read(reading: &mut Reading) -> Speech {
         let needs = "speech.voice_protocol elevenlabs";
         reading.contradiction(&this, &other, Fault::Alone { key: VOICE_MODEL.path, needs, because });
     }
+    if voice_protocol == VoiceProtocol::Wyoming {
+        asks_for_no_key(reading, &VOICE_KEY_FILE, &VOICE_PROTOCOL, "another speech.voice_protocol");
+    }
+    if ears_protocol == EarsProtocol::Wyoming {
+        asks_for_no_key(reading, &EARS_KEY_FILE, &EARS_PROTOCOL, "another speech.ears_protocol");
+    }
     let all_in_one = all_in_one(reading);
     if matches!(&all_in_one, Some(AllInOne::Realtime(Realtime { ears_model: None, .. })))
         && reading.is_changed(&LANGUAGE)
@@ -283,6 +289,19 @@ fn truevoice(reading: &mut Reading) -> TrueVoice {
     let (min_idle, max_idle) = (reading.whole(&TRUEVOICE_MIN_IDLE), reading.whole(&TRUEVOICE_MAX_IDLE));
     let max_age = Span::from_millis(1_000 * reading.whole::<i64>(&TRUEVOICE_MAX_AGE));
     TrueVoice { ws_url, url, key_file, min_idle, max_idle, max_age }
+}
+
+fn asks_for_no_key(
+    reading: &mut Reading,
+    key_file: &'static Key,
+    protocol: &'static Key,
+    needs: &'static str,
+) {
+    if reading.is_changed(key_file) && reading.setting(protocol).sound {
+        let (this, other) = (reading.setting(key_file), reading.setting(protocol));
+        let because = "Wyoming knows no keys";
+        reading.contradiction(&this, &other, Fault::Alone { key: key_file.path, needs, because });
+    }
 }
 
 fn service(reading: &mut Reading, url: &'static Key, key_file: &'static Key, model: &'static Key) -> Service {

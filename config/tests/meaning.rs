@@ -65,6 +65,14 @@ fn keys_that_would_do_nothing_are_told() {
             "speech = { voice_protocol = \"deepgram\", voice_model = \"m\" }",
             "speech.voice_model without speech.voice_protocol elevenlabs: elsewhere a voice is its model",
         ),
+        (
+            "speech = { voice_protocol = \"wyoming\", voice_url = \"tcp://a:1\", voice_key_file = \"k\" }",
+            "speech.voice_key_file without another speech.voice_protocol: Wyoming knows no keys",
+        ),
+        (
+            "speech = { ears_protocol = \"wyoming\", ears_url = \"tcp://a:1\", ears_key_file = \"k\" }",
+            "speech.ears_key_file without another speech.ears_protocol: Wyoming knows no keys",
+        ),
     ] {
         let told = error(text);
         assert!(told.contains(expected), "{text}: {told}");
