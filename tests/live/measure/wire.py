@@ -60,9 +60,10 @@ class Times:
     def _call(self, ours, theirs, voice):
         spoken = runs(theirs, SPEECH, TURN_GAP_S)
         sounds = runs(ours, SOUND, STOPPED_S)
-        # The greeting, and the answer to each thing that the caller said.
-        for since in [ours[0][0], *(last for _, last in spoken)]:
-            messages = [(at, loud) for at, loud in voice if at > since]
+        # The greeting, whose sound may be there before the call has its first packet; and the answer to each thing that the
+        # caller said.
+        for since in [None, *(last for _, last in spoken)]:
+            messages = [(at, loud) for at, loud in voice if since is None or at > since]
             byte = next((at for at, _ in messages), None)
             sound = next((at for at, loud in messages if loud >= VOICED), None)
             packet = next((at for at, loud in ours if loud >= SOUND and sound and at > sound), None)
@@ -73,7 +74,7 @@ class Times:
                 continue
             self.first_byte_ms.append(1e3 * (packet - byte))
             self.first_packet_ms.append(1e3 * (packet - sound))
-            if since != ours[0][0]:
+            if since is not None:
                 self.answer_ms.append(1e3 * (packet - since))
         for first, _ in spoken:
             last = next((last for begun, last in sounds if begun < first < last), None)
