@@ -40,7 +40,8 @@ def arguments():
     parser.add_argument("--long", action="store_true", help="also the cases that take minutes")
     parser.add_argument("--list", action="store_true", help="only list the cases")
     parser.add_argument("--keep", metavar="FOLDER", help="keep every case's logs and recordings there")
-    parser.add_argument("--jobs", type=int, default=max(2, os.cpu_count() or 2), help="cases side by side")
+    # A case is calls, and calls are waited for: two keep a core busy for a fraction of the time.
+    parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="cases side by side")
     parser.add_argument("--repeat", type=int, default=1, help="run the selection so many times")
     parser.add_argument("--calls", type=int, default=50, help="calls at once in the load case")
     parser.add_argument("--one", help=argparse.SUPPRESS)
