@@ -19,14 +19,15 @@ TEST_ATTRIBUTE = re.compile(r"#\[cfg\((?:test|all\(test\b[^\]]*)\)\]")
 
 
 class Source:
-    """One file, split into lines that keep their numbers."""
+    """One file: its code as one text and split into lines, which keep their numbers."""
 
     def __init__(self, text):
         self.markers = {}
         alone = set()
-        self.code = self._strip(text, alone).split("\n")
+        self.text = self._strip(text, alone)
+        self.code = self.text.split("\n")
         self.module_comment = self._module_comment(text)
-        self.test_modules = re.findall(r"#\[cfg\(test\)\]\s*(?:pub(?:\([^)]*\))?\s+)?mod\s+(\w+)\s*;", "\n".join(self.code))
+        self.test_modules = re.findall(r"#\[cfg\(test\)\]\s*(?:pub(?:\([^)]*\))?\s+)?mod\s+(\w+)\s*;", self.text)
         self.test_lines = self._test_lines()
         self.start_up = self._covered(alone)
 
@@ -66,7 +67,7 @@ class Source:
 
     def _test_lines(self):
         """Numbers of the lines that only a test build sees."""
-        lines, text = set(), "\n".join(self.code)
+        lines, text = set(), self.text
         for found in TEST_ATTRIBUTE.finditer(text):
             first = text.count("\n", 0, found.start()) + 1
             last = text.count("\n", 0, end_of_item(text, found.end())) + 1
@@ -88,8 +89,7 @@ class Source:
             last = below
             if re.search(r"\b(fn|impl)\b", self.code[below - 1]):
                 start = sum(len(line) + 1 for line in self.code[: below - 1])
-                text = "\n".join(self.code)
-                last = text.count("\n", 0, end_of_item(text, start)) + 1
+                last = self.text.count("\n", 0, end_of_item(self.text, start)) + 1
             covered.update((line, marker) for line in range(below, last + 1))
         return covered
 
