@@ -4,61 +4,27 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod server;
+#[path = "../support/mod.rs"]
+mod support;
 
-use offhook_speech::conversation::ConversationSettings;
 use offhook_speech::llm::ChatSettings;
-use offhook_speech::service::{Call, Port, PortNews, ServiceSettings, Speech};
-use offhook_speech::session::{SessionEvent, SessionSettings};
-use offhook_speech::speaking::ChunkSettings;
+use offhook_speech::service::Call;
+use offhook_speech::session::SessionSettings;
 use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
-use offhook_speech::text::PlanSettings;
 use offhook_speech::tts::{ElevenSettings, VoiceSettings};
-use offhook_speech::voice::{VoiceChoice, VoiceError};
+use offhook_speech::voice::VoiceError;
 use offhook_speech::wire::audio::AudioFormat;
 use offhook_speech::wire::url::Url;
-use offhook_units::{Moment, Pii};
+use offhook_units::Pii;
 use server::{FRAME, FRAMES, SENTENCES, Times, serve};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-/// Calls at once.
-const CALLS: usize = 50;
-
-/// A play-out that takes whatever comes, and notes when.
-struct Sink {
-    samples: usize,
-    came: Arc<Mutex<Vec<(usize, Instant)>>>,
-}
-
-impl Port for Sink {
-    fn news(&mut self) -> PortNews {
-        PortNews { heard: self.samples as u64, ..PortNews::default() }
-    }
-
-    fn caller(&mut self, _into: &mut Vec<i16>) {}
-
-    fn room(&mut self) -> usize {
-        8_000
-    }
-
-    fn speak(&mut self, samples: &[i16]) {
-        self.samples += samples.len();
-        self.came.lock().unwrap().push((self.samples, Instant::now()));
-    }
-
-    fn event(&mut self, _event: SessionEvent) {}
-}
+use support::{CALLS, Sink, session, start, tell};
 
 fn settings(base: &Url, greeting: &str, call: usize) -> SessionSettings {
     let key = || Pii::new("k".to_owned());
     let talks = greeting.is_empty();
     SessionSettings {
-        rate_hz: 8_000,
-        conversation: ConversationSettings {
-            system: String::new(),
-            greeting: greeting.to_owned(),
-            sorry: String::new(),
-        },
         voice: Some(VoiceSettings::ElevenMulti(ElevenSettings {
             base: base.clone(),
             key: key(),
@@ -67,9 +33,6 @@ fn settings(base: &Url, greeting: &str, call: usize) -> SessionSettings {
             language: None,
             format: AudioFormat::Mulaw8k,
         })),
-        has_device_voice: false,
-        plan: PlanSettings::default(),
-        chunks: ChunkSettings::default(),
         ears: talks.then(|| {
             EarsSettings::Deepgram(DeepgramSettings {
                 base: base.clone(),
@@ -87,23 +50,14 @@ fn settings(base: &Url, greeting: &str, call: usize) -> SessionSettings {
             model: format!("v{call}"),
             first_word_ms: 5_000,
         }),
-        all_in_one: None,
-        seed: call as u64,
+        ..session(greeting, call)
     }
 }
 
 fn main() {
     let times = Arc::new(Times::new(2 * CALLS, CALLS));
     let base = Url::parse(&format!("http://{}", serve(&times))).unwrap();
-    let origin = Instant::now();
-    let clock = move || Moment::from_micros(u64::try_from(origin.elapsed().as_micros()).unwrap_or(0));
-    let settings_of_thread = ServiceSettings {
-        extra_roots_pem: None,
-        device_voice: VoiceChoice::Any,
-        pool: None,
-        clock: Box::new(clock),
-    };
-    let speech = Speech::start_with(settings_of_thread, Err(VoiceError::Unspeakable), None).unwrap();
+    let speech = start(Err(VoiceError::Unspeakable));
 
     // A word for each frame that the service sends.
     let words = vec!["word"; FRAMES].join(" ");
@@ -111,7 +65,7 @@ fn main() {
     for call in 0..CALLS {
         let came = Arc::new(Mutex::new(Vec::new()));
         arrivals.push(Arc::clone(&came));
-        let port = Box::new(Sink { samples: 0, came });
+        let port = Sink::new(move |samples| came.lock().unwrap().push((samples, Instant::now())));
         speech.open(Call(call as u64), settings(&base, &words, call), port).unwrap();
         speech.answered(Call(call as u64)).unwrap();
     }
@@ -134,8 +88,7 @@ fn main() {
     let token_to_text = |first: usize, what: &str| {
         let calls = first..first + CALLS;
         for call in calls.clone() {
-            let port = Box::new(Sink { samples: 0, came: Arc::default() });
-            speech.open(Call((CALLS + call) as u64), settings(&base, "", call), port).unwrap();
+            speech.open(Call((CALLS + call) as u64), settings(&base, "", call), Sink::new(|_| {})).unwrap();
             speech.answered(Call((CALLS + call) as u64)).unwrap();
         }
         let busy = speech_thread_ran();
@@ -176,19 +129,4 @@ fn wait(done: impl Fn() -> bool) {
     while !done() && began.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-fn tell(what: &str, delays: &mut [Duration], expected: usize) {
-    delays.sort();
-    let at = |percent: usize| {
-        delays.get(delays.len().saturating_sub(1) * percent / 100).map_or(0, Duration::as_micros)
-    };
-    println!(
-        "{what:<50} {CALLS} calls: median {} µs, 95 % {} µs, 99 % {} µs, worst {} µs ({} of {expected} seen)",
-        at(50),
-        at(95),
-        at(99),
-        at(100),
-        delays.len(),
-    );
 }
