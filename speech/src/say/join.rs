@@ -22,6 +22,9 @@ const SOFT: u16 = 64;
 const MARGIN_MIN_MS: u32 = 8;
 /// and when it is not silent, up to this.
 const MARGIN_MAX_MS: u32 = 50;
+/// So much goes out at once where a stream begins, if the voice has sent it: a piece of audio may end just behind the first
+/// sound, and the next one is on its way for longer than that sound.
+const BEGINNING_MS: u32 = 40;
 /// Silence inside of a phrase is held until a sound follows it, up to this.
 const HELD_MS: u32 = 1_000;
 /// A voice that stops while it is loud is faded out over this.
@@ -53,6 +56,7 @@ impl RestSound {
 pub(crate) struct Joiner {
     margin_min: usize,
     margin_max: usize,
+    beginning: usize,
     fade: usize,
     held_max: usize,
     loudness: Loudness,
@@ -78,6 +82,7 @@ impl Joiner {
         Self {
             margin_min: frames(MARGIN_MIN_MS),
             margin_max: frames(MARGIN_MAX_MS),
+            beginning: frames(BEGINNING_MS),
             fade: frames(FADE_MS).max(1),
             held_max: frames(HELD_MS),
             loudness: Loudness::new(rate_hz),
@@ -117,7 +122,7 @@ impl Joiner {
         if self.first_sound.is_none() {
             let (before, after) = samples.split_at(first);
             self.held.extend_from_slice(before);
-            self.start(sink)?;
+            self.start((last + 1 - first).saturating_sub(self.fade), sink)?;
             rest = after;
         }
         self.held.extend_from_slice(rest);
@@ -135,11 +140,14 @@ impl Joiner {
         self.send_held(sounds.saturating_sub(self.fade), sink)
     }
 
-    /// The first sound of a phrase comes: its lead goes out, over the tail before it or at the end of the rest.
-    fn start(&mut self, sink: Sink<'_>) -> ControlFlow<()> {
+    /// The first sound of a phrase comes: its lead goes out, over the tail before it or at the end of the rest. Behind it
+    /// so many frames go out now.
+    fn start(&mut self, behind: usize, sink: Sink<'_>) -> ControlFlow<()> {
         let mut lead = std::mem::take(&mut self.held);
         let soft = lead.iter().position(|x| x.unsigned_abs() > SOFT).unwrap_or(lead.len());
-        lead.drain(..soft.min(lead.len().saturating_sub(self.margin_min)));
+        let begins = self.out == 0 && self.tail.is_empty() && self.owed.is_none();
+        let beginning = if begins { self.beginning.saturating_sub(behind) } else { 0 };
+        lead.drain(..soft.min(lead.len().saturating_sub(self.margin_min.max(beginning))));
         let excess = lead.len().saturating_sub(self.margin_max);
         lead.drain(..excess);
         if let Some(owed) = self.owed.take() {

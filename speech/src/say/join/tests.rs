@@ -79,6 +79,24 @@ fn runs(samples: &[i16]) -> Vec<usize> {
 }
 
 #[test]
+fn c5_a_stream_begins_with_enough_to_play_until_the_next_piece_comes() {
+    let begun = |loud_ms: usize| {
+        let mut out = Vec::new();
+        let piece = phrase(176 * 16, loud_ms * 16, 0);
+        let mut joiner = Joiner::new(RATE_HZ);
+        let _ = joiner.put(&piece, &mut |samples| {
+            out.extend_from_slice(samples);
+            ControlFlow::Continue(())
+        });
+        (out.len() / 16, out.iter().position(|x| x.unsigned_abs() > TONE).unwrap() / 16)
+    };
+    // Of the sound what a fade may need stays back. Silence makes up what is missing, and no more than that.
+    assert_eq!(begun(24), (40, 20));
+    assert_eq!(begun(44), (48, 8));
+    assert_eq!(begun(150), (154, 8));
+}
+
+#[test]
 fn a_rest_lasts_from_sound_to_sound_to_the_frame() {
     let parts =
         [Part::Phrase(phrase(3_000, 5_000, 4_000)), Part::Rest(6_400), Part::Phrase(phrase(900, 4_000, 100))];
