@@ -16,6 +16,7 @@ use crate::voice::flite::{Flite, FliteSettings, FliteVoice};
 use crate::voice::{Spoke, Voice};
 use crate::wire::resample::Resampler;
 use features::{Features, HOP, RATE_HZ, features, levelled};
+use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
 use warp::warp;
@@ -50,9 +51,21 @@ pub struct WordEnd {
 /// In less than this no word is told from another, in frames.
 const LEAST: usize = 30;
 
+/// So many texts are kept as the quick voice says them: a voice that is slow is listened to again and again.
+const KEPT: usize = 8;
+
+/// A text as the quick voice says it.
+struct Reference {
+    text: String,
+    features: Features,
+    times: Vec<CharTime>,
+}
+
 /// The ear.
 pub struct Ear {
     voice: Box<dyn Voice>,
+    /// The last one in front.
+    kept: VecDeque<Reference>,
 }
 
 impl Ear {
@@ -64,7 +77,7 @@ impl Ear {
 
     /// With this voice.
     pub const fn with(voice: Box<dyn Voice>) -> Self {
-        Self { voice }
+        Self { voice, kept: VecDeque::new() }
     }
 
     /// The words of `text` that came whole in `samples`, which begin with it and may break off anywhere; each ends between
@@ -76,9 +89,8 @@ impl Ear {
         let heard = features(&narrow(samples, rate_hz));
         let most = (samples.len() / rate_hz.max(1) as usize + 1) * CHARS_PER_S;
         let text = text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text);
-        let (sound, times) = self.speak(text)?;
-        let reference = features(&sound);
-        let (heard_from, reference_from) = (first_sound(&heard)?, first_sound(&reference)?);
+        let Reference { features: reference, times, .. } = self.reference(text)?;
+        let (heard_from, reference_from) = (first_sound(&heard)?, first_sound(reference)?);
         let frames = heard.frames.get(heard_from..)?;
         if frames.len() < LEAST {
             return Some(Vec::new());
@@ -93,7 +105,7 @@ impl Ear {
         }
         let mut words = Vec::new();
         let mut path = warped.path.iter().enumerate().peekable();
-        for (chars, is_last, ends_ms) in word_ends(text, &times)? {
+        for (chars, is_last, ends_ms) in word_ends(text, times)? {
             let end = frame_at(ends_ms).saturating_sub(reference_from + if is_last { MISSING } else { 0 });
             while path.next_if(|(_, place)| **place < end).is_some() {}
             let Some((at, _)) = path.peek() else { break };
@@ -103,6 +115,20 @@ impl Ear {
             words.push(WordEnd { chars, at_ms: ms_of(heard_from + at) });
         }
         Some(words)
+    }
+
+    fn reference(&mut self, text: &str) -> Option<&Reference> {
+        let kept = self.kept.iter().position(|kept| kept.text == text).and_then(|at| self.kept.remove(at));
+        let reference = match kept {
+            Some(kept) => kept,
+            None => {
+                let (sound, times) = self.speak(text)?;
+                Reference { text: text.to_owned(), features: features(&sound), times }
+            }
+        };
+        self.kept.truncate(KEPT - 1);
+        self.kept.push_front(reference);
+        self.kept.front()
     }
 
     /// The sound of `text`, and when each of its characters is spoken.

@@ -16,6 +16,7 @@ mod foreign;
 mod give;
 mod layout;
 mod mixdown;
+mod pace;
 mod place;
 mod script;
 mod stream;
@@ -344,6 +345,7 @@ impl Speaking {
         if over && let Some(turn) = self.turn.take() {
             self.event(SpeakingEvent::Heard(turn.spoken(self.played.0)));
         }
+        self.listen(now);
         self.go_on(now);
         self.pump(now);
     }
@@ -369,7 +371,7 @@ impl Speaking {
             FromDevice::Audio { samples, rate_hz, chars } => self.audio(now, job, &samples, rate_hz, &chars),
             FromDevice::Finished => self.finished(now, job),
             FromDevice::Failed => self.lost(now, job),
-            FromDevice::Places(words) => self.placed(now, job, words.as_deref()),
+            FromDevice::Places(words) => self.ear_answers(now, job, words),
         }
         self.pump(now);
     }

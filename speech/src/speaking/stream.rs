@@ -2,7 +2,7 @@
 
 use super::give::HTTP_REST;
 use super::layout::{came, lay_out, lay_out_words, spread};
-use super::place::Sound;
+use super::place::{Ear, Listening, Sound};
 use super::script::words_end;
 use super::timeline::Place;
 use super::turn::Turn;
@@ -47,7 +47,7 @@ pub(super) struct Stream {
     /// When it was last given something while it owed nothing.
     pub(super) asked: Moment,
     pub(super) last_audio: Option<Moment>,
-    first_audio: Option<Moment>,
+    pub(super) first_audio: Option<Moment>,
     /// The rest before the phrase is in the stream.
     begun: bool,
     /// The service says where the characters are.
@@ -57,7 +57,7 @@ pub(super) struct Stream {
     pub(super) starts: u64,
     /// Samples that came for it, in microseconds; and those that came before the last piece of them.
     pub(super) came_us: u64,
-    came_before_us: u64,
+    pub(super) came_before_us: u64,
     /// At the least so much more audio makes what it was given.
     owed_us: u64,
     /// The last character that came goes on in the next piece.
@@ -69,13 +69,14 @@ pub(super) struct Stream {
     /// What came of it before it is known whether it tells where that is, and its rate.
     untold: (Vec<i16>, u32),
     /// Where its last whole word ends; 0 before the first.
-    whole_to: u64,
+    pub(super) whole_to: u64,
     /// Characters a second without white space, where it does not say where they are.
     pub(super) chars_per_s: u64,
     /// The turn had sounded before it began.
     goes_on: bool,
     /// What came, while it does not say where the characters are.
     pub(super) sound: Sound,
+    pub(super) listening: Listening,
     /// It broke off, and the ear is asked until then where its words lie.
     pub(super) placed_by: Option<Moment>,
 }
@@ -83,11 +84,7 @@ pub(super) struct Stream {
 /// A character that ends later than this after its piece goes on in the next one; services round their times.
 const ROUNDING_MS: u64 = 5;
 
-/// A service whose last audio is no older is sending.
-const SENDS: Span = Span::from_millis(150);
-/// One that comes at the pace at which it is played is not about to be given up for its slowness.
-const AHEAD_PERCENT: u64 = 100;
-/// While it is, so much is in the play-out's hand, if it has come: two packets.
+/// While a service is sending, so much of it is in the play-out's hand, if it has come: two packets.
 const LEAST_MS: u64 = 40;
 
 /// Voices are silent before their first character. One that does not say within so much audio where it is will not.
@@ -139,6 +136,7 @@ impl Stream {
             chars_per_s: SLOW_CHARS_PER_S,
             goes_on: false,
             sound: Sound::default(),
+            listening: Listening::default(),
             placed_by: None,
         }
     }
@@ -177,12 +175,9 @@ impl Stream {
         self.owed_us = self.owed_us.saturating_sub(length_us);
     }
 
-    /// Whether it comes faster than it is played, as far as that can be told. Before its second piece it is taken for
-    /// granted: a long word of which the first one holds a part would make a gap.
-    fn gets_ahead(&self) -> bool {
-        let Some((first, last)) = self.first_audio.zip(self.last_audio) else { return false };
-        let took_us = last.since(first).as_micros().max(0) as u64;
-        self.came_before_us * 100 >= took_us * AHEAD_PERCENT
+    /// Not before the first word of a turn is whole.
+    pub(super) const fn may_be_held(&self) -> bool {
+        self.whole_to > 0 || self.goes_on
     }
 
     /// When last something of it came that the caller had not heard.
@@ -297,6 +292,7 @@ impl Speaking {
         }
         self.begin_phrase();
         self.take(samples, rate_hz, chars);
+        self.listen(now);
         self.go_on(now);
     }
 
@@ -376,13 +372,14 @@ impl Speaking {
     /// time, and such a service is lost seldom.
     pub(super) fn handed_out_to(&self) -> Option<u64> {
         let turn = self.turn.as_ref()?;
-        let held = |stream: &&Stream| {
-            stream.source != Source::Device && stream.aligned && (stream.whole_to > 0 || stream.goes_on)
-        };
+        if turn.stream.as_ref().is_some_and(|stream| !stream.aligned) {
+            return self.whole_words_to();
+        }
+        let held = |stream: &&Stream| stream.source != Source::Device && stream.may_be_held();
         let stream = turn.stream.as_ref().filter(held)?;
         let (played, at) = self.played;
-        let sends = stream.gets_ahead() && stream.last_audio.is_some_and(|last| at.since(last) < SENDS);
-        let least = if sends { played + u64::from(self.mix.rate_hz()) * LEAST_MS / 1000 } else { 0 };
+        let least =
+            if stream.sends(at) { played + u64::from(self.mix.rate_hz()) * LEAST_MS / 1000 } else { 0 };
         stream.owes(turn).then_some(stream.whole_to.max(stream.starts).max(least))
     }
 
@@ -433,8 +430,10 @@ impl Speaking {
         if stream.source == Source::Http {
             self.no_http_before = now + HTTP_REST;
         }
-        if !self.ask_ear(now) {
-            self.placed(now, job, None);
+        match self.ask_ear(now) {
+            Ear::Asked => {}
+            Ear::Knows(words) => self.placed(now, job, Some(&words)),
+            Ear::Deaf => self.placed(now, job, None),
         }
     }
 
@@ -570,22 +569,5 @@ impl Speaking {
                 stream.whole_to = position;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_service_gets_ahead_until_a_piece_of_it_comes_late() {
-        let at = Moment::from_millis;
-        let mut stream = Stream::new(JobId(1), Source::Socket, (0, 0), 0, false, at(0));
-        let mut comes = |ms| {
-            stream.heard(at(ms), &[1; 800], 8_000, true);
-            stream.gets_ahead()
-        };
-        // A tenth of a second each.
-        assert_eq!([100, 180, 290, 410, 410].map(&mut comes), [true, true, true, false, true]);
     }
 }

@@ -101,3 +101,56 @@ fn what_is_kept_of_a_voice_that_tells_no_places_has_an_end() {
     let asked = |output: &SpeakingOutput| matches!(output, SpeakingOutput::Device(ToDevice::Place(..)));
     assert!(!world.speaking.out.iter().any(asked), "what does not begin with the text is not listened to");
 }
+
+/// A voice that tells no places and sends at `pace` percent of real time; nothing but the device stands in for it.
+fn at_pace(pace: u64, ear_ms: u64) -> World {
+    let mut world = World::new(true);
+    (world.aligned, world.ear_ms, world.pace) = (false, Some(ear_ms), pace);
+    world.kill_socket(Way::Refuses);
+    world.say(TEXT);
+    world
+}
+
+#[test]
+fn v2_a_voice_that_tells_no_places_and_falls_silent_is_played_to_a_words_end_and_says_each_word_once() {
+    for (pace, died_at) in [110, 130, 150, 200, 300, 800]
+        .into_iter()
+        .flat_map(|pace| (300..2_500).step_by(35).map(move |at| (pace, at)))
+    {
+        let mut world = at_pace(pace, 30);
+        world.run(died_at);
+        world.kill_http(Way::Silent);
+        world.run(14_000);
+        let mut words = world.words();
+        if died_at < 650 {
+            // The first word of a turn is heard as it comes.
+            let again = words.iter().filter(|&&word| word == 1).count();
+            assert!(again <= 2, "{pace} %, silent at {died_at} ms: {words:?}");
+            words.dedup_by(|a, b| *a == 1 && *b == 1);
+        }
+        assert_eq!(words, all_words(), "{pace} %, silent at {died_at} ms");
+        let silence = longest_silence_ms(&world.heard);
+        assert!(silence <= 700, "{pace} %, silent at {died_at} ms: {silence} ms");
+        assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
+    }
+}
+
+#[test]
+fn v2_a_voice_that_tells_no_places_and_comes_slowly_is_heard_by_whole_words() {
+    for (pace, ear_ms) in [50, 70, 90, 100, 105, 110, 130, 150, 200, 400]
+        .into_iter()
+        .flat_map(|pace| [10, 60].map(|ms| (pace, ms)))
+    {
+        let mut world = at_pace(pace, ear_ms);
+        world.run(25_000);
+        let mut words = world.words();
+        if pace < 100 {
+            // Of the first word the rest comes too late.
+            words.dedup_by(|a, b| *a == 1 && *b == 1);
+        }
+        assert_eq!(words, all_words(), "{pace} %, the ear takes {ear_ms} ms");
+        let silence = longest_silence_ms(&world.heard);
+        assert!(silence <= 700, "{pace} %, the ear takes {ear_ms} ms: {silence} ms");
+        assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
+    }
+}
