@@ -71,7 +71,9 @@ fn describe(message: &Message) -> String {
         for media in description.media.iter().take(MOST_MEDIA) {
             let direction = description.direction_of(media).name();
             let (kind, port) = (plain(&media.kind, MOST_OF_A_WORD), media.port.unwrap_or(0));
-            let formats = plain(&media.formats.join(" "), MOST_OF_A_REASON);
+            // Numbers of formats in a row are no groups of one number.
+            let formats: Vec<_> = media.formats.iter().map(|one| plain(one, MOST_OF_A_WORD)).collect();
+            let formats: String = formats.join(" ").chars().take(MOST_OF_A_REASON).collect();
             let _ = write!(out, " | {kind} {port} [{formats}] {direction}");
         }
     }
