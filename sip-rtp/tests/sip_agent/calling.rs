@@ -306,6 +306,44 @@ fn an_offer_from_a_phone_that_rings_waits_for_ours() {
     assert!(matches!(d.take_events()[..], [Event::Answered { .. }]));
 }
 
+/// RFC 3311 5.2: only an offer waits for ours, and only until that is answered.
+#[test]
+fn a_phone_that_rings_may_refresh_at_once_and_change_what_it_settled() {
+    let mut d = Desk::on_line();
+    let (call, invite) = place(&mut d);
+    let ours = invite.ident.from.tag().unwrap().to_owned();
+    d.hear_response(&invite.response(Status::RINGING).with_to_tag("peer"));
+    d.clear();
+    let hear = |d: &mut Desk, method: &str, cseq, body: &str| {
+        let text = d.message(method, cseq, &ours, "", body).replace("peercall", &invite.ident.call_id);
+        d.hear(&text);
+        d.take_sent()
+    };
+    assert_eq!(hear(&mut d, "UPDATE", 1, ""), ["200"]);
+    assert_eq!(hear(&mut d, "UPDATE", 1, ""), ["500"], "numbers rise in each branch");
+    assert_eq!(hear(&mut d, "UPDATE", 2, OFFER), ["491"]);
+    let settled = invite.response(Status::SESSION_PROGRESS).with_to_tag("peer");
+    let settled = settled.with(Name::Require, "100rel").with(Name::RSeq, "1");
+    d.hear_response(&settled.with_body("application/sdp", OFFER.into()));
+    d.clear();
+    let moved = OFFER.replace("39000", "39100").replace("=- 1 1", "=- 1 2");
+    let update = d.message("UPDATE", 3, &ours, "", &moved).replace("peercall", &invite.ident.call_id);
+    d.hear(&update);
+    assert!(String::from_utf8_lossy(&d.response(200).body).contains("m=audio 40000"), "it is answered");
+    assert_eq!(hear(&mut d, "INVITE", 4, &moved), ["200", "491"]);
+    let heard_at = |event: &Event| match event {
+        Event::Ringing { early: Some(stream), .. } | Event::Answered { stream, .. } => {
+            stream.remote.map(|addr| addr.port())
+        }
+        _ => None,
+    };
+    assert_eq!(d.take_events().iter().map(heard_at).collect::<Vec<_>>(), [Some(39_100)]);
+    let taken = invite.response(Status::OK).with_to_tag("peer");
+    d.hear_response(&taken.with(Name::Contact, "<sip:far@192.0.2.2:5060>"));
+    assert_eq!(d.take_events().iter().map(heard_at).collect::<Vec<_>>(), [Some(39_100)]);
+    assert_eq!(d.agent.calls().collect::<Vec<_>>(), [call]);
+}
+
 #[test]
 fn a_far_end_that_never_answers_is_given_up_after_the_limit() {
     let mut d = Desk::on_line();

@@ -4,7 +4,7 @@ use super::types::{CallId, EndReason, Place, TrunkId};
 use crate::sdp::Direction;
 use crate::sdp::negotiate::{LocalMedia, Negotiator};
 use crate::sip::dialog::Dialog;
-use crate::sip::message::{Request, Response};
+use crate::sip::message::{Ident, Request, Response};
 use crate::sip::session_timer::Agreed;
 use crate::sip::transaction::{ClientId, ServerId};
 use crate::sip::transport::Peer;
@@ -63,6 +63,13 @@ pub(super) struct Outgoing {
     pub(super) redirects: u8,
     pub(super) challenges: u8,
     pub(super) min_se_s: u32,
+}
+
+impl Outgoing {
+    /// The branch that a request of the peer comes from.
+    fn fork_of(&mut self, ident: &Ident) -> Option<&mut Fork> {
+        self.forks.iter_mut().find(|fork| fork.dialog.matches(ident))
+    }
 }
 
 /// One branch of a call of ours that rings.
@@ -153,6 +160,31 @@ impl Call {
 
     pub(super) fn is_up(&self) -> bool {
         matches!(self.phase, Phase::Up)
+    }
+
+    /// All its dialogs: its own, and those of its branches that ring.
+    pub(super) fn dialogs(&self) -> impl Iterator<Item = &Dialog> {
+        let forks = match &self.phase {
+            Phase::Outgoing(outgoing) => outgoing.forks.as_slice(),
+            _ => &[],
+        };
+        self.dialog.iter().chain(forks.iter().map(|fork| &fork.dialog))
+    }
+
+    /// The dialog that a request of the peer belongs to.
+    pub(super) fn dialog_of(&mut self, ident: &Ident) -> Option<&mut Dialog> {
+        match &mut self.phase {
+            Phase::Outgoing(outgoing) => outgoing.fork_of(ident).map(|fork| &mut fork.dialog),
+            _ => self.dialog.as_mut().filter(|dialog| dialog.matches(ident)),
+        }
+    }
+
+    /// What was offered and answered there. None of a branch that rings and has not settled anything.
+    pub(super) fn negotiator_of(&mut self, ident: &Ident) -> Option<&mut Negotiator> {
+        match &mut self.phase {
+            Phase::Outgoing(outgoing) => outgoing.fork_of(ident)?.negotiator.as_mut(),
+            _ => self.negotiator.as_mut(),
+        }
     }
 
     pub(super) fn incoming(&mut self) -> Option<&mut Incoming> {

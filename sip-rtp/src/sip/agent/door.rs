@@ -1,9 +1,8 @@
 //! What gets in: from the trunks and the listed networks everything, from where a call of ours leads only what belongs
 //! to it, from all others nothing.
 
-use super::call::{Call, Phase};
+use super::call::Call;
 use super::{Agent, Output};
-use crate::sip::dialog::Dialog;
 use crate::sip::framing::{self, Kind};
 use crate::sip::malformed::{BadRequest, Malformed};
 use crate::sip::message::Message;
@@ -43,7 +42,7 @@ impl Agent {
     /// number of calls is limited.
     pub(super) fn is_party(&self, ip: IpAddr) -> bool {
         self.asked.values().any(|asked| asked.to.addr.ip().to_canonical() == ip)
-            || self.calls.values().flat_map(dialogs).any(|dialog| dialog.leads_to(ip))
+            || self.calls.values().flat_map(Call::dialogs).any(|dialog| dialog.leads_to(ip))
     }
 
     /// Whether a message belongs to something of ours. Answers to nothing are dropped by the transactions.
@@ -51,17 +50,8 @@ impl Agent {
         match message {
             Message::Response(_) => true,
             Message::Request(request) => {
-                self.calls.values().flat_map(dialogs).any(|dialog| dialog.matches(&request.ident))
+                self.calls.values().flat_map(Call::dialogs).any(|dialog| dialog.matches(&request.ident))
             }
         }
     }
-}
-
-/// All dialogs of a call: its own, and those of its branches that ring.
-fn dialogs(call: &Call) -> impl Iterator<Item = &Dialog> {
-    let forks = match &call.phase {
-        Phase::Outgoing(outgoing) => outgoing.forks.as_slice(),
-        _ => &[],
-    };
-    call.dialog.iter().chain(forks.iter().map(|fork| &fork.dialog))
 }

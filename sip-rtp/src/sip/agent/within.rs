@@ -2,7 +2,7 @@
 
 use super::inbound::with_abilities;
 use super::screen::{self, ALLOW};
-use super::{Agent, CallId, EndReason, Event};
+use super::{Agent, Call, CallId, EndReason, Event, Phase};
 use crate::media::dtmf::{DTMF, DTMF_RELAY, InfoError, key_of_info};
 use crate::sdp::Description;
 use crate::sip::header::Name;
@@ -17,16 +17,16 @@ use offhook_units::{Moment, Pii};
 
 impl Agent {
     pub(super) fn on_request_within(&mut self, now: Moment, id: ServerId, request: &Request, from: Peer) {
-        let ours = |c: &super::Call| c.dialog.as_ref().is_some_and(|d| d.matches(&request.ident));
-        let early = self.calls.iter().find(|(_, c)| ours(c)).map(|(id, _)| *id);
-        let Some(call) = early.or_else(|| self.fork_of(request)) else {
+        // A call of ours that rings at several places has a dialog with each.
+        let is_there = |call: &Call| call.dialogs().any(|dialog| dialog.matches(&request.ident));
+        let Some(call) = self.calls.iter().find(|(_, call)| is_there(call)).map(|(id, _)| *id) else {
             self.counters.unknown_dialog += 1;
             return self.refuse(now, id, request.response(Status::NO_SUCH_CALL));
         };
         if let Some(refusal) = screen::unsupported(request) {
             return self.refuse(now, id, refusal);
         }
-        let dialog = self.calls.get_mut(&call).and_then(|c| c.dialog.as_mut());
+        let dialog = self.calls.get_mut(&call).and_then(|c| c.dialog_of(&request.ident));
         if dialog.is_some_and(|d| d.take_number(&request.ident).is_err()) {
             // RFC 3261 12.2.2.
             return self.refuse(now, id, request.response(Status::SERVER_ERROR));
@@ -52,17 +52,6 @@ impl Agent {
         }
     }
 
-    /// A call of ours that rings at several places: the request may come from any of them.
-    fn fork_of(&self, request: &Request) -> Option<CallId> {
-        let has = |c: &super::Call| match &c.phase {
-            super::Phase::Outgoing(outgoing) => {
-                outgoing.forks.iter().any(|f| f.dialog.matches(&request.ident))
-            }
-            _ => false,
-        };
-        self.calls.iter().find(|(_, c)| has(c)).map(|(id, _)| *id)
-    }
-
     /// Re-INVITE and UPDATE: another direction, address or codec, or a session refresh.
     fn on_offer(&mut self, now: Moment, id: ServerId, call: CallId, request: &Request, from: Peer) {
         let is_invite = request.method == Method::Invite;
@@ -81,7 +70,7 @@ impl Agent {
         let Some(found) = self.calls.get_mut(&call) else { return };
         let (want, mut told, mut offered) = (found.want, None, false);
         let described = screen::sdp_of(&request.headers, &request.body).map(Description::parse);
-        match (described, found.negotiator.as_mut()) {
+        match (described, found.negotiator_of(&request.ident)) {
             (Some(Ok(offer)), Some(negotiator)) => match negotiator.answer(&offer, want, from.addr.ip()) {
                 Ok((text, stream)) => {
                     response = response.with_body("application/sdp", text.to_bytes());
@@ -98,10 +87,13 @@ impl Agent {
             }
             _ => {}
         }
-        if let Some(dialog) = found.dialog.as_mut() {
+        if let Some(dialog) = found.dialog_of(&request.ident) {
             dialog.refresh_target(&request.headers);
         }
-        found.peer = Peer { flow: from.flow, ..from };
+        // What one branch says moves no other, nor the INVITE of all.
+        if found.outgoing().is_none() {
+            found.peer = Peer { flow: from.flow, ..from };
+        }
         found.can_update |= request.headers.lists(&Name::Allow, "UPDATE");
         found.session = session.or(found.session.filter(|_| !is_invite));
         if let Some(session) = session {
@@ -137,23 +129,30 @@ impl Agent {
     fn cannot_change(&mut self, call: CallId, request: &Request) -> Option<Response> {
         let invite = request.method == Method::Invite;
         let wait = self.ids.below(10);
-        let found = self.calls.get(&call)?;
+        let found = self.calls.get_mut(&call)?;
+        // Whether an offer of ours waits there for its answer; nothing where nothing was answered yet.
+        let offering = found.negotiator_of(&request.ident).map(|negotiator| negotiator.is_waiting());
         let later = || Some(request.response(Status::SERVER_ERROR).with(Name::RetryAfter, wait.to_string()));
-        match found.phase {
-            super::Phase::Ending => return Some(request.response(Status::NO_SUCH_CALL)),
-            // An INVITE within a dialog that was not answered yet.
-            super::Phase::Incoming(_) | super::Phase::Outgoing(_) if invite => return later(),
-            _ => {}
+        let pending = || Some(request.response(Status::REQUEST_PENDING));
+        if matches!(found.phase, Phase::Ending) {
+            return Some(request.response(Status::NO_SUCH_CALL));
         }
-        let has_offer = invite || !request.body.is_empty();
-        // Our own offer is not settled yet, in a call of ours that rings or in a change of it.
-        let ours_waits = found.change.is_some() || matches!(found.phase, super::Phase::Outgoing(_));
-        if ours_waits && has_offer {
-            return Some(request.response(Status::REQUEST_PENDING));
+        // An UPDATE without an offer only refreshes, and crosses nothing.
+        if !invite && request.body.is_empty() {
+            return None;
         }
-        // Our answer to the last one was not acknowledged yet, or holds an offer that waits for its answer.
-        let waits = found.unacknowledged.as_ref().is_some_and(|w| invite || w.offered);
-        if waits && has_offer { later() } else { None }
+        match (&found.phase, offering) {
+            // The INVITE of this dialog was not answered yet: theirs, or ours.
+            (Phase::Incoming(_), _) if invite => later(),
+            (Phase::Outgoing(_), _) if invite => pending(),
+            // Their first offer waits for our answer, or ours for theirs.
+            (Phase::Incoming(_), None) => later(),
+            (Phase::Incoming(_), Some(true)) | (Phase::Outgoing(_), None | Some(true)) => pending(),
+            _ if found.change.is_some() => pending(),
+            // Our answer to the last one was not acknowledged yet, or holds an offer that waits for its answer.
+            _ if found.unacknowledged.as_ref().is_some_and(|w| invite || w.offered) => later(),
+            _ => None,
+        }
     }
 
     fn on_bye(&mut self, now: Moment, id: ServerId, call: CallId, request: &Request) {
@@ -162,13 +161,13 @@ impl Agent {
         let Some(found) = self.calls.get_mut(&call) else { return };
         match &found.phase {
             // Both sides said BYE: ours was told already.
-            super::Phase::Ending => {}
-            super::Phase::Incoming(_) => {
+            Phase::Ending => {}
+            Phase::Incoming(_) => {
                 self.refuse_call(now, call, Status::REQUEST_TERMINATED, EndReason::FarEndHungUp(reason));
             }
             // A fork that rings is no call yet; the INVITE has its own end.
-            super::Phase::Outgoing(_) => {}
-            super::Phase::Up => self.finish(call, EndReason::FarEndHungUp(reason)),
+            Phase::Outgoing(_) => {}
+            Phase::Up => self.finish(call, EndReason::FarEndHungUp(reason)),
         }
     }
 
