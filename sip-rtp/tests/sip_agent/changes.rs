@@ -285,6 +285,57 @@ fn a_transfer_that_fails_leaves_the_call() {
     assert_eq!(d.agent.calls().count(), 1);
 }
 
+/// RFC 6665 4.1.2.4: without a report there is no subscription.
+#[test]
+fn a_transfer_of_which_nothing_is_heard_is_over_in_the_end_and_can_be_asked_for_again() {
+    let mut d = desk();
+    let (tag, call) = d.answered("");
+    let target = Uri::parse("sip:human@192.0.2.9").unwrap();
+    let again = |d: &mut Desk| {
+        d.agent.refer(d.now, call, &target).unwrap();
+        d.drain();
+        let refer = d.request("REFER");
+        d.hear_response(&refer.response(Status::ACCEPTED));
+        d.clear();
+    };
+    let failed = [Event::Transfer { call, progress: Transfer::Failed(Status::REQUEST_TIMEOUT) }];
+    again(&mut d);
+    d.wait(31_900);
+    assert_eq!(d.agent.refer(d.now, call, &target), Err(CommandError::Busy));
+    d.wait(200);
+    assert_eq!(d.take_events(), failed);
+
+    // It rings there, and no word of how that ended comes.
+    again(&mut d);
+    let extra = "Event: refer\r\nSubscription-State: active\r\nContent-Type: message/sipfrag\r\n";
+    let notify = d.message("NOTIFY", 2, &tag, extra, "SIP/2.0 180 Ringing\r\n");
+    d.wait(20_000);
+    d.hear(&notify);
+    d.clear();
+    d.wait(179_000);
+    assert_eq!(d.agent.refer(d.now, call, &target), Err(CommandError::Busy));
+    d.wait(2_000);
+    assert_eq!(d.take_events(), failed);
+    again(&mut d);
+    assert_eq!(d.agent.calls().collect::<Vec<_>>(), [call], "it went on all the time");
+}
+
+#[test]
+fn a_last_report_that_overtakes_the_answer_stays_the_last() {
+    let mut d = desk();
+    let (tag, call) = d.answered("");
+    d.agent.refer(d.now, call, &Uri::parse("sip:human@192.0.2.9").unwrap()).unwrap();
+    d.drain();
+    let refer = d.request("REFER");
+    let extra = "Event: refer\r\nSubscription-State: terminated\r\nContent-Type: message/sipfrag\r\n";
+    let notify = d.message("NOTIFY", 2, &tag, extra, "SIP/2.0 486 Busy Here\r\n");
+    d.hear(&notify);
+    d.hear_response(&refer.response(Status::ACCEPTED));
+    d.wait(40_000);
+    let progress = Transfer::Failed(Status::BUSY_HERE);
+    assert_eq!(d.take_events(), [Event::Transfer { call, progress }]);
+}
+
 #[test]
 fn notifications_of_other_things_are_not_ours() {
     let mut d = desk();

@@ -60,10 +60,12 @@ enum CallTimer {
     Glare,
     /// Copies of the 2xx to our INVITE can no longer come.
     AckKept,
+    /// No report of a transfer.
+    NoReport,
 }
 
 impl CallTimer {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Repeat,
         Self::NoAck,
         Self::RepeatReliable,
@@ -73,6 +75,7 @@ impl CallTimer {
         Self::Expire,
         Self::Glare,
         Self::AckKept,
+        Self::NoReport,
     ];
 }
 
@@ -283,6 +286,7 @@ impl Agent {
             CallTimer::Refresh => self.refresh_session(now, call),
             CallTimer::Expire => self.on_expired(now, call),
             CallTimer::Glare => self.on_glare_over(now, call),
+            CallTimer::NoReport => self.on_no_report(now, call),
             CallTimer::AckKept => {
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.ack = None;

@@ -1,7 +1,7 @@
 //! Transfers that we ask for, blind and attended (RFC 3515, 5589), and telephone keys that we send by INFO.
 
 use super::request::{Ask, InCall};
-use super::{Agent, CallId, CommandError, EndReason, Event, Transfer, TrunkId};
+use super::{Agent, CallId, CallTimer, CommandError, EndReason, Event, Transfer, TrunkId};
 use crate::media::dtmf::{DTMF_RELAY, Digit, info_of_key};
 use crate::sip::address::NameAddr;
 use crate::sip::header::Name;
@@ -63,20 +63,43 @@ impl Agent {
         if let Some(found) = self.calls.get_mut(&call) {
             found.transferring = true;
         }
+        // Timer N of RFC 6665 4.1.2.4: a subscription of which no report comes is none.
+        self.start_timer(now, call, CallTimer::NoReport, self.settings.times.patience());
         self.pump(now);
         Ok(())
     }
 
     pub(super) fn on_refer_response(&mut self, now: Moment, call: CallId, status: Status) {
-        let Some(found) = self.calls.get_mut(&call).filter(|c| c.is_up()) else { return };
-        if status.is_success() {
-            return self.tell(Event::Transfer { call, progress: Transfer::Accepted });
+        match status {
+            Status::NO_SUCH_CALL => self.say_bye(now, call, EndReason::Lost),
+            status if status.is_success() => self.follow_transfer(now, call, Transfer::Accepted),
+            status => self.follow_transfer(now, call, Transfer::Failed(status)),
         }
-        found.transferring = false;
-        if status == Status::NO_SUCH_CALL {
-            return self.say_bye(now, call, EndReason::Lost);
+    }
+
+    /// The far end took it on and says nothing of it, or no more.
+    pub(super) fn on_no_report(&mut self, now: Moment, call: CallId) {
+        self.follow_transfer(now, call, Transfer::Failed(Status::REQUEST_TIMEOUT));
+    }
+
+    /// Tells how a transfer goes that is under way: a report may overtake the answer, and be the last one.
+    fn follow_transfer(&mut self, now: Moment, call: CallId, progress: Transfer) {
+        let Some(found) = self.calls.get_mut(&call).filter(|c| c.transferring && c.is_up()) else { return };
+        found.transferring = matches!(progress, Transfer::Accepted | Transfer::Progress(_));
+        match progress {
+            // The first report is still waited for.
+            Transfer::Accepted => {}
+            // At the target it may ring for as long as it does anywhere.
+            Transfer::Progress(_) => {
+                self.start_timer(now, call, CallTimer::NoReport, self.settings.ring_limit);
+            }
+            Transfer::Done | Transfer::Failed(_) => self.stop_timer(call, CallTimer::NoReport),
         }
-        self.tell(Event::Transfer { call, progress: Transfer::Failed(status) });
+        self.tell(Event::Transfer { call, progress });
+        // The target took over: our call has nobody left to talk to. Many peers say BYE themselves; both may.
+        if progress == Transfer::Done {
+            self.hang_up_for(now, call, EndReason::HungUp);
+        }
     }
 
     pub(super) fn on_notify(&mut self, now: Moment, id: ServerId, call: CallId, notify: &Request) {
@@ -85,7 +108,6 @@ impl Agent {
             return self.refuse(now, id, notify.response(Status::BAD_EVENT).with(Name::AllowEvents, "refer"));
         }
         self.refuse(now, id, notify.response(Status::OK));
-        let Some(found) = self.calls.get_mut(&call).filter(|c| c.transferring && c.is_up()) else { return };
         let report = Report::read(&notify.headers, &notify.body);
         let progress = match report.status {
             Some(_) if report.succeeded() => Transfer::Done,
@@ -94,12 +116,7 @@ impl Agent {
             None if report.last => Transfer::Failed(Status::REQUEST_TIMEOUT),
             None => return,
         };
-        found.transferring = matches!(progress, Transfer::Progress(_));
-        self.tell(Event::Transfer { call, progress });
-        // The target took over: our call has nobody left to talk to. Many peers say BYE themselves; both may.
-        if progress == Transfer::Done {
-            self.hang_up_for(now, call, EndReason::HungUp);
-        }
+        self.follow_transfer(now, call, progress);
     }
 
     /// Sends a telephone key by INFO.
