@@ -164,6 +164,22 @@ fn a_reliable_answer_is_acknowledged_in_order_and_settles_the_media() {
 }
 
 #[test]
+fn what_was_said_while_it_rang_holds_if_the_answer_says_nothing() {
+    let mut d = Desk::on_line();
+    let (call, invite) = place(&mut d);
+    let sound = invite.response(Status::SESSION_PROGRESS).with_to_tag("far");
+    d.hear_response(&sound.with_body("application/sdp", OFFER.into()));
+    let mut bare = ok(&invite, "far");
+    bare.body.clear();
+    d.clear();
+    d.hear_response(&bare);
+    assert_eq!(d.take_sent(), ["ACK"]);
+    let events = d.take_events();
+    let [Event::Answered { call: answered, stream }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((*answered, stream.remote.unwrap().port()), (call, 39_000));
+}
+
+#[test]
 fn session_interval_and_redirection_are_followed() {
     let mut d = Desk::on_line();
     let (_, invite) = place(&mut d);

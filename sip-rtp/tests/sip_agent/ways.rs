@@ -2,11 +2,12 @@
 //! themselves, proofs for a proxy and for the far end both.
 
 use super::desk::{Desk, OFFER, media, peer, settings, trunk};
-use offhook_sip_rtp::sip::agent::{EndReason, Event, Place, Settings, TrunkId};
+use offhook_sip_rtp::sip::agent::{EndReason, Event, Input, Place, Settings, TrunkId};
 use offhook_sip_rtp::sip::header::Name;
 use offhook_sip_rtp::sip::message::Message;
 use offhook_sip_rtp::sip::registration::{self, Mode};
 use offhook_sip_rtp::sip::status::Status;
+use offhook_sip_rtp::sip::transport::{FlowId, Peer, Transport};
 use offhook_units::Pii;
 
 /// The far end of a call whose proxies left its way: no trunk of ours and not listed.
@@ -127,6 +128,43 @@ fn a_proxy_and_the_far_end_may_each_ask_for_proof() {
         d.take_events().last(),
         Some(Event::Ended { reason: EndReason::Rejected(Status::FORBIDDEN), .. })
     ));
+}
+
+#[test]
+fn what_a_lost_connection_of_the_far_end_does_not_take_goes_to_where_it_listens() {
+    let mut settings = settings("192.0.2.1:5060");
+    settings.locals.tcp = Some(settings.locals.udp);
+    let mut d = Desk::new(settings);
+    let addr = "192.0.2.2:40000".parse().unwrap();
+    let connection = Peer { transport: Transport::Tcp, addr, flow: Some(FlowId(3)) };
+    let hear = |d: &mut Desk, text: &str| {
+        let text = text.replace("sip:peer@192.0.2.2:5060", "sip:peer@192.0.2.2:5060;transport=tcp");
+        d.agent.handle_input(d.now, Input::Bytes { from: connection, bytes: text.as_bytes() });
+        d.drain();
+    };
+    let invite = d.message("INVITE", 1, "", "", OFFER);
+    hear(&mut d, &invite);
+    let call = d.announced();
+    d.agent.answer(d.now, call, media()).unwrap();
+    d.drain();
+    let tag = d.response(200).ident.to.tag().unwrap().to_owned();
+    let ack = d.message("ACK", 1, &tag, "", "");
+    hear(&mut d, &ack);
+    d.clear();
+    d.agent.hang_up(d.now, call).unwrap();
+    d.drain();
+    assert_eq!(d.sent.last().unwrap().0, connection);
+    d.agent.handle_input(d.now, Input::Unreachable(connection));
+    d.drain();
+    let (to, Message::Request(bye)) = d.sent.last().unwrap().clone() else { panic!() };
+    let listening = Peer { transport: Transport::Tcp, addr: "192.0.2.2:5060".parse().unwrap(), flow: None };
+    assert_eq!((to, d.take_sent()), (listening, vec!["BYE".to_owned(), "BYE".to_owned()]));
+    d.agent.handle_input(d.now, Input::Bytes { from: to, bytes: &bye.response(Status::OK).to_bytes() });
+    d.drain();
+    d.agent.handle_input(d.now, Input::Unreachable(listening));
+    d.drain();
+    assert_eq!(d.take_sent(), [""; 0]);
+    assert!(matches!(d.take_events()[..], [Event::Ended { reason: EndReason::HungUp, .. }]));
 }
 
 #[test]

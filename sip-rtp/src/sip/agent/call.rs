@@ -80,6 +80,8 @@ pub(super) struct Fork {
     pub(super) rseq: Option<u32>,
     /// Its media, once a reliable answer settled it.
     pub(super) negotiator: Option<Negotiator>,
+    /// What an unreliable one said of them: it holds if the 2xx says nothing.
+    pub(super) preview: Option<Negotiator>,
 }
 
 /// Our 2xx to an INVITE, repeated until its ACK (RFC 3261 13.3.1.4).

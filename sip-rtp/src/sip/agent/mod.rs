@@ -266,7 +266,8 @@ impl Agent {
 
     fn on_failed(&mut self, now: Moment, id: ClientId, why: transaction::Failure) {
         let Some(asked) = self.asked.remove(&id) else { return };
-        if why == transaction::Failure::Unreachable && self.retry_by_udp(now, &asked) {
+        let unreachable = why == transaction::Failure::Unreachable;
+        if unreachable && (self.retry_by_udp(now, &asked) || self.retry_elsewhere(now, &asked)) {
             return;
         }
         match asked.what {

@@ -190,7 +190,7 @@ impl Agent {
             None if outgoing.forks.len() >= MAX_FORKS => return,
             None => {
                 dialog.refresh_target(&response.headers);
-                outgoing.forks.push(Fork { dialog, rseq: None, negotiator: None });
+                outgoing.forks.push(Fork { dialog, rseq: None, negotiator: None, preview: None });
                 outgoing.forks.len() - 1
             }
         };
@@ -230,11 +230,13 @@ impl Agent {
         let Phase::Outgoing(mut outgoing) = std::mem::replace(&mut found.phase, Phase::Up) else { return };
         let fork = outgoing.forks.iter().position(|f| f.dialog.matches_response(&response.ident));
         let fork = fork.map(|i| outgoing.forks.swap_remove(i));
+        let described = screen::sdp_of(&response.headers, &response.body).map(Description::parse);
         let mut negotiated = None;
         let dialog = match fork {
-            Some(Fork { mut dialog, negotiator, .. }) => {
+            Some(Fork { mut dialog, negotiator, preview, .. }) => {
                 dialog.confirm(response);
-                negotiated = negotiator;
+                // RFC 3261 13.2.1 has the answer in the 2xx again. Some leave out there what they said before.
+                negotiated = negotiator.or(preview.filter(|_| described.is_none()));
                 Some(dialog)
             }
             None => Dialog::of_client(&outgoing.request, response),
@@ -247,7 +249,6 @@ impl Agent {
         found.peer = Peer { flow: from.flow.or(found.peer.flow), ..found.peer };
         found.can_update = response.headers.lists(&Name::Allow, "UPDATE");
         found.session = Agreed::by_response(&response.headers);
-        let described = screen::sdp_of(&response.headers, &response.body).map(Description::parse);
         let stream = settle(&mut found.negotiator, negotiated, described, from);
         self.send_ack(now, call, response.ident.cseq.number);
         match (outgoing.cancelled, stream) {
@@ -439,9 +440,8 @@ fn early_stream(
     }
     let mut negotiator = offered?;
     let stream = negotiator.accept(&described, from.addr.ip()).ok()?;
-    if reliable {
-        fork.negotiator = Some(negotiator);
-    }
+    let kept = if reliable { &mut fork.negotiator } else { &mut fork.preview };
+    *kept = Some(negotiator);
     Some(stream)
 }
 

@@ -101,6 +101,23 @@ impl Agent {
         true
     }
 
+    /// A connection that the far end opened is gone: what is asked within its call goes to where it listens. At the port that
+    /// the connection came from nobody does.
+    pub(super) fn retry_elsewhere(&mut self, now: Moment, asked: &Asked) -> bool {
+        let in_call = matches!(asked.what, Ask::Call(_, kind) if kind != InCall::Invite);
+        if !in_call || asked.to.flow.is_none() || self.is_given_up(asked.what) {
+            return false;
+        }
+        let route = asked.request.headers.get(&Name::Route).and_then(NameAddr::parse);
+        let uri = route.as_ref().map_or(&asked.request.uri, |route| &route.uri);
+        let Some(to) = listens_at(uri, asked.to).filter(|to| to.addr != asked.to.addr) else { return false };
+        let mut request = asked.request.clone();
+        request.ident.via = self.settings.locals.via(to, &self.ids.branch());
+        let Some(id) = self.ask(now, asked.what, request, to, asked.challenges) else { return false };
+        self.follow(asked.what, id);
+        true
+    }
+
     /// Whether nobody wants the answer any more: a call of ours that was cancelled meanwhile must not begin after all,
     /// and nothing but the goodbye is asked within a call that is over.
     fn is_given_up(&self, what: Ask) -> bool {
@@ -202,20 +219,30 @@ impl Agent {
 /// Where a request for `uri` goes. `known` is where the call's messages come from: it serves for names, for
 /// addresses behind a NAT, and for the very connection that stands already.
 pub(super) fn way_to(uri: &Uri, known: Peer) -> Peer {
-    let Some(sip) = uri.sip() else { return known };
-    let named = sip.params.get("transport").and_then(Transport::from_param);
-    let transport = named.unwrap_or(if sip.secure { Transport::Tls } else { Transport::Udp });
-    let Some(ip) = sip.host.addr() else { return known };
+    let Some(to) = listens_at(uri, known) else { return known };
+    let same = to.addr.ip() == known.addr.ip().to_canonical() && to.transport == known.transport;
+    if same && known.transport.is_reliable() { known } else { to }
+}
+
+/// The address in `uri`. `None`: it has none, or none that could be reached from where `known` is.
+fn listens_at(uri: &Uri, known: Peer) -> Option<Peer> {
+    let sip = uri.sip()?;
+    let ip = sip.host.addr()?;
     let hidden = is_private(ip) && !is_private(known.addr.ip());
     if hidden || ip.is_unspecified() || ip.is_multicast() {
-        return known;
+        return None;
     }
-    let same = ip == known.addr.ip().to_canonical();
-    if same && known.transport.is_reliable() && (transport == known.transport || named.is_none()) {
-        return known;
-    }
+    let named = sip.params.get("transport").and_then(Transport::from_param);
+    let connected = known.transport.is_reliable() && ip == known.addr.ip().to_canonical();
+    let transport = match named {
+        Some(named) => named,
+        // Who says nothing of it may mean the connection that stands.
+        None if connected => known.transport,
+        None if sip.secure => Transport::Tls,
+        None => Transport::Udp,
+    };
     let port = sip.port.filter(|p| *p != 0).unwrap_or(if transport == Transport::Tls { 5061 } else { 5060 });
-    Peer { transport, addr: SocketAddr::new(ip, port), flow: None }
+    Some(Peer { transport, addr: SocketAddr::new(ip, port), flow: None })
 }
 
 #[cfg(test)]
