@@ -70,8 +70,10 @@ impl Trunk {
             Event::Ended { call, reason } => self.on_ended(now, call, reason),
             Event::Trunk { trunk, event } => {
                 self.office.tell(Report::Trunk(trunk, event));
-                if matches!(event, registration::Event::Down { .. }) {
-                    self.look_again();
+                match event {
+                    // It may be another server than before, reached by another way.
+                    registration::Event::Up { .. } => self.own.hurry(now),
+                    registration::Event::Down { .. } => self.look_again(),
                 }
             }
         }

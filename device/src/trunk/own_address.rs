@@ -22,6 +22,7 @@ const ANYWHERE: [IpAddr; 2] =
 pub(super) struct OwnAddress {
     bound: LocalAddrs,
     public: Option<IpAddr>,
+    /// The trunk's servers, as far as they are known.
     towards: Vec<IpAddr>,
     /// All trunks are names.
     is_named: bool,
@@ -35,19 +36,18 @@ impl OwnAddress {
     pub(super) fn new(now: Moment, settings: &Settings, bound: LocalAddrs) -> Self {
         let literal = |line: &Line| line.server.trim_matches(['[', ']']).parse().ok();
         let trunk = settings.trunks.iter().find_map(literal);
-        let towards = trunk.map_or_else(|| ANYWHERE.to_vec(), |trunk| vec![trunk]);
         let public = settings.sip.public;
         let asks = public.is_none() && all(&bound).any(|addr| addr.ip().is_unspecified());
-        let own = towards.iter().find_map(|&to| leaving_for(to));
-        let said = said(&bound, public, own.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-        Self {
+        let mut this = Self {
             bound,
             public,
-            towards,
+            towards: trunk.into_iter().collect(),
             is_named: trunk.is_none(),
-            said,
-            look_at: asks.then_some(now + LOOK_EVERY),
-        }
+            said: said(&bound, public, IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            look_at: asks.then_some(now),
+        };
+        this.look(now, None);
+        this
     }
 
     /// The addresses as we say them.
@@ -63,26 +63,39 @@ impl OwnAddress {
     /// The first trunk's name means these. The way there is the one to ask for: there may be none to anywhere else.
     pub(super) fn trunk_is_at(&mut self, now: Moment, servers: impl Iterator<Item = IpAddr>) {
         if self.is_named {
-            self.towards = servers.chain(ANYWHERE).collect();
-            self.look_at = self.look_at.map(|_| now);
+            self.towards = servers.collect();
+            self.hurry(now);
         }
     }
 
-    /// Asks the system again, if it is time to. Gives the addresses if they are others now.
-    pub(super) fn look(&mut self, now: Moment) -> Option<LocalAddrs> {
-        self.look_with(now, leaving_for)
+    /// Something happened that may change the answer: the system is asked now.
+    pub(super) fn hurry(&mut self, now: Moment) {
+        self.look_at = self.look_at.map(|_| now);
+    }
+
+    /// Asks the system again, if it is time to; `in_use` is the first trunk's server while it is up. Gives the addresses
+    /// if they are others now.
+    pub(super) fn look(&mut self, now: Moment, in_use: Option<IpAddr>) -> Option<LocalAddrs> {
+        self.look_with(now, in_use, leaving_for)
     }
 
     fn look_with(
         &mut self,
         now: Moment,
+        in_use: Option<IpAddr>,
         leaving_for: impl Fn(IpAddr) -> Option<IpAddr>,
     ) -> Option<LocalAddrs> {
         self.look_at.filter(|at| *at <= now)?;
         self.look_at = Some(now + LOOK_EVERY);
+        let in_use = in_use.filter(|_| self.is_named).and_then(&leaving_for);
+        let servers: Vec<IpAddr> = self.towards.iter().filter_map(|&to| leaving_for(to)).collect();
+        // While no server is up the address stays that leads to any of them: which of a name's addresses comes first
+        // changes with every look-up, and each other address of ours begins the trunk's round anew.
+        let last = Some(self.said.udp.ip()).filter(|last| servers.contains(last));
+        let anywhere = || ANYWHERE.into_iter().filter(|_| self.is_named).filter_map(&leaving_for);
+        let ways = || in_use.into_iter().chain(last).chain(servers.iter().copied()).chain(anywhere());
         // A trunk on this machine is reached by any of our addresses: others may be told one that they reach, too. Without
         // any way out the last address is as good as another.
-        let ways = || self.towards.iter().filter_map(|&to| leaving_for(to));
         let own = ways().find(|way| !way.is_loopback()).or_else(|| ways().next())?;
         let said = said(&self.bound, self.public, own);
         (std::mem::replace(&mut self.said, said) != said).then_some(said)
@@ -129,13 +142,13 @@ mod tests {
         let mut own = OwnAddress::new(at(0), &Settings::default(), addrs("0.0.0.0"));
         own.said = addrs("127.0.0.1");
         let [first, second] = ["10.0.0.5", "10.0.0.9"].map(|ip| ip.parse().unwrap());
-        assert_eq!(own.look_with(at(4), |_| Some(first)), None, "not before its time");
-        assert_eq!(own.look_with(at(5), |_| None), None, "no network yet");
-        assert_eq!(own.look_with(at(10), |_| Some(first)), Some(addrs("10.0.0.5")));
-        assert_eq!(own.look_with(at(15), |_| Some(first)), None, "the same");
-        assert_eq!(own.look_with(at(20), |_| None), None, "a cable that is out for a moment");
+        assert_eq!(own.look_with(at(4), None, |_| Some(first)), None, "not before its time");
+        assert_eq!(own.look_with(at(5), None, |_| None), None, "no network yet");
+        assert_eq!(own.look_with(at(10), None, |_| Some(first)), Some(addrs("10.0.0.5")));
+        assert_eq!(own.look_with(at(15), None, |_| Some(first)), None, "the same");
+        assert_eq!(own.look_with(at(20), None, |_| None), None, "a cable that is out for a moment");
         assert_eq!(own.said(), &addrs("10.0.0.5"));
-        assert_eq!(own.look_with(at(25), |_| Some(second)), Some(addrs("10.0.0.9")));
+        assert_eq!(own.look_with(at(25), None, |_| Some(second)), Some(addrs("10.0.0.9")));
         assert_eq!(own.poll_timeout(), Some(at(30)));
     }
 
@@ -145,9 +158,9 @@ mod tests {
         let way = |to: IpAddr| (to == lan).then_some(ours);
         for (server, said) in [("pbx.lan", Some(addrs("10.0.0.5"))), ("192.0.2.7", None)] {
             let mut own = to_trunk(server);
-            assert_eq!(own.look_with(at(5), way), None, "nobody knows the name");
+            assert_eq!(own.look_with(at(5), None, way), None, "nobody knows the name");
             own.trunk_is_at(at(6), [lan].into_iter());
-            assert_eq!(own.look_with(at(6), way), said, "{server}");
+            assert_eq!(own.look_with(at(6), None, way), said, "{server}");
         }
     }
 
@@ -156,9 +169,32 @@ mod tests {
         let [here, ours]: [IpAddr; 2] = ["127.0.0.1", "10.0.0.5"].map(|ip| ip.parse().unwrap());
         let mut own = to_trunk("pbx.lan");
         own.trunk_is_at(at(5), [here].into_iter());
-        assert_eq!(own.look_with(at(5), |to| (to == here).then_some(here)), None, "no network yet");
+        assert_eq!(own.look_with(at(5), None, |to| (to == here).then_some(here)), None, "no network yet");
         let way = |to| Some(if to == here { here } else { ours });
-        assert_eq!(own.look_with(at(10), way), Some(addrs("10.0.0.5")));
+        assert_eq!(own.look_with(at(10), None, way), Some(addrs("10.0.0.5")));
+    }
+
+    #[test]
+    fn of_two_servers_that_are_reached_by_different_ways_the_one_in_use_decides_and_their_order_does_not() {
+        let [near, far]: [IpAddr; 2] = ["10.0.0.1", "10.9.0.1"].map(|ip| ip.parse().unwrap());
+        let [ours, other]: [IpAddr; 2] = ["10.0.0.5", "10.9.0.5"].map(|ip| ip.parse().unwrap());
+        let way = |to| Some(if to == far { other } else { ours });
+        let mut own = to_trunk("pbx.lan");
+        let named = |own: &mut OwnAddress, second, servers: [IpAddr; 2], in_use| {
+            own.trunk_is_at(at(second), servers.into_iter());
+            own.look_with(at(second), in_use, way)
+        };
+        assert_eq!(named(&mut own, 1, [near, far], None), Some(addrs("10.0.0.5")));
+        assert_eq!(named(&mut own, 2, [far, near], None), None, "the other one is first: no reason to move");
+        assert_eq!(named(&mut own, 3, [near, far], Some(far)), Some(addrs("10.9.0.5")), "it answers there");
+        assert_eq!(named(&mut own, 4, [near, far], None), None, "it is down, and comes back, maybe");
+        assert_eq!(named(&mut own, 5, [far, near], Some(far)), None);
+        own.trunk_is_at(at(6), [near].into_iter());
+        assert_eq!(
+            own.look_with(at(6), None, way),
+            Some(addrs("10.0.0.5")),
+            "that way leads to none of them"
+        );
     }
 
     /// With this trunk, and no network so far.

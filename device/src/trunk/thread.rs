@@ -143,7 +143,8 @@ impl Trunk {
 
     /// Says another address from now on, if it is time to look and there is one.
     pub(super) fn look_at_own_address(&mut self, now: Moment) {
-        if let Some(locals) = self.own.look(now) {
+        let in_use = self.agent.server_in_use(TrunkId(0)).map(|server| server.addr.ip());
+        if let Some(locals) = self.own.look(now, in_use) {
             self.office.tell(Report::Address(locals.udp.ip()));
             self.agent.set_locals(now, locals);
         }

@@ -43,6 +43,11 @@ impl Agent {
         self.trunks.get(trunk.0).is_some_and(Registration::is_up)
     }
 
+    /// The server that a trunk is up at.
+    pub fn server_in_use(&self, trunk: TrunkId) -> Option<Peer> {
+        self.trunks.get(trunk.0).filter(|trunk| trunk.is_up()).and_then(Registration::server)
+    }
+
     /// The trunk that a peer belongs to.
     pub(super) fn trunk_of(&self, peer: Peer) -> Option<TrunkId> {
         let ip = peer.addr.ip().to_canonical();
