@@ -383,8 +383,8 @@ fn tell(report: &Report) {
     match (report, call) {
         (Report::Ladder(line), _) => tracing::debug!("{line}"),
         (Report::Doubt(..), Some((call, text))) => tracing::warn!(call, "{text}"),
-        (Report::Trunk(_, registration::Event::Down { .. }) | Report::Name(..), _) => {
-            tracing::warn!("{text}")
+        (Report::Full { .. } | Report::Name(..) | Report::Trunk(_, registration::Event::Down { .. }), _) => {
+            tracing::warn!("{text}");
         }
         (_, Some((call, text))) => tracing::info!(call, "{text}"),
         _ => tracing::info!("{text}"),

@@ -125,6 +125,13 @@ pub enum Report {
     Incoming(CallId, &'static str),
     /// A call was refused before it was one.
     Refused(Status),
+    /// There was no room for that many since the last such report.
+    Full {
+        /// How many: of calls mostly.
+        refused: u64,
+        /// How many calls there may be; `None` while no new ones are taken.
+        places: Option<usize>,
+    },
     /// It stands.
     Answered {
         /// The call.
@@ -193,6 +200,15 @@ impl fmt::Display for Report {
             }
             Self::Incoming(call, route) => write!(f, "call {}: incoming, to {route}", call.0),
             Self::Refused(status) => write!(f, "a call was refused with {status} {}", status.reason()),
+            Self::Full { refused, places } => {
+                let what =
+                    if *refused == 1 { "one call was".to_owned() } else { format!("{refused} calls were") };
+                write!(f, "{what} refused with 503 Service Unavailable: ")?;
+                match places {
+                    Some(places) => write!(f, "there is room for {places} at once (calls.max)"),
+                    None => f.write_str("no new ones are taken before the end"),
+                }
+            }
             Self::Answered { call, codec, encrypted } => {
                 write!(f, "call {}: answered, {codec}{}", call.0, if *encrypted { ", encrypted" } else { "" })
             }

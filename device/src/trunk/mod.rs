@@ -16,6 +16,7 @@ mod beat;
 mod calls;
 pub mod command;
 pub mod figures;
+mod full;
 mod inband;
 mod leg;
 mod link;

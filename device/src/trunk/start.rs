@@ -3,6 +3,7 @@
 use super::beat::Beat;
 use super::command::{self, Handle, Report};
 use super::figures::Counters;
+use super::full::Full;
 use super::links::Links;
 use super::lookups::Lookups;
 use super::names;
@@ -124,6 +125,7 @@ pub fn start(
         media_ready: Ready::default(),
         office,
         counters: Counters::default(),
+        full: Full::default(),
         playout,
         draining: false,
         stop_by: None,

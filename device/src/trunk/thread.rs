@@ -6,6 +6,7 @@
 use super::beat::{Beat, Step};
 use super::command::{Office, Report};
 use super::figures::Counters;
+use super::full::Full;
 use super::leg::{Leg, Side};
 use super::links::Links;
 use super::lookups::Lookups;
@@ -74,6 +75,7 @@ pub struct Trunk {
     pub(super) media_ready: Ready,
     pub(super) office: Office,
     pub(super) counters: Counters,
+    pub(super) full: Full,
     pub(super) playout: offhook_engine::Settings,
     pub(super) draining: bool,
     /// The thread ends when nothing is left to say, at this time at the latest.
@@ -150,6 +152,15 @@ impl Trunk {
         }
     }
 
+    /// Tells of calls for which there was no room, if it is time to.
+    fn tell_of_full(&mut self, now: Moment) {
+        let (agent, transactions) = self.agent.counters();
+        if let Some(refused) = self.full.note(now, agent.refused_full + transactions.refused_full) {
+            let places = (!self.draining).then_some(self.settings.max_calls);
+            self.office.tell(Report::Full { refused, places });
+        }
+    }
+
     /// Does what is due.
     fn keep_time(&mut self, media_events: &mut Events) -> io::Result<()> {
         let now = self.clock.now();
@@ -157,6 +168,7 @@ impl Trunk {
             self.agent.handle_timeout(now);
         }
         self.look_at_own_address(now);
+        self.tell_of_full(now);
         self.keep_names();
         if self.has_media() {
             match self.beat.due(now) {
@@ -190,7 +202,8 @@ impl Trunk {
         let beat = self.has_media().then(|| self.beat.at());
         let names = self.resolver.poll_timeout();
         let own = self.own.poll_timeout();
-        let due = [self.agent.poll_timeout(), beat, names, own, self.links_at, self.stop_by];
+        let full = self.full.poll_timeout();
+        let due = [self.agent.poll_timeout(), beat, names, own, full, self.links_at, self.stop_by];
         let Some(first) = due.into_iter().flatten().min() else { return Ok(()) };
         if self.alarm_at != Some(first) {
             self.alarm.set(self.clock.system(first))?;

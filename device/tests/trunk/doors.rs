@@ -31,6 +31,25 @@ fn strangers_get_silence_and_are_counted() {
 }
 
 #[test]
+fn of_calls_for_which_there_is_no_room_the_log_tells() {
+    let mut small = settings(21_760);
+    small.max_calls = 1;
+    let office = Office::open(small);
+    let (mut first, mut second) = (Phone::udp(office.locals.udp), Phone::udp(office.locals.udp));
+    first.call_plainly("100");
+    assert_eq!(second.call_plainly("100").status.code(), 503);
+    let told = office.wait_for(|report| match report {
+        Report::Full { .. } => Some(report.to_string()),
+        _ => None,
+    });
+    assert_eq!(
+        told,
+        "one call was refused with 503 Service Unavailable: there is room for 1 at once (calls.max)"
+    );
+    office.close();
+}
+
+#[test]
 fn a_house_that_drains_lets_its_calls_end_and_takes_no_more() {
     let office = Office::open(settings(20_480));
     let (mut phone, mut late) = (Phone::udp(office.locals.udp), Phone::udp(office.locals.udp));
