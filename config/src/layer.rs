@@ -56,6 +56,11 @@ pub(crate) struct Place {
     pub(crate) span: Range<usize>,
 }
 
+impl Place {
+    /// In no layer: there is nothing to show.
+    pub(crate) const NOWHERE: Self = Self { layer: usize::MAX, span: 0..0 };
+}
+
 /// What a layer holds.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {

@@ -49,7 +49,7 @@ pub use key::Effect;
 pub use log::{Format, Level, Log};
 pub use media::{Media, Source, Srtp};
 pub use pauses::{Breaths, Pauses, Range};
-pub use problem::{Fault, Problem, Problems};
+pub use problem::{Fault, Problem, Problems, Unusable};
 pub use redacted::Redacted;
 pub use route::{Route, Target};
 pub use sip::Sip;
@@ -59,7 +59,8 @@ pub use speed::Speed;
 pub use text::{Misfit, Network, Server};
 pub use trunk::{Transport, Trunk};
 
-use layer::Layer;
+use key::Key;
+use layer::{Layer, Place};
 use reading::Reading;
 
 /// The whole configuration, checked. Nobody else sees an unchecked one.
@@ -182,6 +183,17 @@ impl Sources {
     /// All problems of all sources at once.
     pub fn read(self) -> Result<Config, Problems> {
         Ok(self.resolve()?.config)
+    }
+
+    /// Shows where the keys stand whose files cannot be used, which only whoever reads those can tell.
+    pub fn blame(self, unusable: Vec<Unusable>) -> Problems {
+        let reading = Reading::of(&self.layers);
+        let problem = |unusable: Unusable| {
+            let given = Key::find(unusable.key).and_then(|key| reading.setting(key).place);
+            Problem::new(Fault::Unusable(unusable), given.unwrap_or(Place::NOWHERE))
+        };
+        let problems = unusable.into_iter().map(problem).collect();
+        Problems::new(self.layers, problems)
     }
 
     /// As [`Self::read`], with the origin of each value.

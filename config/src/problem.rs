@@ -111,6 +111,8 @@ pub enum Fault {
         /// Where the protocol is chosen.
         by: &'static str,
     },
+    /// A file that is there for nothing: whoever reads it says why.
+    Unusable(Unusable),
     /// A key that means nothing without another.
     Alone {
         /// The key.
@@ -120,6 +122,17 @@ pub enum Fault {
         /// What would become of it.
         because: &'static str,
     },
+}
+
+/// A file that a key names and that is there for nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// The key.
+    pub key: &'static str,
+    /// What is wrong with the file.
+    pub why: String,
+    /// What it should hold.
+    pub expected: &'static str,
 }
 
 impl Problem {
@@ -212,6 +225,7 @@ impl Fault {
                 Some(format!("expected {high} or less, which is {key}"))
             }
             Self::WrongAddress { wanted, .. } => Some(format!("expected {wanted}")),
+            Self::Unusable(unusable) => Some(format!("expected {}", unusable.expected)),
             Self::Alone { needs, .. } => Some(format!("expected {needs} too")),
         }
     }
@@ -238,6 +252,9 @@ impl fmt::Display for Fault {
             }
             Self::WrongAddress { key, by, .. } => {
                 write!(f, "{key} is not an address for the protocol that {by} chooses")
+            }
+            Self::Unusable(Unusable { key, why, .. }) => {
+                write!(f, "{key} cannot be used: {}", why.escape_debug())
             }
             Self::Alone { key, needs, because } => write!(f, "{key} without {needs}: {because}"),
             Self::MaxBelowMin { max_ms, min_ms } => {

@@ -214,6 +214,47 @@ fn a_file_to_be_checked() {
 }
 
 #[test]
+fn a_certificate_that_cannot_be_used_is_a_mistake_of_the_configuration() {
+    let folder = Folder::new("certificate");
+    let tls = "[sip]\nlisten = \"127.0.0.1:0\"\ncertificate_file = \"./c.pem\"\nkey_file = \"./k.pem\"\n[http]\nlisten = \"127.0.0.1:0\"\n";
+    folder.write("c.toml", tls);
+    let fails = |expected: &[&str]| {
+        for command in [&["check", "c.toml"][..], &["run", "--config", "c.toml"]] {
+            let done = folder.run(command);
+            assert_eq!(done.code, 78, "{done:?}");
+            for expected in expected {
+                assert!(done.err.contains(expected), "wanted {expected:?}: {done:?}");
+            }
+        }
+    };
+    fails(&[
+        "c.toml:3:20",
+        "sip.certificate_file cannot be used: ./c.pem: No such file",
+        "expected PEM with the certificate",
+        "c.toml:4:12",
+        "sip.key_file cannot be used: ./k.pem: No such file",
+        "2 problems",
+    ]);
+    folder.write("c.pem", "no certificate");
+    folder.write("k.pem", "no key");
+    fails(&["c.toml:3:20", "./c.pem: ", "c.toml:4:12", "./k.pem: "]);
+    let [ours, other] =
+        ["a.example", "b.example"].map(|name| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap());
+    folder.write("c.pem", ours.cert.pem());
+    folder.write("k.pem", other.signing_key.serialize_pem());
+    fails(&["c.toml:3:20", "certificate and key: "]);
+    folder.write("k.pem", ours.signing_key.serialize_pem());
+    assert_eq!(folder.run(&["check", "c.toml"]).code, 0);
+    // A bare name may be one of the service manager's credentials, which it shows to the service alone.
+    folder.write("c.toml", tls.replace("./k.pem", "mine.key"));
+    let mut check = folder.command(&["check", "c.toml"]);
+    let done = Done::of(check.env_remove("CREDENTIALS_DIRECTORY").output().unwrap());
+    assert!(done.code == 0 && done.out.contains("mine.key is not here: it has to be one of"), "{done:?}");
+    let done = folder.run(&["run", "--config", "c.toml"]);
+    assert!(done.code == 78 && done.err.contains("mine.key: No such file"), "{done:?}");
+}
+
+#[test]
 fn a_voice_that_is_not_there() {
     let folder = Folder::new("no-voice");
     let mut command = folder.command(&["say", "Hello.", "--wav", "hello.wav", "--voice", "espeak-ng"]);

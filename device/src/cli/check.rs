@@ -2,7 +2,9 @@
 
 use super::configuration::{self, apply};
 use super::failure::Failure;
+use crate::run::secrets::Places;
 use crate::run::settings;
+use crate::trunk::tls::{File, Identity, TlsError};
 use clap::Args;
 use offhook_config::{Config, Sources, Trunk};
 use std::fmt::Write;
@@ -30,15 +32,35 @@ impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
         let text = configuration::text(&self.file)?;
         let name = self.file.display().to_string();
-        let config = apply(Sources::new().file(&name, &text), &self.set).read()?;
+        let sources = apply(Sources::new().file(&name, &text), &self.set);
+        let config = sources.clone().read()?;
         // What only the trunk's own parser of addresses can tell.
         settings::live(&config)?;
-        super::print(&format!("{name} is in order.\n{}", amounts_to(&config)))
+        let missing = check_tls(&config, &Places::of(Some(&self.file)))
+            .map_err(|errors| configuration::blame_tls(sources, &errors))?;
+        super::print(&format!("{name} is in order.\n{}", amounts_to(&config, &missing)))
     }
 }
 
+/// Whether TLS can be used with the files that are named. Gives those that are not here and may be for the service alone: a
+/// bare name may be one of the service manager's credentials.
+fn check_tls(config: &Config, places: &Places) -> Result<Vec<PathBuf>, Vec<TlsError>> {
+    let Err(errors) = Identity::load(&settings::tls(config, places)) else { return Ok(Vec::new()) };
+    let of_the_service = |error: &TlsError| {
+        let name = match error.missing()? {
+            File::Certificate => &config.sip.certificate_file,
+            File::Key => &config.sip.key_file,
+            File::Roots => &config.sip.roots_file,
+        };
+        let is_bare = |name: &&PathBuf| name.components().count() == 1;
+        name.as_ref().filter(|_| places.credentials.is_none()).filter(is_bare).cloned()
+    };
+    let missing: Vec<_> = errors.iter().filter_map(of_the_service).collect();
+    if missing.len() == errors.len() { Ok(missing) } else { Err(errors) }
+}
+
 /// What a configuration means, in a few lines.
-fn amounts_to(config: &Config) -> String {
+fn amounts_to(config: &Config, missing: &[PathBuf]) -> String {
     let (jitter, speed) = (config.jitter, config.speed);
     let mut text = String::new();
     let mut line = |name: &str, told: String| {
@@ -60,6 +82,10 @@ fn amounts_to(config: &Config) -> String {
     let numbers: Vec<&str> = config.routes.iter().map(|route| &*route.number).collect();
     line("route", if numbers.is_empty() { "no number is answered".to_owned() } else { numbers.join(", ") });
     line("http", format!("http://{}/", config.http.listen));
+    for file in missing {
+        let file = file.display();
+        line("tls", format!("{file} is not here: it has to be one of the service manager's credentials"));
+    }
     text
 }
 

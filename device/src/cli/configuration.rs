@@ -1,8 +1,10 @@
 //! Where a command's settings come from: the file, then the environment, then `--set`; the last one wins.
 
 use super::failure::Failure;
+use crate::trunk::start::StartError;
+use crate::trunk::tls::{File, TlsError};
 use clap::Args;
-use offhook_config::{Config, Resolved, Sources};
+use offhook_config::{Config, Resolved, Sources, Unusable};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +35,18 @@ impl ConfigArguments {
     /// # Errors
     /// When the file cannot be read, or anything in the sources is wrong.
     pub fn resolve(&self) -> Result<Resolved, Failure> {
+        Ok(self.sources()?.resolve()?)
+    }
+
+    /// Why the trunk does not start. Where that is what the configuration names, it is shown there.
+    pub fn blame(&self, error: StartError) -> Failure {
+        match (error, self.sources()) {
+            (StartError::Tls(errors), Ok(sources)) => blame_tls(sources, &errors),
+            (error, _) => Failure::Trunk(error),
+        }
+    }
+
+    fn sources(&self) -> Result<Sources, Failure> {
         let mut sources = Sources::new();
         if let Some(path) = &self.config {
             sources = sources.file(&path.display().to_string(), &text(path)?);
@@ -40,13 +54,29 @@ impl ConfigArguments {
         // A variable that is no text is none of ours.
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Ok(apply(sources.environment(variables), &self.set).resolve()?)
+        Ok(apply(sources.environment(variables), &self.set))
     }
 
     /// The file, if there is one.
     pub fn file(&self) -> Option<&Path> {
         self.config.as_deref()
     }
+}
+
+/// Shows where the files are named with which TLS cannot be used.
+pub(super) fn blame_tls(sources: Sources, errors: &[TlsError]) -> Failure {
+    let unusable = errors.iter().map(|error| {
+        let (key, expected) = match error {
+            TlsError::File(File::Key, ..) => ("sip.key_file", "PEM with a private key"),
+            TlsError::File(File::Roots, ..) => ("sip.roots_file", "PEM with certificates"),
+            TlsError::File(File::Certificate, ..)
+            | TlsError::Unusable(_)
+            | TlsError::NoCertificate
+            | TlsError::BadName => ("sip.certificate_file", "PEM with the certificate of sip.key_file"),
+        };
+        Unusable { key, why: error.to_string(), expected }
+    });
+    Failure::Config(sources.blame(unusable.collect()))
 }
 
 /// `sources` with what stands on the command line.

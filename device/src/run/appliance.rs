@@ -108,7 +108,8 @@ impl Appliance {
         let sound_gauges = Arc::new(SoundGauges::default());
         let switchboard = handset::with_handset(switchboard, sound_gauges.clone());
         let Started { trunk, handle, reports } =
-            start(trunk_settings, join::settings(config), clock, trunk_desk, switchboard)?;
+            start(trunk_settings, join::settings(config), clock, trunk_desk, switchboard)
+                .map_err(|error| arguments.blame(error))?;
         let (server, stop_http) = bind(config.http.listen, clock)?;
         let gauges = Arc::new(TickGauges::default());
         let servers = config.trunks.iter().map(|trunk| trunk.server.host.clone()).collect();

@@ -96,11 +96,7 @@ pub(super) fn trunk(config: &Config, places: &Places) -> Result<Settings, Settin
             dscp: Dscp::new(sip.dscp).unwrap_or(Dscp::SIGNALLING),
             ..Sip::default()
         },
-        tls: Tls {
-            certificate: sip.certificate_file.as_deref().map(|file| places.find(file)),
-            key: sip.key_file.as_deref().map(|file| places.find(file)),
-            roots: sip.roots_file.as_deref().map(|file| places.find(file)),
-        },
+        tls: tls(config, places),
         trunks: config.trunks.iter().map(|trunk| line(trunk, places)).collect::<Result<_, _>>()?,
         allowed: allowed.collect(),
         inbound,
@@ -111,6 +107,13 @@ pub(super) fn trunk(config: &Config, places: &Places) -> Result<Settings, Settin
         ring_limit: config.calls.ring,
         session: SessionWishes { interval_s: seconds(sip.session), ..SessionWishes::default() },
     })
+}
+
+/// Where certificates and keys are.
+pub(crate) fn tls(config: &Config, places: &Places) -> Tls {
+    let find = |file: &Option<PathBuf>| file.as_deref().map(|file| places.find(file));
+    let sip = &config.sip;
+    Tls { certificate: find(&sip.certificate_file), key: find(&sip.key_file), roots: find(&sip.roots_file) }
 }
 
 fn seconds(span: Span) -> u32 {

@@ -37,8 +37,8 @@ pub enum StartError {
     Socket(SocketAddr, io::Error),
     /// The system gives no timer or no readiness.
     System(io::Error),
-    /// Certificates.
-    Tls(TlsError),
+    /// Certificates: all that is wrong with them.
+    Tls(Vec<TlsError>),
     /// The system has no randomness.
     Random,
     /// A trunk's server, user or domain do not make an address.
@@ -50,7 +50,10 @@ impl fmt::Display for StartError {
         match self {
             Self::Socket(addr, error) => write!(f, "SIP cannot listen on {addr}: {error}"),
             Self::System(error) => write!(f, "the trunk's thread cannot begin: {error}"),
-            Self::Tls(error) => write!(f, "TLS: {error}"),
+            Self::Tls(errors) => {
+                let errors: Vec<String> = errors.iter().map(TlsError::to_string).collect();
+                write!(f, "TLS: {}", errors.join("; "))
+            }
             Self::Random => f.write_str("the system gives no random numbers"),
             Self::Trunk(server) => write!(f, "trunk {server}: server, user and domain make no SIP address"),
         }
@@ -156,7 +159,7 @@ impl Sockets {
         };
         let (tcp, tls) = (listen(sip.tcp, tokens::TCP)?, listen(sip.tls, tokens::TLS)?);
         if tls.is_some() && identity.accept().is_err() {
-            return Err(StartError::Tls(TlsError::NoCertificate));
+            return Err(StartError::Tls(vec![TlsError::NoCertificate]));
         }
         Ok(Self { udp, tcp, tls })
     }

@@ -2,21 +2,33 @@
 
 use super::settings::Tls;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection};
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What may wait to be encrypted and sent on one connection.
 const MOST_WAITING: usize = 256 * 1024;
 
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum File {
+    /// Our certificate, and those above it.
+    Certificate,
+    /// Its key.
+    Key,
+    /// Whom to trust.
+    Roots,
+}
+
 /// Why TLS cannot be used.
 #[derive(Debug)]
 pub enum TlsError {
     /// A file cannot be read, or holds nothing of what it should.
-    File(PathBuf, rustls::pki_types::pem::Error),
+    File(File, PathBuf, pem::Error),
     /// Certificate and key do not fit together, or neither can be used.
     Unusable(rustls::Error),
     /// A listener needs a certificate and its key.
@@ -28,7 +40,8 @@ pub enum TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::File(_, path, pem::Error::Io(error)) => write!(f, "{}: {error}", path.display()),
+            Self::File(_, path, error) => write!(f, "{}: {error}", path.display()),
             Self::Unusable(error) => write!(f, "certificate and key: {error}"),
             Self::NoCertificate => f.write_str("a TLS listener needs a certificate and its key"),
             Self::BadName => f.write_str("no certificate could be for this server name"),
@@ -37,6 +50,16 @@ impl fmt::Display for TlsError {
 }
 
 impl std::error::Error for TlsError {}
+
+impl TlsError {
+    /// The file that is not there, if that is all.
+    pub fn missing(&self) -> Option<File> {
+        match self {
+            Self::File(file, _, pem::Error::Io(error)) if error.kind() == ErrorKind::NotFound => Some(*file),
+            _ => None,
+        }
+    }
+}
 
 /// Both sides' configuration, made once: connections share it, and with it the sessions that can be resumed.
 pub struct Identity {
@@ -55,11 +78,30 @@ impl Identity {
     /// Reads the files.
     ///
     /// # Errors
-    /// [`TlsError`].
-    pub fn load(settings: &Tls) -> Result<Self, TlsError> {
+    /// All that is wrong with them.
+    pub fn load(settings: &Tls) -> Result<Self, Vec<TlsError>> {
+        let certificate =
+            settings.certificate.as_deref().map(|path| chain(File::Certificate, path)).transpose();
+        let key = settings.key.as_deref().map(private_key).transpose();
+        let roots = settings.roots.as_deref().map(|path| chain(File::Roots, path)).transpose();
+        match (certificate, key, roots) {
+            (Ok(certificate), Ok(key), Ok(roots)) => {
+                Self::of(certificate, key, roots).map_err(|error| vec![error])
+            }
+            (certificate, key, roots) => {
+                Err([certificate.err(), key.err(), roots.err()].into_iter().flatten().collect())
+            }
+        }
+    }
+
+    fn of(
+        certificate: Option<Chain>,
+        key: Option<PrivateKey>,
+        roots: Option<Chain>,
+    ) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
-        let own = match (&settings.certificate, &settings.key) {
-            (Some(certificate), Some(key)) => Some((chain(certificate)?, private_key(key)?)),
+        let own = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
             _ => return Err(TlsError::NoCertificate),
         };
@@ -67,7 +109,7 @@ impl Identity {
             Some((chain, key)) => Some(Arc::new(server_config(&provider, chain.clone(), key.clone_key())?)),
             None => None,
         };
-        let client = Arc::new(client_config(&provider, settings.roots.as_deref(), own)?);
+        let client = Arc::new(client_config(&provider, roots, own)?);
         Ok(Self { client, server })
     }
 
@@ -104,12 +146,13 @@ pub fn random_seed() -> Result<[u8; 32], rustls::Error> {
     Ok(seed)
 }
 
-type Own = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+type Chain = Vec<CertificateDer<'static>>;
+type PrivateKey = PrivateKeyDer<'static>;
 
 fn server_config(
     provider: &Arc<CryptoProvider>,
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    chain: Chain,
+    key: PrivateKey,
 ) -> Result<ServerConfig, TlsError> {
     ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
@@ -119,13 +162,13 @@ fn server_config(
 
 fn client_config(
     provider: &Arc<CryptoProvider>,
-    roots: Option<&Path>,
-    own: Option<Own>,
+    roots: Option<Chain>,
+    own: Option<(Chain, PrivateKey)>,
 ) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Unusable)?
-        .with_root_certificates(trusted(roots)?);
+        .with_root_certificates(trusted(roots));
     match own {
         Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(TlsError::Unusable),
         None => Ok(builder.with_no_client_auth()),
@@ -134,27 +177,24 @@ fn client_config(
 
 /// Whom to trust. A machine without the system's list trusts nobody: that is an error of the connection, not of
 /// the start, as long as no trunk uses TLS.
-fn trusted(roots: Option<&Path>) -> Result<RootCertStore, TlsError> {
+fn trusted(roots: Option<Chain>) -> RootCertStore {
     let mut store = RootCertStore::empty();
-    let certificates = match roots {
-        Some(path) => chain(path)?,
-        None => rustls_native_certs::load_native_certs().certs,
-    };
+    let certificates = roots.unwrap_or_else(|| rustls_native_certs::load_native_certs().certs);
     // The system's list may hold certificates of kinds that are not known here.
     store.add_parsable_certificates(certificates);
-    Ok(store)
+    store
 }
 
-fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let wrong = |error| TlsError::File(path.to_owned(), error);
+fn chain(file: File, path: &Path) -> Result<Chain, TlsError> {
+    let wrong = |error| TlsError::File(file, path.to_owned(), error);
     let list: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).map_err(wrong)?.collect();
     let list = list.map_err(wrong)?;
     if list.is_empty() {
-        return Err(wrong(rustls::pki_types::pem::Error::NoItemsFound));
+        return Err(wrong(pem::Error::NoItemsFound));
     }
     Ok(list)
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::File(path.to_owned(), error))
+fn private_key(path: &Path) -> Result<PrivateKey, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::File(File::Key, path.to_owned(), error))
 }
