@@ -63,7 +63,7 @@ unit-tests: ## all tests, counted for each crate
 build-arm64: ## the workspace for 64-bit ARM, with Debian's tool chain
 	@scripts/arm64 build
 
-test-arm64: ## build-arm64, then the engine's tests under qemu
+test-arm64: ## the same as the tests build it, then the engine's tests under qemu
 	@scripts/arm64 test
 
 check-gates: ## plant a fault for each gate in a copy of the tree and see it go red
