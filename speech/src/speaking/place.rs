@@ -46,8 +46,9 @@ const HAND_MS: u64 = 200;
 const LITTLE_MS: u64 = 600;
 /// as small as still lets the play-out go on.
 const SMALL_HAND_MS: u64 = 80;
-/// More than a word is not kept back for one: the ear misheard.
-const LONGEST_WORD_MS: u64 = 1_000;
+/// So much is not kept back for one word: it is a long one, for which the caller would hear nothing for too long, or the ear
+/// misheard.
+const LONGEST_WORD_MS: u64 = 600;
 /// In less sound the ear finds no word; and of so much more it may have heard another one.
 const WORTH_US: u64 = 300_000;
 const MORE_US: u64 = 150_000;
@@ -83,7 +84,8 @@ pub(super) enum Ear {
 impl Speaking {
     /// Whether the ear could tell where the words of a stream are, and another voice would go on behind them.
     fn is_heard(&self, stream: &Stream) -> bool {
-        self.has_device && stream.tells_nothing() && matches!(stream.source, Source::Socket | Source::Http)
+        let may_be_heard = stream.tells_nothing() && !stream.sound.is_part;
+        self.has_device && may_be_heard && matches!(stream.source, Source::Socket | Source::Http)
     }
 
     /// How far a stream may be handed out that does not tell where its words are.

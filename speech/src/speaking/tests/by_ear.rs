@@ -154,3 +154,35 @@ fn v2_a_voice_that_tells_no_places_and_comes_slowly_is_heard_by_whole_words() {
         assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
     }
 }
+
+/// The words' numbers and the longest silence of a voice over HTTP that tells no places and says `text` at `pace` percent.
+fn slowly(text: &str, pace: u64) -> (Vec<u32>, u64) {
+    let mut world = World::new(true);
+    (world.aligned, world.ear_ms, world.pace) = (false, Some(30), pace);
+    world.kill_socket(Way::Refuses);
+    world.say(text);
+    world.run(35_000);
+    (world.words(), longest_silence_ms(&world.heard))
+}
+
+#[test]
+fn v2_a_slow_voice_that_speaks_for_longer_than_the_ear_listens_goes_on_without_a_hole() {
+    // One phrase, since no mark is in it.
+    let text = (1..=48).map(|word| format!("abc{word:02}")).collect::<Vec<_>>().join(" ") + ".";
+    for pace in [95, 100, 105, 110] {
+        let (mut words, silence) = slowly(&text, pace);
+        words.dedup();
+        assert_eq!(words, (1..=48).collect::<Vec<u32>>(), "{pace} %");
+        assert!(silence <= 400, "{pace} %: {silence} ms");
+    }
+}
+
+#[test]
+fn v2_a_slow_voice_is_not_silent_for_too_long_before_a_long_word() {
+    for pace in [95, 100, 105, 110, 130, 150, 200] {
+        let (mut words, silence) = slowly("ab01 abcdefghijklmno02 abc03 abcdefghijklm04 abc05.", pace);
+        words.dedup();
+        assert_eq!(words, [1, 2, 3, 4, 5], "{pace} %");
+        assert!(silence <= 700, "{pace} %: {silence} ms");
+    }
+}
