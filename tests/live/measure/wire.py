@@ -2,9 +2,10 @@
 
 import collections
 
-# µ-law magnitudes. From here on a packet of ours is no silence; a message of the voice holds a sound (-46 dB, as the joiner
-# of sentences has it: a voice's own silence before it is left out); a packet of the caller's is speech, some -32 dB.
-SOUND, VOICED, SPEECH = 4, 20, 48
+# µ-law magnitudes. From here on a packet of ours belongs to a turn: between turns ours are digital silence. A message of the
+# voice holds a sound (-46 dB, as the joiner of sentences has it: a voice's own silence before it is left out); a packet of
+# the caller's is speech, some -32 dB.
+SOUND, VOICED, SPEECH = 1, 20, 48
 # Silence that parts two turns; rests within one are shorter.
 TURN_GAP_S = 0.9
 # Silence by which somebody who was interrupted has stopped.
