@@ -9,7 +9,7 @@ use offhook_speech::conversation::ConversationSettings;
 use offhook_speech::llm::ChatSettings;
 use offhook_speech::realtime::RealtimeSettings;
 use offhook_speech::session::{Breakers, Input, Output, Session, SessionSettings};
-use offhook_speech::ear::WordEnd;
+use offhook_speech::ear::{Came, Reached};
 use offhook_speech::speaking::{ChunkSettings, FromDevice, ToDevice};
 use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
 use offhook_speech::text::PlanSettings;
@@ -155,10 +155,16 @@ impl World {
             }
             Happens::Lost(conn) => self.net(now, conn, FromNet::Closed(Closed::Lost(Lost::Broken))),
             Happens::Device(_, bytes, told) if !self.placed.is_empty() => {
-                let word = |pair: &[u8; 2]| WordEnd { chars: pair[0].into(), at_ms: 100 * u32::from(pair[1]) };
-                let words = told.then(|| bytes.as_chunks().0.iter().map(word).collect());
+                let reached = |three: &[u8; 3]| Reached {
+                    chars: three[0].into(),
+                    mille: 4 * u32::from(three[1]),
+                    at_ms: 100 * u32::from(three[2]),
+                };
+                let (words, part) = bytes.split_at(bytes.len() / 2);
+                let reached = |bytes: &[u8]| bytes.as_chunks().0.iter().map(reached).collect();
+                let came = told.then(|| Came { words: reached(words), part: reached(part) });
                 if let Some(job) = self.placed.pop() {
-                    self.session.handle_input(now, Input::Device(job, FromDevice::Places(words)));
+                    self.session.handle_input(now, Input::Device(job, FromDevice::Places(came)));
                 }
             }
             Happens::Device(which, bytes, done) => {

@@ -368,7 +368,7 @@ impl Session {
             }
             while let Some(output) = self.speaking.poll_output() {
                 quiet = false;
-                self.spoke(output);
+                self.spoke(now, output);
             }
             while let Some(act) = self.conversation.poll_act() {
                 quiet = false;
@@ -413,7 +413,7 @@ impl Session {
         }
     }
 
-    fn spoke(&mut self, output: SpeakingOutput) {
+    fn spoke(&mut self, now: Moment, output: SpeakingOutput) {
         let event = match output {
             SpeakingOutput::Net(net) => return self.out.push_back(Output::Net(net)),
             SpeakingOutput::Device(device) => return self.out.push_back(Output::Device(device)),
@@ -424,6 +424,12 @@ impl Session {
             SpeakingEvent::TextSent => SessionEvent::TextSent,
             SpeakingEvent::FirstAudio => SessionEvent::FirstAudio,
             SpeakingEvent::Chunk(chunk) => SessionEvent::Chunk(chunk),
+            SpeakingEvent::HeardOut(is_all) => {
+                if let Some(all) = &mut self.all_in_one {
+                    all.service.heard_out(now, is_all);
+                }
+                return;
+            }
             SpeakingEvent::Heard(spoken) => {
                 self.conversation.heard(&spoken);
                 SessionEvent::TurnEnds(Pii::new(spoken))

@@ -99,3 +99,10 @@ pub(crate) fn plain(text: &str) -> String {
         .collect();
     words.join(" ")
 }
+
+/// Whether `heard` is `text`, with a part of one letter heard again at the most.
+pub(crate) fn goes_on_in_a_word(heard: &str, text: &str) -> bool {
+    let (heard, said) = (heard.replace(' ', ""), plain(text).replace(' ', ""));
+    let same = heard.bytes().zip(said.bytes()).take_while(|pair| pair.0 == pair.1).count();
+    heard == said || (heard.len() == said.len() + 1 && same > 0 && heard[same..] == said[same - 1..])
+}

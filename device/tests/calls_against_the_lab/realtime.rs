@@ -2,7 +2,7 @@
 
 use crate::call::{Bed, TestCall, With, options, settings};
 use crate::faults::{all, judge};
-use crate::letters::plain;
+use crate::letters::{goes_on_in_a_word, plain};
 use crate::talk::ended;
 use crate::timer::Timer;
 use offhook_lab::{Lab, Options, Visit};
@@ -154,8 +154,7 @@ fn v2_a_service_that_dies_in_mid_sentence_costs_no_word_that_came_and_comes_back
     let heard = call.words();
     let answer = heard.strip_prefix(&plain(GREETING)).and_then(|rest| rest.strip_suffix(&plain(SORRY)));
     let answer = answer.unwrap_or_else(|| panic!("{heard}")).trim();
-    let said = plain(&turns[1].text);
-    assert_eq!(answer, said);
+    assert!(goes_on_in_a_word(answer, &turns[1].text), "{heard}");
     call.caller_speaks(600);
     assert!(call.run(&Timer::start(), 20_000, ended(4)), "{:?}", call.events());
     assert_eq!(call.turns()[3].text, "Six.");

@@ -67,6 +67,9 @@ pub enum AllInOneEvent {
     Words(String),
     /// The next samples of our turn, at [`AllInOneService::rate_hz`].
     Audio(Vec<i16>),
+    /// All words of our turn came and no more audio does: it may be complete, or the service has fallen silent.
+    /// [`AllInOneService::heard_out`] tells which; if nobody tells soon, it ends.
+    Pauses,
     /// Our turn is complete: all of its audio came.
     Ends,
     /// No more of our turn comes, and it is not complete.
@@ -192,6 +195,12 @@ impl AllInOneService {
     /// A turn of ours is over since the service has begun the next one: so much of it was heard.
     pub fn overtaken(&mut self, now: Moment, heard: Span) {
         self.protocol.overtaken(heard);
+        self.settle(now);
+    }
+
+    /// Whether all words of our turn were heard, of which [`AllInOneEvent::Pauses`] told.
+    pub fn heard_out(&mut self, now: Moment, is_all: bool) {
+        self.protocol.heard_out(is_all);
         self.settle(now);
     }
 

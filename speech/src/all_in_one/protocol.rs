@@ -59,6 +59,9 @@ pub(crate) trait Protocol: Debug + Send {
     /// So much was heard of the turn before the one that the service has begun.
     fn overtaken(&mut self, _heard: Span) {}
 
+    /// Whether all words of our turn were heard, of which [`AllInOneEvent::Pauses`] told.
+    fn heard_out(&mut self, _is_all: bool) {}
+
     /// The last turn that it told of is a turn of its own.
     fn turn_begins(&mut self) {}
 

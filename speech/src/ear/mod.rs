@@ -15,7 +15,7 @@ use crate::tts::CharTime;
 use crate::voice::flite::{Flite, FliteSettings, FliteVoice};
 use crate::voice::{Spoke, Voice};
 use crate::wire::resample::Resampler;
-use features::{Features, HOP, RATE_HZ, features, levelled};
+use features::{Features, Frame, HOP, RATE_HZ, features, levelled};
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
@@ -39,17 +39,34 @@ const QUIET: f32 = 6.0;
 /// A soft beginning of a word, in frames.
 const LEAD: usize = 3;
 
-/// A word that came whole.
+/// A place in a text that a sound came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WordEnd {
-    /// So many characters of the text are over, white space left out.
+pub struct Reached {
+    /// So many characters of the text are over, white space left out,
     pub chars: u32,
+    /// and so many thousandths of the next one.
+    pub mille: u32,
     /// Here, from the start of the sound.
     pub at_ms: u32,
 }
 
-/// In less than this no word is told from another, in frames.
+/// How far a sound came that may have broken off anywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Came {
+    /// The words that came whole: each ends between its own last sound and the first of the next one.
+    pub words: Vec<Reached>,
+    /// What came behind them, character by character; the last place is where the sound ends.
+    pub part: Vec<Reached>,
+}
+
+/// In less than this no word is told from another, in frames;
 const LEAST: usize = 30;
+/// and of less than this it is not told what it is: how far it came is taken from the clock.
+const SHORT: usize = 10;
+/// What came of a word is known within some tens of milliseconds: so much of it is rather heard again than lost,
+const BACK_MS: u32 = 40;
+/// and nobody is so much faster than the quick voice, in percent.
+const FASTEST: u32 = 130;
 
 /// So many texts are kept as the quick voice says them: a voice that is slow is listened to again and again.
 const KEPT: usize = 8;
@@ -80,9 +97,8 @@ impl Ear {
         Self { voice, kept: VecDeque::new() }
     }
 
-    /// The words of `text` that came whole in `samples`, which begin with it and may break off anywhere; each ends between
-    /// its own last sound and the first of the next one. `None` where that cannot be told.
-    pub fn place(&mut self, text: &str, samples: &[i16], rate_hz: u32) -> Option<Vec<WordEnd>> {
+    /// How far `samples`, which begin with `text` and may break off anywhere, came in it. `None` where that cannot be told.
+    pub fn place(&mut self, text: &str, samples: &[i16], rate_hz: u32) -> Option<Came> {
         if samples.len() > LONGEST_S * rate_hz as usize {
             return None;
         }
@@ -90,31 +106,50 @@ impl Ear {
         let most = (samples.len() / rate_hz.max(1) as usize + 1) * CHARS_PER_S;
         let text = text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text);
         let Reference { features: reference, times, .. } = self.reference(text)?;
-        let (heard_from, reference_from) = (first_sound(&heard)?, first_sound(reference)?);
+        let heard_from = first_sound(&heard.loudness)?;
+        // How loud the loudest will be is not known of what has only begun.
+        let begins = first_sound(&reference.loudness)? + heard.loudness.len() - heard_from;
+        let reference_from = first_sound(reference.loudness.get(..begins).unwrap_or(&reference.loudness))?;
         let frames = heard.frames.get(heard_from..)?;
-        if frames.len() < LEAST {
-            return Some(Vec::new());
-        }
-        let frames = levelled(frames, frames.len());
         let all = reference.frames.get(reference_from..)?;
-        // How far it came is known roughly after the first time, and then what the reference is like until there.
-        let came = *warp(&frames, &levelled(all, all.len()))?.path.last()? + AROUND;
-        let warped = warp(&frames, &levelled(all, came))?;
-        if warped.unlike > UNLIKE_MAX {
-            return None;
-        }
-        let mut words = Vec::new();
-        let mut path = warped.path.iter().enumerate().peekable();
-        for (chars, is_last, ends_ms) in word_ends(text, times)? {
-            let end = frame_at(ends_ms).saturating_sub(reference_from + if is_last { MISSING } else { 0 });
-            while path.next_if(|(_, place)| **place < end).is_some() {}
-            let Some((at, _)) = path.peek() else { break };
-            if at + if is_last { 0 } else { BEHIND } >= frames.len() {
+        let words = word_ends(text, times)?;
+        let path = if frames.len() < SHORT { (0..frames.len()).collect() } else { path(frames, all)? };
+        let mut came = Came::default();
+        let reaches = |ends_ms: u32, missing: usize| {
+            let end = frame_at(ends_ms).saturating_sub(reference_from + missing);
+            path.partition_point(|place| *place < end)
+        };
+        for (chars, is_last, ends_ms) in words {
+            let at = reaches(ends_ms, if is_last { MISSING } else { 0 });
+            if frames.len() < LEAST || at + if is_last { 0 } else { BEHIND } >= frames.len() {
                 break;
             }
-            words.push(WordEnd { chars, at_ms: ms_of(heard_from + at) });
+            came.words.push(Reached { chars, mille: 0, at_ms: ms_of(heard_from + at) });
         }
-        Some(words)
+        let whole = came.words.last().map_or(0, |word| word.chars);
+        let length_ms = (samples.len() * 1000 / rate_hz.max(1) as usize) as u32;
+        let ends_ms = {
+            let since_ms = came.words.last().map_or(ms_of(heard_from), |word| word.at_ms);
+            let since = frames.len().min(frame_at(since_ms).saturating_sub(heard_from));
+            let most_ms = length_ms.saturating_sub(since_ms) * FASTEST / 100;
+            let (since, last) = (*path.get(since)?, *path.last()?);
+            // Behind the middle of the last frame there is still half of one.
+            let behind_ms = length_ms.saturating_sub(ms_of(heard.frames.len() - 1));
+            let ends_ms = ms_of(reference_from + last) + behind_ms;
+            ends_ms.min(ms_of(reference_from + since) + most_ms).saturating_sub(BACK_MS)
+        };
+        for (chars, time) in (0..).zip(times).skip(whole as usize) {
+            if time.end_ms <= ends_ms {
+                let at_ms = ms_of(heard_from + reaches(time.end_ms, 0)) + BACK_MS;
+                came.part.push(Reached { chars: chars + 1, mille: 0, at_ms: at_ms.min(length_ms) });
+                continue;
+            }
+            let came_ms = ends_ms.saturating_sub(time.at_ms);
+            let mille = (came_ms * 1000 / (time.end_ms - time.at_ms).max(1)).min(999);
+            came.part.push(Reached { chars, mille, at_ms: length_ms });
+            break;
+        }
+        Some(came)
     }
 
     fn reference(&mut self, text: &str) -> Option<&Reference> {
@@ -156,6 +191,15 @@ impl fmt::Debug for Ear {
     }
 }
 
+/// For each frame that was heard the one of the reference. `None` where the one is not the other's text.
+fn path(heard: &[Frame], reference: &[Frame]) -> Option<Vec<usize>> {
+    let frames = levelled(heard, heard.len());
+    // How far it came is known roughly after the first time, and then what the reference is like until there.
+    let came = *warp(&frames, &levelled(reference, reference.len()))?.path.last()? + AROUND;
+    let warped = warp(&frames, &levelled(reference, came))?;
+    (warped.unlike <= UNLIKE_MAX).then_some(warped.path)
+}
+
 /// Each word of `text` by the characters that are over behind it, whether it is the last, and the middle between its end
 /// and the start of the next one. `None` where not every character has its time.
 fn word_ends(text: &str, times: &[CharTime]) -> Option<Vec<(u32, bool, u32)>> {
@@ -180,9 +224,9 @@ const fn ms_of(frame: usize) -> u32 {
     ((frame * HOP + features::WINDOW / 2) * 1000 / RATE_HZ as usize) as u32
 }
 
-fn first_sound(sound: &Features) -> Option<usize> {
-    let loudest = sound.loudness.iter().copied().fold(0.0, f32::max);
-    let first = sound.loudness.iter().position(|loudness| *loudness > loudest - QUIET)?;
+fn first_sound(loudness: &[f32]) -> Option<usize> {
+    let loudest = loudness.iter().copied().fold(0.0, f32::max);
+    let first = loudness.iter().position(|loudness| *loudness > loudest - QUIET)?;
     Some(first.saturating_sub(LEAD))
 }
 

@@ -96,6 +96,7 @@ impl Session {
                 let rate_hz = self.all_in_one.as_ref().map_or(0, |all| all.service.rate_hz());
                 self.speaking.foreign_audio(now, &samples, rate_hz);
             }
+            AllInOneEvent::Pauses => self.speaking.foreign_pauses(now),
             AllInOneEvent::Ends => self.speaking.foreign_end(now),
             AllInOneEvent::Breaks { written } => {
                 if self.speaking.is_foreign() && !written {

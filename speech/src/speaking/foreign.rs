@@ -4,6 +4,7 @@
 use super::script::Phrase;
 use super::stream::{Stream, pace};
 use super::{Source, Speaking, SpeakingEvent};
+use crate::ear::Came;
 use crate::tts::JobId;
 use offhook_units::Moment;
 
@@ -11,6 +12,11 @@ use offhook_units::Moment;
 const WORDS_MAX: usize = 16_000;
 /// Characters a second without white space, before a turn of this service was measured.
 const USUAL_CHARS_PER_S: u64 = 12;
+
+/// Nine tenths are all of it: its end is not worth a second voice.
+const fn is_nearly(chars: u64, all: u32) -> bool {
+    chars * 10 >= all as u64 * 9
+}
 
 impl Speaking {
     /// A turn of such a service begins; true when it is a new one. One that the caller still hears, and of which all
@@ -88,6 +94,29 @@ impl Speaking {
         self.pump(now);
     }
 
+    /// No more of such a turn comes, and nobody told its end: whether all of its words came [`SpeakingEvent::HeardOut`]
+    /// tells, once the ear has. Without one they did.
+    pub fn foreign_pauses(&mut self, now: Moment) {
+        let stream = self.turn.as_mut().and_then(|turn| turn.stream.as_mut());
+        let Some(stream) = stream.filter(|stream| stream.source == Source::AllInOne) else { return };
+        stream.listening.to_its_end = true;
+        if stream.listening.is_asked() || (self.has_device && !self.foreign_is_said() && self.ask(now)) {
+            return;
+        }
+        self.heard_out(None);
+    }
+
+    /// The ear was asked for the end of such a turn, and answers.
+    pub(super) fn heard_out(&mut self, came: Option<&Came>) {
+        let Some(turn) = &mut self.turn else { return };
+        let Some(stream) = &mut turn.stream else { return };
+        stream.listening.to_its_end = false;
+        let reached =
+            came.and_then(|came| came.part.last().or(came.words.last())).map(|reached| reached.chars);
+        let all = turn.phrases.last().map_or(0, Phrase::chars);
+        self.event(SpeakingEvent::HeardOut(reached.is_none_or(|chars| is_nearly(chars.into(), all))));
+    }
+
     /// No more of such a turn comes: the device says what is left of its words.
     pub fn foreign_break(&mut self, now: Moment) {
         let Some(job) = self.foreign_job() else { return };
@@ -96,10 +125,10 @@ impl Speaking {
         self.pump(now);
     }
 
-    /// Nine tenths of it, at the pace of this voice, are all of it: its end is not worth a second voice.
+    /// At the pace of this voice it is all of it.
     pub(super) fn foreign_is_said(&self) -> bool {
         self.foreign_job().and(self.foreign_so_far()).is_some_and(|(letters, came_us)| {
-            came_us > 0 && came_us * self.foreign_chars_per_s / 100_000 >= u64::from(letters) * 9
+            came_us > 0 && is_nearly(came_us * self.foreign_chars_per_s / 1_000_000, letters)
         })
     }
 

@@ -3,7 +3,7 @@
 use super::stream::Stream;
 use super::turn::Turn;
 use super::{Cloud, Mark, MarkKind, Source, Speaking, SpeakingEvent, SpeakingOutput, ToDevice};
-use crate::tts::JobId;
+use crate::tts::{HttpVoice, JobId};
 use offhook_units::{Moment, Span};
 
 /// So much speech may wait to be played before no more is asked for: a long answer is made as it is heard,
@@ -16,13 +16,16 @@ const UNTOLD_AHEAD_S: u64 = 10;
 pub(super) const HTTP_REST: Span = Span::from_millis(10_000);
 
 impl Speaking {
-    /// The way in which the next phrase is spoken.
+    /// The way in which the next phrase is spoken. A word of which a part was heard goes on with a voice that tells where
+    /// its characters are.
     fn choose(&self, now: Moment, may_use_socket: bool) -> Option<Source> {
         if let Some(cloud) = &self.cloud {
             if may_use_socket && (cloud.socket.is_ready() || cloud.socket.is_starting()) {
                 return Some(Source::Socket);
             }
-            if cloud.http.is_some() && now >= self.no_http_before {
+            let in_a_word = self.has_device && self.turn.as_ref().is_some_and(|turn| turn.heard.is_some());
+            let serves = |http: &HttpVoice| !in_a_word || http.tells_places();
+            if cloud.http.as_ref().is_some_and(serves) && now >= self.no_http_before {
                 return Some(Source::Http);
             }
         }

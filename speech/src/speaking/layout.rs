@@ -1,10 +1,11 @@
 //! Where the words of a stream lie that does not tell: as the ear heard them, or by the pace of its voice.
 
+use super::place::Sound;
 use super::script::{self, words_end};
 use super::stream::Stream;
 use super::timeline::Place;
 use super::turn::Turn;
-use crate::ear::WordEnd;
+use crate::ear::Reached;
 
 /// How far a lost stream came: its phrase and the characters of it.
 pub(super) fn came(turn: &Turn, stream: &Stream) -> (usize, u32) {
@@ -15,14 +16,16 @@ pub(super) fn came(turn: &Turn, stream: &Stream) -> (usize, u32) {
     if stream.aligned {
         return (stream.phrase, stream.chars.saturating_sub(u32::from(stream.is_cut)));
     }
-    let (phrase, chars) = behind(turn, stream, (stream.came_us * stream.chars_per_s / 1_000_000) as u32);
+    let Sound { from_us, from_chars, .. } = stream.sound;
+    let chars = (stream.came_us.saturating_sub(from_us) * stream.chars_per_s / 1_000_000) as u32;
+    let (phrase, chars) = behind(turn, stream, from_chars.saturating_add(chars));
     // The last phrase is never taken for complete: its end was not told.
     let all = turn.phrases.get(phrase).map_or(0, script::Phrase::chars);
     (phrase, chars.min(all.saturating_sub(1)))
 }
 
 /// Where somebody is who has said `chars` characters since the start of a stream.
-fn behind(turn: &Turn, stream: &Stream, mut chars: u32) -> (usize, u32) {
+pub(super) fn behind(turn: &Turn, stream: &Stream, mut chars: u32) -> (usize, u32) {
     let (mut phrase, mut done) = stream.first;
     while let Some(all) = turn.phrases.get(phrase).map(script::Phrase::chars) {
         if phrase + 1 >= stream.sent_to || done.saturating_add(chars) < all {
@@ -34,21 +37,21 @@ fn behind(turn: &Turn, stream: &Stream, mut chars: u32) -> (usize, u32) {
     (phrase, done.saturating_add(chars))
 }
 
-/// Lays out a broken-off stream as the ear heard its words; gives how far they came. The last of what came stands at `end`.
-pub(super) fn lay_out_words(
-    turn: &mut Turn,
-    stream: &Stream,
-    words: &[WordEnd],
-    end: u64,
-    call_hz: u32,
-) -> (usize, u32) {
-    for word in words {
-        let (phrase, chars) = behind(turn, stream, word.chars);
-        let left_us = stream.came_us.saturating_sub(u64::from(word.at_ms) * 1000);
-        let position = end.saturating_sub(left_us * u64::from(call_hz) / 1_000_000).max(stream.starts);
-        turn.timeline.add(position, Place::new(phrase, chars));
+impl Stream {
+    /// Where what came of it until `at_ms` stands, when all that came ends at `end`.
+    pub(super) fn position_of(&self, at_ms: u32, end: u64, call_hz: u32) -> u64 {
+        let left_us = self.came_us.saturating_sub(u64::from(at_ms) * 1000);
+        end.saturating_sub(left_us * u64::from(call_hz) / 1_000_000).max(self.starts)
     }
-    behind(turn, stream, words.last().map_or(0, |word| word.chars))
+}
+
+/// Lays out a stream as the ear heard it; what came of it stands before `end`.
+pub(super) fn lay_out_heard(turn: &mut Turn, stream: &Stream, heard: &[Reached], end: u64, call_hz: u32) {
+    for reached in heard {
+        let (phrase, chars) = behind(turn, stream, reached.chars);
+        let place = Place { phrase, chars, mille: reached.mille };
+        turn.timeline.add(stream.position_of(reached.at_ms, end, call_hz), place);
+    }
 }
 
 /// Where a broken-off stream did not tell which word lies where, what came of it until `end` is laid out evenly over the

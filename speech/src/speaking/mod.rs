@@ -28,7 +28,7 @@ mod watch;
 mod tests;
 
 use crate::breath::BreathKind;
-use crate::ear::WordEnd;
+use crate::ear::Came;
 use crate::failure::Fault;
 use crate::text::{PauseKind, PlanSettings, RateMeter, Sentence};
 use crate::transport::{ConnId, FromNet, Part, ToNet};
@@ -114,8 +114,8 @@ pub enum FromDevice {
     Finished,
     /// It cannot say it.
     Failed,
-    /// The words that came whole, or nothing if that cannot be told.
-    Places(Option<Vec<WordEnd>>),
+    /// How far it came, or nothing if that cannot be told.
+    Places(Option<Came>),
 }
 
 /// What comes out beside the samples.
@@ -140,6 +140,8 @@ pub enum SpeakingEvent {
     FirstAudio,
     /// A portion of the stream was handed out.
     Chunk(Chunk),
+    /// Whether all words of a service that speaks by itself are in its audio, as [`Speaking::foreign_pauses`] asked.
+    HeardOut(bool),
     /// The turn was heard to its end.
     Heard(Spoken),
     /// Speech goes on in another way.
@@ -277,8 +279,10 @@ impl Speaking {
         let mut turn = self.turn.take()?;
         if let Some(stream) = turn.stream.take() {
             lay_out(&mut turn, &stream, self.mix.position());
-            let source = if stream.placed_by.is_some() { Source::Device } else { stream.source };
-            self.cancel(now, stream.job, source);
+            self.stop_listening(&stream);
+            if stream.placed_by.is_none() {
+                self.cancel(now, stream.job, stream.source);
+            }
         }
         self.mix.clear();
         self.chunks.turn();
@@ -387,8 +391,6 @@ impl Speaking {
                 self.turn.as_ref().and_then(|turn| Some(turn.stream.as_ref()?.running()))
         {
             if self.is_placing() {
-                // What waits behind it is the voice that goes on.
-                self.out.push_back(SpeakingOutput::Device(ToDevice::Stop(job)));
                 self.placed(now, job, None);
             } else {
                 self.cancel(now, job, source);

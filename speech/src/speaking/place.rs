@@ -2,10 +2,11 @@
 //! whole is asked of the ear (`crate::ear`), which hears what came beside the text. What is there goes on meanwhile; of a
 //! voice that is not known to go on, no further than the last whole word, so that another one can say the next.
 
+use super::layout::{behind, lay_out_heard};
 use super::script::Phrase;
 use super::turn::Turn;
 use super::{Broken, Source, Speaking, SpeakingOutput, ToDevice, stream::Stream};
-use crate::ear::{LONGEST_S, WordEnd};
+use crate::ear::{Came, LONGEST_S, Reached};
 use crate::tts::JobId;
 use offhook_units::{Moment, Span};
 
@@ -13,13 +14,17 @@ use offhook_units::{Moment, Span};
 /// would be heard as a hole: the pace of the voice has to do.
 const PATIENCE: Span = Span::from_millis(250);
 
-/// What came of a stream, at the rate at which it came.
+/// What came of a stream, at the rate at which it came, behind the last word that is known to be over.
 #[derive(Debug, Default)]
 pub(super) struct Sound {
     samples: Vec<i16>,
     rate_hz: u32,
-    /// More came than is kept, or its rate changed: it does not begin with the text any more.
+    /// More came than is kept, or its rate changed: nobody knows where in the text it begins.
     is_part: bool,
+    /// So much of the stream came before it, in microseconds,
+    pub(super) from_us: u64,
+    /// and so many of its characters.
+    pub(super) from_chars: u32,
 }
 
 impl Sound {
@@ -38,6 +43,27 @@ impl Sound {
             self.samples.extend_from_slice(samples);
         }
     }
+
+    fn is_long(&self) -> bool {
+        self.samples.len() >= LONG_S * self.rate_hz as usize
+    }
+
+    /// What was heard in it, told from the start of the stream.
+    fn in_stream(&self, mut came: Came) -> Came {
+        for reached in came.words.iter_mut().chain(&mut came.part) {
+            reached.chars = reached.chars.saturating_add(self.from_chars);
+            reached.at_ms = reached.at_ms.saturating_add((self.from_us / 1000) as u32);
+        }
+        came
+    }
+
+    /// Forgets what came before this place in the stream.
+    fn forget(&mut self, before: Reached) {
+        let us = (u64::from(before.at_ms) * 1000).saturating_sub(self.from_us);
+        let count = (us * u64::from(self.rate_hz) / 1_000_000) as usize;
+        self.samples.drain(..count.min(self.samples.len()));
+        (self.from_us, self.from_chars) = (self.from_us + us, before.chars);
+    }
 }
 
 /// So much of such a voice is in the play-out's hand: what was handed out cannot be taken back, be it a part of a word.
@@ -49,6 +75,8 @@ const SMALL_HAND_MS: u64 = 80;
 /// So much is not kept back for one word: it is a long one, for which the caller would hear nothing for too long, or the ear
 /// misheard.
 const LONGEST_WORD_MS: u64 = 600;
+/// Of a phrase that is as long the ear is asked, so that no more of it need be kept.
+const LONG_S: usize = 8;
 /// In less sound the ear finds no word; and of so much more it may have heard another one.
 const WORTH_US: u64 = 300_000;
 const MORE_US: u64 = 150_000;
@@ -60,32 +88,44 @@ pub(super) struct Listening {
     asked_us: u64,
     /// When that was, if it has not answered.
     asked: Option<Moment>,
+    /// What it hears is to tell whether the stream is over.
+    pub(super) to_its_end: bool,
     /// It answered last, and this.
-    words: Option<Vec<WordEnd>>,
+    came: Option<Came>,
 }
 
 impl Listening {
+    pub(super) const fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
     /// Whether it knows which words came whole, or will in a moment.
     fn knows(&self, now: Moment) -> bool {
-        self.asked.map_or(self.words.is_some(), |asked| now < asked + PATIENCE)
+        self.asked.map_or(self.came.is_some(), |asked| now < asked + PATIENCE)
     }
 }
 
 /// What the ear says of a stream that broke off.
-pub(super) enum Ear {
+pub(super) enum Answer {
     /// Nothing: that cannot be told.
     Deaf,
     /// It listens.
     Asked,
     /// It had heard all of it already.
-    Knows(Vec<WordEnd>),
+    Knows(Came),
 }
 
 impl Speaking {
     /// Whether the ear could tell where the words of a stream are, and another voice would go on behind them.
+    fn may_be_heard(&self, stream: &Stream) -> bool {
+        let is_known = stream.tells_nothing() && !stream.sound.is_part;
+        self.has_device && is_known && stream.source != Source::Device
+    }
+
+    /// Whether no more of it is played than words that are known to be whole; a service that speaks by itself has its own
+    /// pace, and is heard as it is.
     fn is_heard(&self, stream: &Stream) -> bool {
-        let may_be_heard = stream.tells_nothing() && !stream.sound.is_part;
-        self.has_device && may_be_heard && matches!(stream.source, Source::Socket | Source::Http)
+        self.may_be_heard(stream) && stream.source != Source::AllInOne
     }
 
     /// How far a stream may be handed out that does not tell where its words are.
@@ -120,17 +160,19 @@ impl Speaking {
     pub(super) fn listen(&mut self, now: Moment) {
         let Some(turn) = &self.turn else { return };
         let Some(stream) = &turn.stream else { return };
-        let Listening { asked_us, asked, words } = &stream.listening;
+        let Listening { asked_us, asked, came, .. } = &stream.listening;
         // Once it could not tell, it cannot.
-        let may_tell = asked.is_none() && (words.is_some() || *asked_us == 0);
+        let may_tell = asked.is_none() && (came.is_some() || *asked_us == 0);
         let came_us = stream.came_us();
         let is_new = may_tell && came_us >= WORTH_US && came_us >= asked_us + MORE_US;
-        if is_new && self.is_heard(stream) && self.has_little() && !stream.is_fast(now) && stream.owes(turn) {
+        let runs_dry =
+            || self.is_heard(stream) && self.has_little() && !stream.is_fast(now) && stream.owes(turn);
+        if is_new && (runs_dry() || (self.may_be_heard(stream) && stream.sound.is_long())) {
             self.ask(now);
         }
     }
 
-    fn ask(&mut self, now: Moment) -> bool {
+    pub(super) fn ask(&mut self, now: Moment) -> bool {
         let Some(turn) = &mut self.turn else { return false };
         let Some(text) = turn.stream.as_ref().map(|stream| given(turn, stream)) else { return false };
         let Some(stream) = &mut turn.stream else { return false };
@@ -140,55 +182,76 @@ impl Speaking {
             return false;
         }
         let broken = Broken { text, samples: samples.clone(), rate_hz: *rate_hz };
-        stream.listening = Listening { asked_us: stream.came_us(), asked: Some(now), words: None };
+        let to_its_end = stream.listening.to_its_end;
+        stream.listening = Listening { asked_us: stream.came_us(), asked: Some(now), came: None, to_its_end };
         self.out.push_back(SpeakingOutput::Device(ToDevice::Place(stream.job, broken)));
         true
     }
 
-    /// The ear answers.
-    pub(super) fn ear_answers(&mut self, now: Moment, job: JobId, words: Option<Vec<WordEnd>>) {
-        let end = self.mix.position();
-        let call_hz = u64::from(self.mix.rate_hz());
-        let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else { return };
-        if stream.job != job {
-            return;
+    /// The ear need not answer any more: what waits behind it may be the voice that goes on.
+    pub(super) fn stop_listening(&mut self, stream: &Stream) {
+        if stream.listening.is_asked() {
+            self.out.push_back(SpeakingOutput::Device(ToDevice::Stop(stream.job)));
         }
+    }
+
+    /// The ear answers.
+    pub(super) fn ear_answers(&mut self, now: Moment, job: JobId, came: Option<Came>) {
+        let (end, call_hz) = (self.mix.position(), self.mix.rate_hz());
+        let Some(turn) = &mut self.turn else { return };
+        let Some(mut stream) = turn.stream.take_if(|stream| stream.job == job) else { return };
+        let came = came.map(|came| stream.sound.in_stream(came));
         stream.listening.asked = None;
         let is_all = stream.listening.asked_us == stream.came_us();
-        if stream.placed_by.is_none() {
-            if let Some(last) = words.as_deref().and_then(<[WordEnd]>::last) {
-                let behind_us = stream.came_us().saturating_sub(u64::from(last.at_ms) * 1000);
-                stream.whole_to = end.saturating_sub(behind_us * call_hz / 1_000_000);
+        if stream.placed_by.is_some() {
+            turn.stream = Some(stream);
+            if is_all || !self.ask(now) {
+                self.placed(now, job, came.as_ref());
             }
-            stream.listening.words = words;
-        } else if is_all || !self.ask(now) {
-            self.placed(now, job, words.as_deref());
+            return;
+        }
+        if let Some(heard) = &came
+            && let Some(last) = heard.words.last()
+        {
+            stream.whole_to = stream.position_of(last.at_ms, end, call_hz);
+            if stream.sound.is_long() {
+                lay_out_heard(turn, &stream, &heard.words, end, call_hz);
+                stream.sound.forget(*last);
+            }
+        }
+        let to_its_end = stream.listening.to_its_end;
+        stream.listening.came.clone_from(&came);
+        turn.stream = Some(stream);
+        if to_its_end && (is_all || !self.ask(now)) {
+            self.heard_out(came.as_ref());
         }
     }
 
     /// The stream broke off: asks the ear which of its words came.
-    pub(super) fn ask_ear(&mut self, now: Moment) -> Ear {
+    pub(super) fn ask_ear(&mut self, now: Moment) -> Answer {
         let has_device = self.has_device;
-        let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else { return Ear::Deaf };
+        let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else {
+            return Answer::Deaf;
+        };
         // Below the voice on the device there is none that could go on.
         if !has_device || stream.source == Source::Device {
-            return Ear::Deaf;
+            return Answer::Deaf;
         }
         let came_us = stream.came_us();
-        let Listening { asked_us, asked, words } = &mut stream.listening;
+        let Listening { asked_us, asked, came, .. } = &mut stream.listening;
         if *asked_us == came_us
-            && let Some(words) = words.take()
+            && let Some(came) = came.take()
         {
-            return Ear::Knows(words);
+            return Answer::Knows(came);
         }
         let is_asked = asked.is_some();
         if is_asked || self.ask(now) {
             if let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) {
                 stream.placed_by = Some(now + PATIENCE);
             }
-            return Ear::Asked;
+            return Answer::Asked;
         }
-        Ear::Deaf
+        Answer::Deaf
     }
 
     /// Whether the answer is awaited.
@@ -200,9 +263,9 @@ impl Speaking {
     }
 }
 
-/// All that a stream was given to say.
+/// All that a stream was given to say and is not known to have said.
 fn given(turn: &Turn, stream: &Stream) -> String {
-    let (first, skip) = stream.first;
+    let (first, skip) = behind(turn, stream, stream.sound.from_chars);
     let (tail, _) = turn.tail(first, skip);
     let others = turn.phrases.iter().take(stream.sent_to).skip(first + 1).map(Phrase::text);
     std::iter::once(tail.as_str()).chain(others).collect::<Vec<_>>().join(" ")

@@ -1,13 +1,13 @@
 //! One stream of speech while it comes: which phrase its audio belongs to, and where its characters lie.
 
 use super::give::HTTP_REST;
-use super::layout::{came, lay_out, lay_out_words, spread};
-use super::place::{Ear, Listening, Sound};
+use super::layout::{behind, came, lay_out, lay_out_heard, spread};
+use super::place::{Answer, Listening, Sound};
 use super::script::words_end;
 use super::timeline::Place;
 use super::turn::Turn;
 use super::{Mark, MarkKind, Source, Speaking, SpeakingEvent, script};
-use crate::ear::WordEnd;
+use crate::ear::Came;
 use crate::text::{Rest, is_speakable};
 use crate::tts::{CharTime, JobId};
 use offhook_units::{Moment, Span};
@@ -388,6 +388,8 @@ impl Speaking {
         self.say_untold(job);
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = turn.stream.take_if(|stream| stream.job == job) else { return };
+        self.stop_listening(&stream);
+        let Some(turn) = &mut self.turn else { return };
         self.mix.end_stream();
         let length = self.mix.end_phrase();
         if stream.aligned
@@ -431,22 +433,30 @@ impl Speaking {
             self.no_http_before = now + HTTP_REST;
         }
         match self.ask_ear(now) {
-            Ear::Asked => {}
-            Ear::Knows(words) => self.placed(now, job, Some(&words)),
-            Ear::Deaf => self.placed(now, job, None),
+            Answer::Asked => {}
+            Answer::Knows(came) => self.placed(now, job, Some(&came)),
+            Answer::Deaf => self.placed(now, job, None),
         }
     }
 
-    /// The same, once it is known as well as it can be which of its words came: by the ear or by nobody.
-    pub(super) fn placed(&mut self, now: Moment, job: JobId, words: Option<&[WordEnd]>) {
-        if words.is_none() && self.foreign_is_said() {
+    /// The same, once it is known as well as it can be how far it came: by the ear or by nobody.
+    pub(super) fn placed(&mut self, now: Moment, job: JobId, heard: Option<&Came>) {
+        if heard.is_none() && self.foreign_is_said() {
             return self.finished(now, job);
         }
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = turn.stream.take_if(|stream| stream.job == job) else { return };
+        self.stop_listening(&stream);
         let end = self.mix.position();
-        let (phrase, chars) = match words {
-            Some(words) => lay_out_words(turn, &stream, words, end, self.mix.rate_hz()),
+        let Some(turn) = &mut self.turn else { return };
+        let (phrase, chars) = match heard {
+            Some(Came { words, part }) => {
+                let call_hz = self.mix.rate_hz();
+                for heard in [words, part] {
+                    lay_out_heard(turn, &stream, heard, end, call_hz);
+                }
+                behind(turn, &stream, words.last().map_or(stream.sound.from_chars, |word| word.chars))
+            }
             None => {
                 lay_out(turn, &stream, end);
                 came(turn, &stream)
@@ -471,20 +481,21 @@ impl Speaking {
             // The part of a word that came is taken back, unless it is on its way to the caller.
             let begins = Place::new(phrase, whole);
             let place = turn.timeline.position_of(begins).unwrap_or(stream.starts);
-            let has_part = stream.last_audio.is_some() && (whole < chars || stream.is_cut || words.is_some());
+            let has_part = stream.last_audio.is_some() && (whole < chars || stream.is_cut || heard.is_some());
             let end = self.mix.cut(if has_part { place } else { u64::MAX });
-            let heard = turn.timeline.at(end);
-            if words.is_some() {
-                // Nothing was laid out behind them, and the quiet behind the last one is trimmed off.
+            let over = turn.timeline.at(end);
+            if heard.is_some() {
+                // Of what was laid out the quiet behind the last whole word may be trimmed off.
+                turn.timeline.cut(end.max(place));
                 turn.timeline.ends(end);
             } else {
                 turn.timeline.cut(end);
             }
             // A guess is no place to cut a word in two.
-            let tells = stream.aligned || stream.heard.is_some();
-            turn.heard = (tells && self.mix.given() > place && heard > begins).then_some(heard);
-            if let Some(heard) = turn.heard {
-                turn.timeline.add(end, heard);
+            let is_known = stream.aligned || stream.heard.is_some() || heard.is_some();
+            turn.heard = (is_known && self.mix.given() > place && over > begins).then_some(over);
+            if let Some(over) = turn.heard {
+                turn.timeline.add(end, over);
             }
             (turn.next, turn.skip) = (phrase, whole);
             if stream.source == Source::Device {

@@ -8,6 +8,7 @@ mod splices;
 mod turns;
 
 use super::*;
+use crate::ear::Reached;
 use crate::failure::Breaker;
 use crate::text::Splitter;
 use crate::transport::{Closed, Lost, Request, RequestKind};
@@ -304,22 +305,38 @@ impl World {
         self.later(ms, Happens::Device(job, last));
     }
 
-    /// Says which words it heard, if it has an ear: in this voice each ends half a space behind its last character.
+    /// Says how far it heard the text come, if it has an ear: in this voice a word ends half a space behind its last
+    /// character.
     fn device_hears(&mut self, job: JobId, broken: &Broken) {
         let Some(ear_ms) = self.ear_ms else {
             return self.later(self.now_ms, Happens::Device(job, FromDevice::Places(None)));
         };
         let came_ms = broken.samples.len() as u64 * 1000 / u64::from(broken.rate_hz);
-        let (mut chars, mut spaces, mut words) = (0, 0, Vec::new());
+        let reached =
+            |chars: usize, at_ms: u64| Reached { chars: chars as u32, mille: 0, at_ms: at_ms as u32 };
+        let silent = broken.samples.iter().take_while(|x| **x == 0).count() as u64;
+        let (mut came, mut chars) = (Came::default(), 0);
+        let mut ms = silent * 1000 / u64::from(broken.rate_hz);
         for word in broken.text.split_whitespace() {
-            chars += word.chars().count() as u64;
-            let at_ms = (chars + spaces) * self.char_ms + self.char_ms / 2;
-            spaces += 1;
-            if at_ms <= came_ms {
-                words.push(WordEnd { chars: chars as u32, at_ms: at_ms as u32 });
+            let (first, from) = (chars, ms);
+            chars += word.chars().count();
+            ms = from + self.char_ms * word.chars().count() as u64;
+            if ms + self.char_ms / 2 > came_ms {
+                let part_ms = came_ms.saturating_sub(from);
+                let whole = (part_ms / self.char_ms).min((chars - first) as u64);
+                let at = |n: u64| reached(first + n as usize, from + n * self.char_ms);
+                came.part.extend((1..=whole).map(at));
+                let mille = part_ms % self.char_ms * 1000 / self.char_ms;
+                came.part.push(Reached { mille: mille as u32, ..reached(first + whole as usize, came_ms) });
+                break;
+            }
+            came.words.push(reached(chars, ms + self.char_ms / 2));
+            ms += self.char_ms;
+            if ms >= came_ms {
+                break;
             }
         }
-        self.later(self.now_ms + ear_ms, Happens::Device(job, FromDevice::Places(Some(words))));
+        self.later(self.now_ms + ear_ms, Happens::Device(job, FromDevice::Places(Some(came))));
     }
 
     /// The socket is gone: what was on its way never comes.

@@ -118,6 +118,10 @@ impl Protocol for TrueVoice {
         }
     }
 
+    fn heard_out(&mut self, is_all: bool) {
+        self.turns.heard_out(is_all);
+    }
+
     /// It keeps no account of what was heard.
     fn cancel(&mut self, now: Moment, _heard: Span) {
         let number = self.turns.cancel(now);

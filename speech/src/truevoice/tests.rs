@@ -17,12 +17,18 @@ struct Bed {
     conn: ConnId,
     events: Vec<AllInOneEvent>,
     net: Vec<ToNet>,
+    now: Moment,
+    /// What the session says when it is asked.
+    all_is_heard: Option<bool>,
+    asked: u32,
 }
 
 impl Bed {
     fn open() -> Self {
         let it = AllInOneService::new(service().into(), Breaker::new(), 1, 8_000);
-        let mut bed = Self { it, conn: ConnId::none(Part::AllInOne), events: Vec::new(), net: Vec::new() };
+        let conn = ConnId::none(Part::AllInOne);
+        let (events, net, all_is_heard) = (Vec::new(), Vec::new(), Some(true));
+        let mut bed = Self { it, conn, events, net, now: at(0), all_is_heard, asked: 0 };
         bed.it.open(at(0));
         bed.poll();
         bed.gets(0, FromNet::Opened);
@@ -39,12 +45,19 @@ impl Bed {
                     }
                     self.net.push(net);
                 }
+                AllInOneOutput::Event(AllInOneEvent::Pauses) => {
+                    self.asked += 1;
+                    if let Some(is_all) = self.all_is_heard {
+                        self.it.heard_out(self.now, is_all);
+                    }
+                }
                 AllInOneOutput::Event(event) => self.events.push(event),
             }
         }
     }
 
     fn gets(&mut self, ms: u64, what: FromNet) {
+        self.now = at(ms);
         self.it.handle_net(at(ms), self.conn, what);
         self.poll();
     }
@@ -77,6 +90,7 @@ impl Bed {
 
     fn until(&mut self, ms: u64) {
         while let Some(due) = self.it.poll_timeout().filter(|&due| due <= at(ms)) {
+            self.now = due;
             self.it.handle_timeout(due);
             self.poll();
         }
@@ -90,6 +104,7 @@ impl Bed {
             | AllInOneEvent::Taken
             | AllInOneEvent::Anew
             | AllInOneEvent::Ungreeted(_)
+            | AllInOneEvent::Pauses
             | AllInOneEvent::Complaint(_) => "not TrueVoice's",
             AllInOneEvent::Transcript(_) => "transcript",
             AllInOneEvent::Begins => "begins",
@@ -261,6 +276,40 @@ fn v2_a_service_that_falls_silent_in_mid_sentence_is_given_up_later_than_one_tha
     assert_eq!(bed.kinds(), ["begins", "words", "audio"], "nobody says 160 letters in a second");
     bed.until(2_600);
     assert_eq!(bed.kinds().last(), Some(&"breaks"));
+}
+
+#[test]
+fn v2_a_turn_that_falls_silent_is_over_when_all_of_it_was_heard_and_given_up_when_it_was_not() {
+    for (all_is_heard, event, over_at) in
+        [(Some(true), "ends", 1_400), (None, "ends", 1_700), (Some(false), "breaks", 2_600)]
+    {
+        let mut bed = Bed::open();
+        bed.all_is_heard = all_is_heard;
+        bed.token(0, "Fifteen letters here");
+        bed.done(10);
+        bed.second(100);
+        bed.until(over_at - 1);
+        assert_eq!(bed.kinds(), ["begins", "words", "audio"], "{all_is_heard:?}");
+        bed.until(over_at);
+        assert_eq!((bed.kinds().last(), bed.asked), (Some(&event), 1), "{all_is_heard:?}");
+        // What comes after all is the turn that goes on, or nobody's.
+        bed.second(2_700);
+        assert_eq!(bed.kinds().len(), if event == "breaks" { 4 } else { 6 }, "{all_is_heard:?}");
+    }
+}
+
+#[test]
+fn v2_a_turn_of_which_not_all_was_heard_and_more_comes_is_asked_of_again() {
+    let mut bed = Bed::open();
+    bed.all_is_heard = Some(false);
+    bed.token(0, "Fifteen letters here");
+    bed.done(10);
+    bed.second(100);
+    bed.until(2_000);
+    bed.all_is_heard = Some(true);
+    bed.second(2_100);
+    bed.until(3_400);
+    assert_eq!((bed.kinds(), bed.asked), (vec!["begins", "words", "audio", "audio", "ends"], 2));
 }
 
 #[test]

@@ -18,6 +18,8 @@ const UNTOLD: Span = Span::from_millis(3_000);
 const UNTOLD_SILENT: Span = Span::from_millis(10_000);
 /// Nobody says more characters a second than this: if more are left, they are owed.
 const FASTEST_CHARS_PER_S: u64 = 20;
+/// So long it is waited for somebody to tell whether all was heard.
+const ASKED: Span = Span::from_millis(300);
 /// Audio that stops coming for so long belongs to no stale turn: what comes after it is new.
 const STALE_GAP: Span = Span::from_millis(1_500);
 /// Stale audio is dropped for this long at most, whatever comes.
@@ -35,17 +37,30 @@ struct Running {
     /// How long the last piece of audio lasts.
     piece: Span,
     last: Moment,
+    quiet: Quiet,
+}
+
+/// What is known of a turn that is written and of which no more audio comes, though it could be all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quiet {
+    /// It is not quiet for long enough.
+    No,
+    /// The session was asked whether all of it was heard.
+    Asked,
+    /// It was not.
+    InMidTurn,
 }
 
 impl Running {
-    /// Even the fastest voice cannot have said its words in the audio that came.
-    const fn owes(&self) -> bool {
-        self.letters * 1_000_000 > self.came_us * FASTEST_CHARS_PER_S
+    /// Even the fastest voice cannot have said its words in the audio that came, or they were not heard in it.
+    fn owes(&self) -> bool {
+        self.letters * 1_000_000 > self.came_us * FASTEST_CHARS_PER_S || self.quiet == Quiet::InMidTurn
     }
 
     fn over_at(&self) -> Moment {
         let is_silent = self.came_us == 0;
         let patience = match (self.written, self.owes() || is_silent) {
+            (true, false) if self.quiet == Quiet::Asked => self.piece + AUDIO_GAP + ASKED,
             (true, false) => self.piece + AUDIO_GAP,
             (true, true) => OWED.max(self.piece + AUDIO_GAP),
             (false, _) if is_silent => UNTOLD_SILENT,
@@ -134,7 +149,7 @@ impl Turns {
         let piece_us = samples.len() as u64 * 1_000_000 / u64::from(RATE_HZ);
         running.came_us += piece_us;
         running.piece = Span::from_micros(piece_us as i64);
-        running.last = now;
+        (running.last, running.quiet) = (now, Quiet::No);
         if !samples.is_empty() {
             self.out.push_back(Said::Event(AllInOneEvent::Audio(samples)));
         }
@@ -192,6 +207,15 @@ impl Turns {
 
     /// That time has come, perhaps.
     pub(super) fn handle_timeout(&mut self, now: Moment) {
+        if let Some(running) = &mut self.running
+            && running.written
+            && !running.owes()
+            && running.quiet == Quiet::No
+            && now >= running.over_at()
+        {
+            running.quiet = Quiet::Asked;
+            self.out.push_back(Said::Event(AllInOneEvent::Pauses));
+        }
         let Some(running) = self.running.take_if(|running| now >= running.over_at()) else { return };
         let event = if running.owes() {
             // Should its audio come after all, somebody else has said the words.
@@ -201,6 +225,15 @@ impl Turns {
             AllInOneEvent::Ends
         };
         self.out.push_back(Said::Event(event));
+    }
+
+    /// Whether all words of the turn that runs were heard in its audio.
+    pub(super) fn heard_out(&mut self, is_all: bool) {
+        match &mut self.running {
+            Some(running) if running.quiet != Quiet::Asked => {}
+            Some(running) if !is_all => running.quiet = Quiet::InMidTurn,
+            _ => self.end(),
+        }
     }
 
     fn forsake(&mut self, now: Moment, number: Option<u64>, written: bool) {
@@ -220,6 +253,7 @@ impl Turns {
                 came_us: 0,
                 piece: Span::ZERO,
                 last: now,
+                quiet: Quiet::No,
             }
         })
     }

@@ -85,6 +85,11 @@ impl HttpVoice {
         self.service.format().rate_hz()
     }
 
+    /// Whether it is asked to tell where its characters are, and has not refused.
+    pub fn tells_places(&self) -> bool {
+        !self.plain && self.service.timed_request("", "").is_some()
+    }
+
     /// Asks for `text`; `before` is what was said just before it.
     pub fn say(&mut self, job: JobId, text: &str, before: &str) {
         self.last = self.last.next();

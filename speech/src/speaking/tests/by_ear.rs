@@ -1,5 +1,6 @@
 //! Voices that do not tell where their words are, in a world with an ear.
 
+use super::splices::judge;
 use super::*;
 
 /// One such voice: by the socket or over HTTP.
@@ -121,17 +122,10 @@ fn v2_a_voice_that_tells_no_places_and_falls_silent_is_played_to_a_words_end_and
         world.run(died_at);
         world.kill_http(Way::Silent);
         world.run(14_000);
-        let mut words = world.words();
-        if died_at < 650 {
-            // The first word of a turn is heard as it comes.
-            let again = words.iter().filter(|&&word| word == 1).count();
-            assert!(again <= 2, "{pace} %, silent at {died_at} ms: {words:?}");
-            words.dedup_by(|a, b| *a == 1 && *b == 1);
-        }
-        assert_eq!(words, all_words(), "{pace} %, silent at {died_at} ms");
+        // The first word of a turn is heard as it comes, and goes on where it broke off.
+        judge(&world, TEXT, &format!("{pace} %, silent at {died_at} ms"));
         let silence = longest_silence_ms(&world.heard);
         assert!(silence <= 700, "{pace} %, silent at {died_at} ms: {silence} ms");
-        assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
     }
 }
 
@@ -143,46 +137,79 @@ fn v2_a_voice_that_tells_no_places_and_comes_slowly_is_heard_by_whole_words() {
     {
         let mut world = at_pace(pace, ear_ms);
         world.run(25_000);
-        let mut words = world.words();
-        if pace < 100 {
-            // Of the first word the rest comes too late.
-            words.dedup_by(|a, b| *a == 1 && *b == 1);
-        }
-        assert_eq!(words, all_words(), "{pace} %, the ear takes {ear_ms} ms");
+        judge(&world, TEXT, &format!("{pace} %, the ear takes {ear_ms} ms"));
         let silence = longest_silence_ms(&world.heard);
         assert!(silence <= 700, "{pace} %, the ear takes {ear_ms} ms: {silence} ms");
-        assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
     }
 }
 
-/// The words' numbers and the longest silence of a voice over HTTP that tells no places and says `text` at `pace` percent.
-fn slowly(text: &str, pace: u64) -> (Vec<u32>, u64) {
+/// A voice over HTTP that tells no places says `text` at `pace` percent, until it falls silent.
+fn slowly(text: &str, pace: u64, until_ms: u64, most_silence_ms: u64) {
     let mut world = World::new(true);
     (world.aligned, world.ear_ms, world.pace) = (false, Some(30), pace);
     world.kill_socket(Way::Refuses);
     world.say(text);
+    world.run(until_ms);
+    world.kill_http(Way::Silent);
     world.run(35_000);
-    (world.words(), longest_silence_ms(&world.heard))
+    let case = format!("{pace} %, silent at {until_ms} ms");
+    judge(&world, text, &case);
+    let silence = longest_silence_ms(&world.heard);
+    assert!(silence <= most_silence_ms, "{case}: {silence} ms");
+}
+
+/// Seventeen seconds in one phrase, since no mark is in it.
+fn long_phrase() -> String {
+    (1..=48).map(|word| format!("abc{word:02}")).collect::<Vec<_>>().join(" ") + "."
 }
 
 #[test]
 fn v2_a_slow_voice_that_speaks_for_longer_than_the_ear_listens_goes_on_without_a_hole() {
-    // One phrase, since no mark is in it.
-    let text = (1..=48).map(|word| format!("abc{word:02}")).collect::<Vec<_>>().join(" ") + ".";
     for pace in [95, 100, 105, 110] {
-        let (mut words, silence) = slowly(&text, pace);
-        words.dedup();
-        assert_eq!(words, (1..=48).collect::<Vec<u32>>(), "{pace} %");
-        assert!(silence <= 400, "{pace} %: {silence} ms");
+        slowly(&long_phrase(), pace, 35_000, 450);
+    }
+}
+
+#[test]
+fn v2_a_voice_that_falls_silent_after_longer_than_the_ear_listens_says_each_word_once() {
+    for (pace, until_ms) in [110, 130, 200, 400].into_iter().flat_map(|pace| {
+        let whole_ms = 17_280 * 100 / pace;
+        [50, 80, 95, 99].map(|percent| (pace, 300 + whole_ms * percent / 100))
+    }) {
+        slowly(&long_phrase(), pace, until_ms, 700);
     }
 }
 
 #[test]
 fn v2_a_slow_voice_is_not_silent_for_too_long_before_a_long_word() {
     for pace in [95, 100, 105, 110, 130, 150, 200] {
-        let (mut words, silence) = slowly("ab01 abcdefghijklmno02 abc03 abcdefghijklm04 abc05.", pace);
-        words.dedup();
-        assert_eq!(words, [1, 2, 3, 4, 5], "{pace} %");
-        assert!(silence <= 700, "{pace} %: {silence} ms");
+        for until_ms in [700, 900, 1_100, 1_300, 1_500, 35_000] {
+            slowly("ab01 abcdefghijklmno02 abc03 abcdefghijklm04 abc05.", pace, until_ms, 700);
+        }
+    }
+}
+
+/// A service that speaks by itself, faster than it is played, until the connection breaks.
+#[test]
+fn v3_what_a_service_that_speaks_by_itself_left_in_mid_word_goes_on_there_however_long_it_spoke() {
+    let short: Vec<&str> = TEXT.split_whitespace().take(6).collect();
+    for (text, ends) in [(short.join(" "), 300..2_900), (long_phrase(), 9_000..17_000)] {
+        for breaks_ms in ends.step_by(170) {
+            let mut world = World::new(true);
+            world.ear_ms = Some(30);
+            world.speaking.begin_foreign(at(world.now_ms));
+            world.speaking.foreign_words(&text);
+            let sound: Vec<i16> =
+                voice(&text, CHAR_MS).into_iter().flat_map(|(_, samples)| samples).collect();
+            let sound = sound.get(..breaks_ms * RATE as usize / 1_000).unwrap_or(&sound);
+            for part in sound.chunks(800) {
+                world.speaking.foreign_audio(at(world.now_ms), part, RATE);
+                world.run(world.now_ms + 70);
+            }
+            world.speaking.foreign_break(at(world.now_ms));
+            world.poll();
+            world.run(world.now_ms + 25_000);
+            judge(&world, &text, &format!("breaks behind {breaks_ms} ms"));
+        }
     }
 }
