@@ -188,7 +188,7 @@ pub(crate) fn judge(name: &str, call: &TestCall, turn: usize, text: &str) -> Res
     }
 }
 
-/// The same of a word that the ear tells to have broken off: it goes on there, and a part of one letter may be heard again.
+/// The same of a word that was broken off, as the ear tells it: it goes on there.
 pub(crate) fn judge_in_a_word(name: &str, call: &TestCall, turn: usize, text: &str) -> Result<(), String> {
     let turns = call.turns();
     let heard = call.words_of_turn();

@@ -100,9 +100,14 @@ pub(crate) fn plain(text: &str) -> String {
     words.join(" ")
 }
 
-/// Whether `heard` is `text`, with a part of one letter heard again at the most.
+/// Whether `heard` is `text`, though one letter was broken in two: both parts of it may be long enough to be read, or none.
 pub(crate) fn goes_on_in_a_word(heard: &str, text: &str) -> bool {
     let (heard, said) = (heard.replace(' ', ""), plain(text).replace(' ', ""));
     let same = heard.bytes().zip(said.bytes()).take_while(|pair| pair.0 == pair.1).count();
-    heard == said || (heard.len() == said.len() + 1 && same > 0 && heard[same..] == said[same - 1..])
+    match heard.len() as isize - said.len() as isize {
+        0 => heard == said,
+        1 => same > 0 && heard[same..] == said[same - 1..],
+        -1 => heard[same..] == said[same + 1..],
+        _ => false,
+    }
 }

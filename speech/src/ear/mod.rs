@@ -59,10 +59,8 @@ pub struct Came {
     pub part: Vec<Reached>,
 }
 
-/// In less than this no word is told from another, in frames;
+/// In less than this no word is told from another, in frames.
 const LEAST: usize = 30;
-/// and of less than this it is not told what it is: how far it came is taken from the clock.
-const SHORT: usize = 10;
 /// What came of a word is known within some tens of milliseconds: so much of it is rather heard again than lost,
 const BACK_MS: u32 = 40;
 /// and nobody is so much faster than the quick voice, in percent.
@@ -113,7 +111,9 @@ impl Ear {
         let frames = heard.frames.get(heard_from..)?;
         let all = reference.frames.get(reference_from..)?;
         let words = word_ends(text, times)?;
-        let path = if frames.len() < SHORT { (0..frames.len()).collect() } else { path(frames, all)? };
+        // Of a sound that has only begun it cannot be told what it is: how far it came is taken from the clock.
+        let by_clock = (frames.len() < LEAST).then(|| (0..frames.len()).collect());
+        let path = path(frames, all).or(by_clock)?;
         let mut came = Came::default();
         let reaches = |ends_ms: u32, missing: usize| {
             let end = frame_at(ends_ms).saturating_sub(reference_from + missing);
