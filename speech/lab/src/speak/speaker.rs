@@ -12,6 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Pieces that are remembered: a few minutes of speech, some 20 MB at most.
 const REMEMBERED: usize = 64;
 
+/// So much of a voice's own silence before its first sound is left: flite has a fifth of a second of it, and a service that
+/// sent that first would have every answer late.
+const LEAD_MS: usize = 20;
+/// What is louder is a sound.
+const SOFT: u16 = 64;
+
 /// Which voice speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LabVoice {
@@ -75,6 +81,8 @@ impl Speaker {
             });
             voice.rate_hz()
         };
+        let lead = samples.iter().position(|sample| sample.unsigned_abs() > SOFT).unwrap_or(0);
+        samples.drain(..lead.saturating_sub(LEAD_MS * voice_hz as usize / 1_000));
         let audio: Arc<[i16]> = resample(&samples, voice_hz, rate_hz).into();
         let mut memory = lock(&self.memory);
         if memory.len() >= REMEMBERED {
@@ -98,6 +106,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_voices_own_silence_before_its_first_sound_is_left_out() {
+        let speaker = Speaker::new(LabVoice::Flite(FliteVoice::Slt));
+        assert!(speaker.name().contains("flite"), "scripts/setup installs it");
+        let first =
+            |rate_hz| speaker.say("Hello there.", rate_hz).iter().position(|x| x.unsigned_abs() > SOFT);
+        assert!(first(8_000).is_some_and(|at| (100..=200).contains(&at)), "{:?}", first(8_000));
+        assert!(first(16_000).is_some_and(|at| (200..=400).contains(&at)), "{:?}", first(16_000));
+    }
 
     #[test]
     fn what_is_said_again_is_remembered_and_what_cannot_be_said_is_nothing() {
