@@ -27,6 +27,7 @@ sys.dont_write_bytecode = True
 
 import kit
 import netns
+from awake import awake
 
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "SKIPPED"
 # Exit codes of a case's own process.
@@ -136,9 +137,10 @@ def run_all(chosen, options):
     numbered = list(enumerate(chosen))
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(lambda nc: one(*nc), [nc for nc in numbered if not nc[1].alone]))
-    for number, case in numbered:
-        if case.alone:
-            one(number, case)
+    with awake():
+        for number, case in numbered:
+            if case.alone:
+                one(number, case)
     if not options.keep:
         shutil.rmtree(root, ignore_errors=True)
     return report(counts, skipped, time.monotonic() - began)

@@ -19,7 +19,7 @@ use features::{Features, Frame, HOP, RATE_HZ, features, levelled};
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
-use warp::warp;
+use warp::{Warped, warp};
 
 /// Sound beyond this is not listened to, in seconds: a phrase is shorter. It bounds what is kept and what it costs.
 pub(crate) const LONGEST_S: usize = 15;
@@ -34,6 +34,10 @@ const MISSING: usize = 2;
 const UNLIKE_MAX: f32 = 0.85;
 /// Of the end of a first warp nobody is sure: so many frames.
 const AROUND: usize = 20;
+/// And when it is heard for a second and longer, what is more like it is surely no other text.
+const UNLIKE_SURE: f32 = 0.6;
+/// What is never louder is silence: the natural logarithm of a power, -55 dB below full scale.
+const SILENCE: f32 = 8.0;
 /// So much quieter than the loudest is the silence before a sound: the natural logarithm of a power, 26 dB.
 const QUIET: f32 = 6.0;
 /// A soft beginning of a word, in frames.
@@ -57,10 +61,14 @@ pub struct Came {
     pub words: Vec<Reached>,
     /// What came behind them, character by character; the last place is where the sound ends.
     pub part: Vec<Reached>,
+    /// It was surely this text that was heard, and no other.
+    pub is_sure: bool,
 }
 
 /// In less than this no word is told from another, in frames.
 const LEAST: usize = 30;
+/// And one text from another.
+const SURE: usize = 100;
 /// What came of a word is known within some tens of milliseconds: so much of it is rather heard again than lost,
 const BACK_MS: u32 = 40;
 /// and nobody is so much faster than the quick voice, in percent.
@@ -104,7 +112,7 @@ impl Ear {
         let most = (samples.len() / rate_hz.max(1) as usize + 1) * CHARS_PER_S;
         let text = text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text);
         let Reference { features: reference, times, .. } = self.reference(text)?;
-        let heard_from = first_sound(&heard.loudness)?;
+        let Some(heard_from) = first_sound(&heard.loudness) else { return Some(Came::default()) };
         // How loud the loudest will be is not known of what has only begun.
         let begins = first_sound(&reference.loudness)? + heard.loudness.len() - heard_from;
         let reference_from = first_sound(reference.loudness.get(..begins).unwrap_or(&reference.loudness))?;
@@ -113,8 +121,10 @@ impl Ear {
         let words = word_ends(text, times)?;
         // Of a sound that has only begun it cannot be told what it is: how far it came is taken from the clock.
         let by_clock = (frames.len() < LEAST).then(|| (0..frames.len()).collect());
-        let path = path(frames, all).or(by_clock)?;
-        let mut came = Came::default();
+        let warped = laid_over(frames, all);
+        let is_sure = warped.as_ref().is_some_and(|warped| warped.unlike <= UNLIKE_SURE);
+        let path = warped.map(|warped| warped.path).or(by_clock)?;
+        let mut came = Came { is_sure: is_sure && frames.len() >= SURE, ..Came::default() };
         let reaches = |ends_ms: u32, missing: usize| {
             let end = frame_at(ends_ms).saturating_sub(reference_from + missing);
             path.partition_point(|place| *place < end)
@@ -191,13 +201,13 @@ impl fmt::Debug for Ear {
     }
 }
 
-/// For each frame that was heard the one of the reference. `None` where the one is not the other's text.
-fn path(heard: &[Frame], reference: &[Frame]) -> Option<Vec<usize>> {
+/// What was heard laid over the reference; `None` where the one is not the other's text.
+fn laid_over(heard: &[Frame], reference: &[Frame]) -> Option<Warped> {
     let frames = levelled(heard, heard.len());
     // How far it came is known roughly after the first time, and then what the reference is like until there.
     let came = *warp(&frames, &levelled(reference, reference.len()))?.path.last()? + AROUND;
     let warped = warp(&frames, &levelled(reference, came))?;
-    (warped.unlike <= UNLIKE_MAX).then_some(warped.path)
+    (warped.unlike <= UNLIKE_MAX).then_some(warped)
 }
 
 /// Each word of `text` by the characters that are over behind it, whether it is the last, and the middle between its end
@@ -226,6 +236,9 @@ const fn ms_of(frame: usize) -> u32 {
 
 fn first_sound(loudness: &[f32]) -> Option<usize> {
     let loudest = loudness.iter().copied().fold(0.0, f32::max);
+    if loudest < SILENCE {
+        return None;
+    }
     let first = loudness.iter().position(|loudness| *loudness > loudest - QUIET)?;
     Some(first.saturating_sub(LEAD))
 }

@@ -107,8 +107,8 @@ fn what_it_cannot_tell_it_does_not_tell() {
     let words = |came: Option<Came>| came.unwrap_or_default().words;
     assert_eq!(words(ear.place("Nobody speaks here at all.", &noise, 8_000)), []);
     assert_eq!(ear.place("你好。", &noise, 8_000), None, "it cannot say that itself");
-    for samples in [&[][..], &[0; 100], &[0; 8_000]] {
-        assert_eq!(words(ear.place("Hello there.", samples, 8_000)), []);
+    for samples in [&[][..], &[0; 100], &[0; 1_600], &[0; 8_000]] {
+        assert_eq!(ear.place("Hello there.", samples, 8_000).unwrap_or_default(), Came::default());
     }
     assert_eq!(ear.place("", &noise, 8_000), None);
     assert_eq!(ear.place("Hello.", &noise, 0), None);
@@ -142,5 +142,35 @@ fn v2_of_a_word_that_breaks_off_it_is_known_how_much_was_heard() {
         println!("{voice:?} at {speed}: {} told, wrong by {told:?} ms", wrong.len());
         assert!(wrong.len() * 10 >= COUNT * 8, "{} told", wrong.len());
         assert!(told[1] >= -150 && told[3] <= 100, "{voice:?} at {speed}: {told:?}");
+    }
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "a figure that the manual states")]
+fn v2_what_was_heard_to_its_end_is_never_surely_heard_in_part_and_another_text_never_surely() {
+    let mut ear = ear();
+    let texts = sentences();
+    for (voice, speed) in [(FliteVoice::Rms, 1.0), (FliteVoice::Slt, 0.8), (FliteVoice::Slt, 1.25)] {
+        let mut voice = Ear::with(Box::new(Flite::open(FliteSettings { voice, speed }).unwrap()));
+        let (mut sure, mut wrong, mut other) = (0, 0, 0);
+        for (text, next) in texts.iter().zip(texts.iter().cycle().skip(1)) {
+            let (sound, times) = voice.speak(text).unwrap();
+            let end = times[times.len() - 1].end_ms as usize * 8;
+            let sound = sound.get(..end).unwrap_or(&sound);
+            let all = times.len() as u32;
+            if let Some(came) = ear.place(text, sound, RATE_HZ).filter(|came| came.is_sure) {
+                let reached = came.part.last().or(came.words.last()).map_or(0, |reached| reached.chars);
+                sure += 1;
+                wrong += usize::from((reached + 3) * 10 < all * 9);
+            }
+            other += usize::from(ear.place(next, sound, RATE_HZ).is_some_and(|came| came.is_sure));
+        }
+        println!(
+            "{voice:?} at {speed}: {sure} of {COUNT} are sure, {wrong} of them wrong; {other} of another text"
+        );
+        assert!(
+            sure * 2 > COUNT && (wrong, other) == (0, 0),
+            "{voice:?} at {speed}: {sure}, {wrong}, {other}"
+        );
     }
 }

@@ -13,6 +13,9 @@ const WORDS_MAX: usize = 16_000;
 /// Characters a second without white space, before a turn of this service was measured.
 const USUAL_CHARS_PER_S: u64 = 12;
 
+/// By so many characters the ear may be wrong at the end of a text.
+const MISHEARD: u64 = 3;
+
 /// Nine tenths are all of it: its end is not worth a second voice.
 const fn is_nearly(chars: u64, all: u32) -> bool {
     chars * 10 >= all as u64 * 9
@@ -111,10 +114,13 @@ impl Speaking {
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = &mut turn.stream else { return };
         stream.listening.to_its_end = false;
-        let reached =
-            came.and_then(|came| came.part.last().or(came.words.last())).map(|reached| reached.chars);
+        // Whoever takes too little for heard makes the device say it again, where nothing is wrong.
+        let reached = came
+            .filter(|came| came.is_sure)
+            .and_then(|came| came.part.last().or(came.words.last()))
+            .map(|reached| u64::from(reached.chars) + MISHEARD);
         let all = turn.phrases.last().map_or(0, Phrase::chars);
-        self.event(SpeakingEvent::HeardOut(reached.is_none_or(|chars| is_nearly(chars.into(), all))));
+        self.event(SpeakingEvent::HeardOut(reached.is_none_or(|chars| is_nearly(chars, all))));
     }
 
     /// No more of such a turn comes: the device says what is left of its words.

@@ -374,6 +374,7 @@ impl Speaking {
         match answer {
             FromDevice::Audio { samples, rate_hz, chars } => self.audio(now, job, &samples, rate_hz, &chars),
             FromDevice::Finished => self.finished(now, job),
+            FromDevice::Failed if self.is_listening_to(job) => self.ear_answers(now, job, None),
             FromDevice::Failed => self.lost(now, job),
             FromDevice::Places(words) => self.ear_answers(now, job, words),
         }

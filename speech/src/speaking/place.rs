@@ -52,6 +52,7 @@ impl Sound {
     fn in_stream(&self, mut came: Came) -> Came {
         for reached in came.words.iter_mut().chain(&mut came.part) {
             reached.chars = reached.chars.saturating_add(self.from_chars);
+            reached.mille = reached.mille.min(999);
             reached.at_ms = reached.at_ms.saturating_add((self.from_us / 1000) as u32);
         }
         came
@@ -77,6 +78,8 @@ const SMALL_HAND_MS: u64 = 80;
 const LONGEST_WORD_MS: u64 = 600;
 /// Of a phrase that is as long the ear is asked, so that no more of it need be kept.
 const LONG_S: usize = 8;
+/// What is over for longer is known for certain.
+const PAST_US: u64 = 1_000_000;
 /// In less sound the ear finds no word; and of so much more it may have heard another one.
 const WORTH_US: u64 = 300_000;
 const MORE_US: u64 = 150_000;
@@ -188,6 +191,11 @@ impl Speaking {
         true
     }
 
+    pub(super) fn is_listening_to(&self, job: JobId) -> bool {
+        let stream = self.turn.as_ref().and_then(|turn| turn.stream.as_ref());
+        stream.is_some_and(|stream| stream.job == job && stream.listening.is_asked())
+    }
+
     /// The ear need not answer any more: what waits behind it may be the voice that goes on.
     pub(super) fn stop_listening(&mut self, stream: &Stream) {
         if stream.listening.is_asked() {
@@ -198,8 +206,11 @@ impl Speaking {
     /// The ear answers.
     pub(super) fn ear_answers(&mut self, now: Moment, job: JobId, came: Option<Came>) {
         let (end, call_hz) = (self.mix.position(), self.mix.rate_hz());
+        if !self.is_listening_to(job) {
+            return;
+        }
         let Some(turn) = &mut self.turn else { return };
-        let Some(mut stream) = turn.stream.take_if(|stream| stream.job == job) else { return };
+        let Some(mut stream) = turn.stream.take() else { return };
         let came = came.map(|came| stream.sound.in_stream(came));
         stream.listening.asked = None;
         let is_all = stream.listening.asked_us == stream.came_us();
@@ -214,9 +225,12 @@ impl Speaking {
             && let Some(last) = heard.words.last()
         {
             stream.whole_to = stream.position_of(last.at_ms, end, call_hz);
-            if stream.sound.is_long() {
-                lay_out_heard(turn, &stream, &heard.words, end, call_hz);
-                stream.sound.forget(*last);
+            let asked_us = stream.listening.asked_us;
+            let past = heard.words.partition_point(|word| u64::from(word.at_ms) * 1000 + PAST_US <= asked_us);
+            let past = heard.words.get(..past).unwrap_or_default();
+            if let Some(over) = past.last().filter(|_| stream.sound.is_long()) {
+                lay_out_heard(turn, &stream, past, end, call_hz);
+                stream.sound.forget(*over);
             }
         }
         let to_its_end = stream.listening.to_its_end;

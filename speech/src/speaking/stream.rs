@@ -7,7 +7,7 @@ use super::script::words_end;
 use super::timeline::Place;
 use super::turn::Turn;
 use super::{Mark, MarkKind, Source, Speaking, SpeakingEvent, script};
-use crate::ear::Came;
+use crate::ear::{Came, Reached};
 use crate::text::{Rest, is_speakable};
 use crate::tts::{CharTime, JobId};
 use offhook_units::{Moment, Span};
@@ -163,7 +163,7 @@ impl Stream {
     pub(super) fn heard(&mut self, now: Moment, samples: &[i16], rate_hz: u32, has_chars: bool) {
         self.aligned |= has_chars;
         if self.aligned {
-            self.sound = Sound::default();
+            (self.sound, self.listening) = (Sound::default(), Listening::default());
         } else {
             self.sound.put(samples, rate_hz);
         }
@@ -450,9 +450,11 @@ impl Speaking {
         let end = self.mix.position();
         let Some(turn) = &mut self.turn else { return };
         let (phrase, chars) = match heard {
-            Some(Came { words, part }) => {
+            Some(Came { words, part, .. }) => {
                 let call_hz = self.mix.rate_hz();
-                for heard in [words, part] {
+                let Sound { from_us, from_chars: chars, .. } = stream.sound;
+                let before = Reached { chars, mille: 0, at_ms: (from_us / 1000) as u32 };
+                for heard in [&[before][..], words, part] {
                     lay_out_heard(turn, &stream, heard, end, call_hz);
                 }
                 behind(turn, &stream, words.last().map_or(stream.sound.from_chars, |word| word.chars))
@@ -498,7 +500,11 @@ impl Speaking {
                 turn.timeline.add(end, over);
             }
             (turn.next, turn.skip) = (phrase, whole);
-            if stream.source == Source::Device {
+            let has_http = self.cloud.as_ref().is_some_and(|cloud| cloud.http.is_some());
+            if stream.source == Source::Device && stream.heard.is_some() && has_http {
+                // It was asked for the sake of the part of a word alone, and fails: whoever can says the word whole.
+                turn.heard = None;
+            } else if stream.source == Source::Device {
                 self.pass_over();
             }
         }

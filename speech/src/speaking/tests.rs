@@ -315,7 +315,7 @@ impl World {
         let reached =
             |chars: usize, at_ms: u64| Reached { chars: chars as u32, mille: 0, at_ms: at_ms as u32 };
         let silent = broken.samples.iter().take_while(|x| **x == 0).count() as u64;
-        let (mut came, mut chars) = (Came::default(), 0);
+        let (mut came, mut chars) = (Came { is_sure: true, ..Came::default() }, 0);
         let mut ms = silent * 1000 / u64::from(broken.rate_hz);
         for word in broken.text.split_whitespace() {
             let (first, from) = (chars, ms);

@@ -114,7 +114,7 @@ impl Turns {
         let letters = text.chars().filter(|c| !c.is_whitespace()).count() as u64;
         let running = self.begin(now);
         running.number = running.number.or(number);
-        running.written = false;
+        (running.written, running.quiet) = (false, Quiet::No);
         running.letters += letters;
         running.last = now;
         if !text.is_empty() {

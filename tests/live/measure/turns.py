@@ -17,6 +17,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 sys.dont_write_bytecode = True
 
+from awake import awake
 from measure import ground as grounds
 from measure.turning import Talks
 
@@ -34,7 +35,7 @@ def body():
     faults = []
     for calls, rounds in ((1, options.alone), (options.at_once, 1 if options.at_once else 0)):
         if rounds:
-            with grounds.ground(options) as ground:
+            with grounds.ground(options) as ground, awake():
                 talks = Talks(ground, calls)
                 for _ in range(rounds):
                     talks.talk()
