@@ -1,4 +1,5 @@
-//! The voice on the device, on a thread of its own: it computes for tens of milliseconds at a time.
+//! The voice on the device and the ear, each on a thread of its own: they compute for tens of milliseconds at a time, and
+//! the ear is asked of what the voice is still saying.
 
 use crate::ear::Ear;
 use crate::speaking::{Broken, FromDevice};
@@ -40,60 +41,98 @@ pub(super) type Answer = (Call, JobId, FromDevice);
 
 /// The handle, on the speech thread.
 pub(super) struct DeviceVoice {
-    jobs: SyncSender<Job>,
-    answers: Receiver<Answer>,
-    running: HashMap<(Call, JobId), Arc<AtomicBool>>,
+    voice: Worker,
+    ear: Option<Worker>,
     /// Sentences that nobody has begun to say.
     waiting: Arc<AtomicUsize>,
 }
 
+/// One of the threads, from outside; it ends when this is dropped.
+struct Worker {
+    jobs: SyncSender<Job>,
+    answers: Receiver<Answer>,
+    running: HashMap<(Call, JobId), Arc<AtomicBool>>,
+}
+
+/// And from inside.
+struct Desk {
+    wanted: Receiver<Job>,
+    said: SyncSender<Answer>,
+    waker: Arc<Waker>,
+}
+
 impl DeviceVoice {
-    /// Starts the thread; it ends when the handle is dropped.
+    /// Starts the threads; they end when the handle is dropped.
     pub(super) fn start(voice: Box<dyn Voice>, ear: Option<Ear>, waker: Arc<Waker>) -> Option<Self> {
-        let (jobs, wanted) = sync_channel(JOBS_MAX);
-        let (said, answers) = sync_channel(PIECES_MAX);
-        let thread = std::thread::Builder::new().name("voice".to_owned());
         let waiting = Arc::new(AtomicUsize::new(0));
         let left = Arc::clone(&waiting);
-        thread.spawn(move || work(voice, ear, &wanted, &left, &said, &waker)).ok()?;
-        Some(Self { jobs, answers, running: HashMap::new(), waiting })
+        let ear = ear.and_then(|ear| Worker::start("ear", Arc::clone(&waker), |desk| listen(ear, &desk)));
+        let voice = Worker::start("voice", waker, move |desk| speak(voice, &left, &desk))?;
+        Some(Self { voice, ear, waiting })
     }
 
-    /// Does this; false when too much waits already.
+    /// Does this; false when too much waits already, or nobody is there who could.
     pub(super) fn want(&mut self, call: Call, job: JobId, what: Wanted) -> bool {
+        if let Wanted::Place(_) = what {
+            return self.ear.as_mut().is_some_and(|ear| ear.want(call, job, what));
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let is_taken = self.voice.want(call, job, what);
+        self.waiting.fetch_sub(usize::from(!is_taken), Ordering::Relaxed);
+        is_taken
+    }
+
+    /// Stops a job, which may not have begun.
+    pub(super) fn stop(&mut self, call: Call, job: JobId) {
+        self.workers().for_each(|worker| worker.stop_all(|running| *running == (call, job)));
+    }
+
+    /// Stops everything of a call.
+    pub(super) fn forget(&mut self, call: Call) {
+        self.workers().for_each(|worker| worker.stop_all(|(whose, _)| *whose == call));
+    }
+
+    /// The next answer to a job that was not stopped.
+    pub(super) fn poll(&mut self) -> Option<Answer> {
+        self.workers().find_map(Worker::poll)
+    }
+
+    fn workers(&mut self) -> impl Iterator<Item = &mut Worker> {
+        std::iter::once(&mut self.voice).chain(&mut self.ear)
+    }
+}
+
+impl Worker {
+    fn start(name: &str, waker: Arc<Waker>, work: impl FnOnce(Desk) + Send + 'static) -> Option<Self> {
+        let (jobs, wanted) = sync_channel(JOBS_MAX);
+        let (said, answers) = sync_channel(PIECES_MAX);
+        let desk = Desk { wanted, said, waker };
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || work(desk)).ok()?;
+        Some(Self { jobs, answers, running: HashMap::new() })
+    }
+
+    fn want(&mut self, call: Call, job: JobId, what: Wanted) -> bool {
         let stopped = Arc::new(AtomicBool::new(false));
         self.running.insert((call, job), Arc::clone(&stopped));
-        let to_say = usize::from(matches!(what, Wanted::Say(_)));
-        self.waiting.fetch_add(to_say, Ordering::Relaxed);
         match self.jobs.try_send(Job { call, job, what, stopped }) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.waiting.fetch_sub(to_say, Ordering::Relaxed);
                 self.running.remove(&(call, job));
                 false
             }
         }
     }
 
-    /// Stops a job, which may not have begun.
-    pub(super) fn stop(&mut self, call: Call, job: JobId) {
-        if let Some(stopped) = self.running.remove(&(call, job)) {
-            stopped.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Stops everything of a call.
-    pub(super) fn forget(&mut self, call: Call) {
-        self.running.retain(|(whose, _), stopped| {
-            if *whose == call {
+    fn stop_all(&mut self, of: impl Fn(&(Call, JobId)) -> bool) {
+        self.running.retain(|running, stopped| {
+            if of(running) {
                 stopped.store(true, Ordering::Relaxed);
             }
-            *whose != call
+            !of(running)
         });
     }
 
-    /// The next answer to a job that was not stopped.
-    pub(super) fn poll(&mut self) -> Option<Answer> {
+    fn poll(&mut self) -> Option<Answer> {
         loop {
             let (call, job, answer) = match self.answers.try_recv() {
                 Ok(answer) => answer,
@@ -115,32 +154,39 @@ impl DeviceVoice {
     }
 }
 
-fn work(
-    mut voice: Box<dyn Voice>,
-    mut ear: Option<Ear>,
-    wanted: &Receiver<Job>,
-    waiting: &AtomicUsize,
-    said: &SyncSender<Answer>,
-    waker: &Waker,
-) {
-    let rate_hz = voice.rate_hz();
-    while let Ok(Job { call, job, what, stopped }) = wanted.recv() {
-        let is_said = matches!(what, Wanted::Say(_));
-        let to_say = waiting.fetch_sub(usize::from(is_said), Ordering::Relaxed);
+impl Desk {
+    /// False when nobody is there any more. Waits while a thousand pieces wait: the speech thread takes them whenever it is
+    /// awake.
+    fn answer(&self, call: Call, job: JobId, answer: FromDevice) -> bool {
+        let is_taken = self.said.send((call, job, answer)).is_ok();
+        let _ = self.waker.wake();
+        is_taken
+    }
+}
+
+/// The ear's thread.
+fn listen(mut ear: Ear, desk: &Desk) {
+    while let Ok(Job { call, job, what, stopped }) = desk.wanted.recv() {
+        let Wanted::Place(Broken { text, samples, rate_hz }) = what else { continue };
         if stopped.load(Ordering::Relaxed) {
             continue;
         }
-        let text = match what {
-            Wanted::Say(text) => text,
-            Wanted::Place(Broken { text, samples, rate_hz }) => {
-                let words = ear.as_mut().and_then(|ear| ear.place(&text, &samples, rate_hz));
-                if said.send((call, job, FromDevice::Places(words))).is_err() {
-                    return;
-                }
-                let _ = waker.wake();
-                continue;
-            }
-        };
+        let came = ear.place(&text, &samples, rate_hz);
+        if !desk.answer(call, job, FromDevice::Places(came)) {
+            return;
+        }
+    }
+}
+
+/// The voice's.
+fn speak(mut voice: Box<dyn Voice>, waiting: &AtomicUsize, desk: &Desk) {
+    let rate_hz = voice.rate_hz();
+    while let Ok(Job { call, job, what, stopped }) = desk.wanted.recv() {
+        let Wanted::Say(text) = what else { continue };
+        let to_say = waiting.fetch_sub(1, Ordering::Relaxed);
+        if stopped.load(Ordering::Relaxed) {
+            continue;
+        }
         voice.hurry(to_say >= HURRY);
         let outcome = voice.speak_placed(&text, &mut |samples, chars| {
             if stopped.load(Ordering::Relaxed) {
@@ -150,22 +196,16 @@ fn work(
                 return ControlFlow::Continue(());
             }
             let audio = FromDevice::Audio { samples: samples.to_vec(), rate_hz, chars: chars.to_vec() };
-            // Waits while a thousand pieces wait: the speech thread takes them whenever it is awake.
-            if said.send((call, job, audio)).is_err() {
-                return ControlFlow::Break(());
-            }
-            let _ = waker.wake();
-            ControlFlow::Continue(())
+            if desk.answer(call, job, audio) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         let last = match outcome {
             Ok(Spoke::All) => FromDevice::Finished,
             Ok(Spoke::Stopped) => continue,
             Err(_) => FromDevice::Failed,
         };
-        if said.send((call, job, last)).is_err() {
+        if !desk.answer(call, job, last) {
             return;
         }
-        let _ = waker.wake();
     }
 }
 
@@ -256,6 +296,22 @@ mod tests {
         // Of the first it is not known how many were there when it began.
         assert_eq!(hurried(6), [1, 1, 1, 0, 0]);
         assert_eq!(hurried(3), [0, 0]);
+    }
+
+    #[test]
+    fn v2_the_ear_does_not_wait_for_what_the_voice_is_saying() {
+        let mut poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        let (go_on, waits) = sync_channel(9);
+        let ear = Some(Ear::with(Box::new(Frail)));
+        let mut device = DeviceVoice::start(Box::new(Patient(waits, false)), ear, waker).unwrap();
+        assert!(say(&mut device, Call(1), 1, "yes"));
+        let broken = Broken { text: "yes".to_owned(), samples: vec![7; 800], rate_hz: 8_000 };
+        assert!(device.want(Call(1), JobId(2), Wanted::Place(broken)));
+        let heard = answers(&mut device, &mut poll, 1);
+        assert!(matches!(heard[..], [(Call(1), JobId(2), FromDevice::Places(_))]), "{heard:?}");
+        go_on.send(()).unwrap();
+        assert_eq!(answers(&mut device, &mut poll, 2).len(), 2);
     }
 
     #[test]
