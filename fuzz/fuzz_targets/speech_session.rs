@@ -162,7 +162,8 @@ impl World {
                 };
                 let (words, part) = bytes.split_at(bytes.len() / 2);
                 let reached = |bytes: &[u8]| bytes.as_chunks().0.iter().map(reached).collect();
-                let came = told.then(|| Came { words: reached(words), part: reached(part), is_sure: true });
+                let letters = reached(part);
+                let came = told.then(|| Came { words: reached(words), part: reached(part), letters, is_sure: true });
                 if let Some(job) = self.placed.pop() {
                     self.session.handle_input(now, Input::Device(job, FromDevice::Places(came)));
                 }

@@ -61,8 +61,19 @@ pub struct Came {
     pub words: Vec<Reached>,
     /// What came behind them, character by character; the last place is where the sound ends.
     pub part: Vec<Reached>,
+    /// Where its first sound is, and where each character ends, those of whole words too: as likely too early as too late.
+    pub letters: Vec<Reached>,
     /// It was surely this text that was heard, and no other.
     pub is_sure: bool,
+}
+
+impl Came {
+    /// When so many characters were over and so many thousandths of the next one, if it came there.
+    pub(crate) fn time_of(&self, chars: u32, mille: u32) -> Option<u32> {
+        let behind = self.letters.partition_point(|letter| letter.chars <= chars);
+        let (before, after) = (self.letters.get(behind.checked_sub(1)?)?, self.letters.get(behind)?);
+        Some(before.at_ms + after.at_ms.saturating_sub(before.at_ms) * mille.min(999) / 1000)
+    }
 }
 
 /// In less than this no word is told from another, in frames.
@@ -136,6 +147,11 @@ impl Ear {
             }
             came.words.push(Reached { chars, mille: 0, at_ms: ms_of(heard_from + at) });
         }
+        let letters = (1..).zip(times).map(|(chars, time)| (chars, reaches(time.end_ms, 0)));
+        came.letters = std::iter::once((0, 0))
+            .chain(letters.take_while(|(_, at)| *at < frames.len()))
+            .map(|(chars, at)| Reached { chars, mille: 0, at_ms: ms_of(heard_from + at) })
+            .collect();
         let whole = came.words.last().map_or(0, |word| word.chars);
         let length_ms = (samples.len() * 1000 / rate_hz.max(1) as usize) as u32;
         let ends_ms = {

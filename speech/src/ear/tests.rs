@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::random::Random;
+use crate::voice::command::{Command, CommandSettings};
 
 /// Those of the pause table.
 const TEXT: &str = include_str!("../../tests/data/hundred-sentences.txt");
@@ -170,4 +171,55 @@ fn v2_what_was_heard_to_its_end_is_never_surely_heard_in_part_and_another_text_n
         );
         assert!(sure > 3 && (wrong, other) == (0, 0), "{voice:?} at {speed}: {sure}, {wrong}, {other}");
     }
+}
+
+/// Where the first word of `text`, behind which there is a comma, ends in a voice that rests there.
+fn first_word_ends_ms(sound: &[i16], rate_hz: u32) -> u32 {
+    let rest = rate_hz as usize * 12 / 100;
+    let loud: Vec<usize> = (0..sound.len()).filter(|&at| sound[at].unsigned_abs() > 100).collect();
+    let before = loud.windows(2).find(|pair| pair[1] - pair[0] > rest).expect("a rest at the comma");
+    (before[0] * 1000 / rate_hz as usize) as u32
+}
+
+/// espeak-ng tells no places, and is nothing like the voice that the ear compares it with.
+#[test]
+#[allow(clippy::print_stdout, reason = "a figure that the manual states")]
+fn v2_in_the_sound_of_a_command_the_end_of_its_first_word_is_found() {
+    let settings = CommandSettings::espeak_ng();
+    let (rate_hz, mut ear) = (settings.rate_hz, ear());
+    let mut voice = Command::open(settings).expect("scripts/setup installs espeak-ng");
+    let is_word = |word: &&str| word.len() >= 5 && word.chars().all(char::is_alphabetic);
+    let texts = sentences();
+    let words = texts.iter().flat_map(|text| text.split_whitespace().filter(is_word).take(3));
+    let wrong: Vec<i64> = words
+        .zip(texts.iter().cycle())
+        .map(|(word, text)| {
+            let text = format!("{word}, {text}");
+            let mut sound = Vec::new();
+            let mut sink = |samples: &[i16]| {
+                sound.extend_from_slice(samples);
+                ControlFlow::Continue(())
+            };
+            assert_eq!(voice.speak(&text, &mut sink), Ok(Spoke::All));
+            let ends_ms = first_word_ends_ms(&sound, rate_hz);
+            // As much as is listened to.
+            let upto = (ends_ms + 500) * rate_hz / 1000;
+            let came = ear.place(&text, &sound[..upto as usize], rate_hz);
+            let found = came.and_then(|came| came.time_of(word.len() as u32, 0));
+            i64::from(found.unwrap_or_else(|| panic!("{text:?}"))) - i64::from(ends_ms)
+        })
+        .collect();
+    let mut by: Vec<i64> = wrong.iter().map(|ms| ms.abs()).collect();
+    by.sort_unstable();
+    let of = |percent: usize| by[(by.len() - 1) * percent / 100];
+    let (earliest, latest) = (wrong.iter().min().unwrap(), wrong.iter().max().unwrap());
+    println!(
+        "{} words found, wrong by {} ms at the median, {} at 80 %; from {earliest} to {latest}",
+        by.len(),
+        of(50),
+        of(80)
+    );
+    assert!(by.len() > COUNT, "{} words", by.len());
+    // What is found too late is lost, what is found too early is heard again.
+    assert!(of(50) <= 30 && of(80) <= 60 && *earliest >= -150 && *latest <= 60);
 }

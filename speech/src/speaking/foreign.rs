@@ -75,10 +75,8 @@ impl Speaking {
             if let Some(stream) = &mut turn.stream {
                 stream.heard(now, samples, rate_hz, false);
             }
-            if !std::mem::replace(&mut turn.has_sounded, true) {
-                self.event(SpeakingEvent::FirstAudio);
-            }
         }
+        self.sounds(now);
         self.begin_phrase();
         self.mix.pass(samples, rate_hz);
         self.tell_surplus();

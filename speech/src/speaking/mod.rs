@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A stream that is lost goes on in the next way down from the first word of which not all audio came; what of that word
-//! was heard is left out there, where the new voice tells which character lies where. At the start of
+//! was heard is left out there, where the new voice tells which character lies where or the ear finds it. At the start of
 //! a sentence the socket is taken again as soon as it is open. What was heard is known from the play-out alone.
 
 mod chunk;
@@ -22,6 +22,7 @@ mod script;
 mod stream;
 mod timeline;
 mod turn;
+mod untold;
 mod watch;
 
 #[cfg(test)]
@@ -83,11 +84,11 @@ pub enum ToDevice {
     Say(JobId, String),
     /// Stop at once.
     Stop(JobId),
-    /// Tell which words of a text came whole in a sound that broke off.
+    /// Tell where the words of a text lie in a sound that may have broken off.
     Place(JobId, Broken),
 }
 
-/// The sound of a voice that broke off and did not tell where its words are.
+/// The sound of a voice that did not tell where its words are, as far as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// What it was to say.
@@ -194,6 +195,8 @@ pub struct Speaking {
     turn: Option<Turn>,
     /// What the caller has heard, and when that was told.
     played: (u64, Moment),
+    /// When it was last told that the caller heard more.
+    hears: Moment,
     /// HTTP failed: not tried again before.
     no_http_before: Moment,
     /// The pace of a service that speaks by itself, as last measured.
@@ -229,6 +232,7 @@ impl Speaking {
             last_job: 0,
             turn: None,
             played: (0, Moment::ZERO),
+            hears: Moment::ZERO,
             no_http_before: Moment::ZERO,
             foreign_chars_per_s: Self::usual_foreign_pace(),
             cloud_pace: None,
@@ -279,7 +283,7 @@ impl Speaking {
         let mut turn = self.turn.take()?;
         if let Some(stream) = turn.stream.take() {
             lay_out(&mut turn, &stream, self.mix.position());
-            self.stop_listening(&stream);
+            self.stop_listening(&stream.listening);
             if stream.placed_by.is_none() {
                 self.cancel(now, stream.job, stream.source);
             }
@@ -343,7 +347,11 @@ impl Speaking {
 
     /// The caller has heard the stream up to `heard`.
     pub fn played(&mut self, now: Moment, heard: u64) {
-        self.played = (heard.max(self.played.0).min(self.mix.given()), now);
+        let before = self.played.0;
+        self.played = (heard.max(before).min(self.mix.given()), now);
+        if self.played.0 > before {
+            self.hears = now;
+        }
         self.tell_surplus();
         let over = self.turn.as_ref().is_some_and(|turn| turn.is_made && self.played.0 >= self.mix.made());
         if over && let Some(turn) = self.turn.take() {
@@ -393,6 +401,8 @@ impl Speaking {
         {
             if self.is_placing() {
                 self.placed(now, job, None);
+            } else if self.is_keeping() {
+                self.say_untold(now, None);
             } else {
                 self.cancel(now, job, source);
                 self.lost(now, job);
@@ -414,6 +424,16 @@ impl Speaking {
 
     fn event(&mut self, event: SpeakingEvent) {
         self.out.push_back(SpeakingOutput::Event(event));
+    }
+
+    /// Audio of the turn came.
+    fn sounds(&mut self, now: Moment) {
+        if let Some(turn) = &mut self.turn
+            && !std::mem::replace(&mut turn.has_sounded, true)
+        {
+            self.hears = now;
+            self.event(SpeakingEvent::FirstAudio);
+        }
     }
 
     /// What did not fit is told, if it is time to: by when it was last told what the caller heard.

@@ -88,9 +88,9 @@ const MORE_US: u64 = 150_000;
 #[derive(Debug, Default)]
 pub(super) struct Listening {
     /// So much of the stream had come when it was asked last.
-    asked_us: u64,
-    /// When that was, if it has not answered.
-    asked: Option<Moment>,
+    pub(super) asked_us: u64,
+    /// As this job, and when that was, if it has not answered.
+    asked: Option<(JobId, Moment)>,
     /// What it hears is to tell whether the stream is over.
     pub(super) to_its_end: bool,
     /// It answered last, and this.
@@ -104,7 +104,7 @@ impl Listening {
 
     /// Whether it knows which words came whole, or will in a moment.
     fn knows(&self, now: Moment) -> bool {
-        self.asked.map_or(self.came.is_some(), |asked| now < asked + PATIENCE)
+        self.asked.map_or(self.came.is_some(), |(_, asked)| now < asked + PATIENCE)
     }
 }
 
@@ -121,7 +121,7 @@ pub(super) enum Answer {
 impl Speaking {
     /// Whether the ear could tell where the words of a stream are, and another voice would go on behind them.
     fn may_be_heard(&self, stream: &Stream) -> bool {
-        let is_known = stream.tells_nothing() && !stream.sound.is_part;
+        let is_known = stream.tells_nothing() && !stream.sound.is_part && stream.heard.is_none();
         self.has_device && is_known && stream.source != Source::Device
     }
 
@@ -176,30 +176,40 @@ impl Speaking {
     }
 
     pub(super) fn ask(&mut self, now: Moment) -> bool {
-        let Some(turn) = &mut self.turn else { return false };
-        let Some(text) = turn.stream.as_ref().map(|stream| given(turn, stream)) else { return false };
-        let Some(stream) = &mut turn.stream else { return false };
+        let Some(stream) = self.turn.as_ref().and_then(|turn| turn.stream.as_ref()) else { return false };
         let Sound { samples, rate_hz, .. } = &stream.sound;
         // Of what is still kept back nothing was heard.
         if samples.is_empty() || stream.heard.is_some() {
             return false;
         }
-        let broken = Broken { text, samples: samples.clone(), rate_hz: *rate_hz };
+        let (samples, rate_hz) = (samples.clone(), *rate_hz);
+        self.ask_of(now, samples, rate_hz)
+    }
+
+    /// Asks the ear of these samples of the stream, as a job of its own: the device may be saying that stream.
+    pub(super) fn ask_of(&mut self, now: Moment, samples: Vec<i16>, rate_hz: u32) -> bool {
+        let Some(turn) = &mut self.turn else { return false };
+        let Some(text) = turn.stream.as_ref().map(|stream| given(turn, stream)) else { return false };
+        let Some(stream) = &mut turn.stream else { return false };
+        self.last_job += 1;
+        let job = JobId(self.last_job);
         let to_its_end = stream.listening.to_its_end;
-        stream.listening = Listening { asked_us: stream.came_us(), asked: Some(now), came: None, to_its_end };
-        self.out.push_back(SpeakingOutput::Device(ToDevice::Place(stream.job, broken)));
+        let (asked_us, asked) = (stream.came_us(), Some((job, now)));
+        stream.listening = Listening { asked_us, asked, came: None, to_its_end };
+        let broken = Broken { text, samples, rate_hz };
+        self.out.push_back(SpeakingOutput::Device(ToDevice::Place(job, broken)));
         true
     }
 
     pub(super) fn is_listening_to(&self, job: JobId) -> bool {
         let stream = self.turn.as_ref().and_then(|turn| turn.stream.as_ref());
-        stream.is_some_and(|stream| stream.job == job && stream.listening.is_asked())
+        stream.is_some_and(|stream| stream.listening.asked.is_some_and(|(asked, _)| asked == job))
     }
 
-    /// The ear need not answer any more: what waits behind it may be the voice that goes on.
-    pub(super) fn stop_listening(&mut self, stream: &Stream) {
-        if stream.listening.is_asked() {
-            self.out.push_back(SpeakingOutput::Device(ToDevice::Stop(stream.job)));
+    /// The ear need not answer any more: others may wait for it.
+    pub(super) fn stop_listening(&mut self, listening: &Listening) {
+        if let Some((job, _)) = listening.asked {
+            self.out.push_back(SpeakingOutput::Device(ToDevice::Stop(job)));
         }
     }
 
@@ -211,10 +221,15 @@ impl Speaking {
         }
         let Some(turn) = &mut self.turn else { return };
         let Some(mut stream) = turn.stream.take() else { return };
-        let came = came.map(|came| stream.sound.in_stream(came));
         stream.listening.asked = None;
+        if stream.heard.is_some() {
+            turn.stream = Some(stream);
+            return self.found(now, came.as_ref());
+        }
+        let came = came.map(|came| stream.sound.in_stream(came));
         let is_all = stream.listening.asked_us == stream.came_us();
         if stream.placed_by.is_some() {
+            let job = stream.job;
             turn.stream = Some(stream);
             if is_all || !self.ask(now) {
                 self.placed(now, job, came.as_ref());
@@ -247,8 +262,8 @@ impl Speaking {
         let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else {
             return Answer::Deaf;
         };
-        // Below the voice on the device there is none that could go on.
-        if !has_device || stream.source == Source::Device {
+        // Below the voice on the device there is none that could go on; and of what is kept back nothing was heard.
+        if !has_device || stream.source == Source::Device || stream.heard.is_some() {
             return Answer::Deaf;
         }
         let came_us = stream.came_us();

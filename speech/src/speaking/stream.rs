@@ -6,6 +6,7 @@ use super::place::{Answer, Listening, Sound};
 use super::script::words_end;
 use super::timeline::Place;
 use super::turn::Turn;
+use super::untold::Untold;
 use super::{Mark, MarkKind, Source, Speaking, SpeakingEvent, script};
 use crate::ear::{Came, Reached};
 use crate::text::{Rest, is_speakable};
@@ -65,9 +66,8 @@ pub(super) struct Stream {
     /// Within the first word that it was given: to here that was heard of another voice, and is left out.
     pub(super) heard: Option<Place>,
     /// So much of the next piece of audio is left out in any case.
-    left_out: usize,
-    /// What came of it before it is known whether it tells where that is, and its rate.
-    untold: (Vec<i16>, u32),
+    pub(super) left_out: usize,
+    pub(super) untold: Untold,
     /// Where its last whole word ends; 0 before the first.
     pub(super) whole_to: u64,
     /// Characters a second without white space, where it does not say where they are.
@@ -86,9 +86,6 @@ const ROUNDING_MS: u64 = 5;
 
 /// While a service is sending, so much of it is in the play-out's hand, if it has come: two packets.
 const LEAST_MS: u64 = 40;
-
-/// Voices are silent before their first character. One that does not say within so much audio where it is will not.
-const UNTOLD_MS: usize = 400;
 
 /// In a piece of audio all before `place` ends at sample `offset`.
 struct Ends {
@@ -131,7 +128,7 @@ impl Stream {
             is_cut: false,
             heard: None,
             left_out: 0,
-            untold: (Vec::new(), 0),
+            untold: Untold::default(),
             whole_to: 0,
             chars_per_s: SLOW_CHARS_PER_S,
             goes_on: false,
@@ -183,19 +180,6 @@ impl Stream {
     /// When last something of it came that the caller had not heard.
     pub(super) fn last_new(&self) -> Option<Moment> {
         self.last_audio.filter(|_| self.heard.is_none())
-    }
-
-    /// Keeps samples of which it is not told what they say; gives them back once it is clear that it will not be: the word
-    /// that was heard in part is then said whole.
-    fn keep(&mut self, samples: &[i16], rate_hz: u32) -> Option<Vec<i16>> {
-        self.untold.0.extend_from_slice(samples.get(self.left_out..).unwrap_or_default());
-        (self.left_out, self.untold.1) = (0, rate_hz);
-        (self.untold.0.len() * 1000 >= UNTOLD_MS * rate_hz as usize).then(|| self.say_untold().0)
-    }
-
-    fn say_untold(&mut self) -> (Vec<i16>, u32) {
-        self.heard = None;
-        std::mem::take(&mut self.untold)
     }
 
     /// The sample of the piece from which on its next character, which lies in `range`, is new; `None` when all of it
@@ -273,18 +257,14 @@ impl Speaking {
         let Some(stream) = turn.stream.as_mut().filter(|stream| stream.job == job) else { return };
         let (first, asked) = (stream.last_audio.is_none(), stream.asked);
         stream.heard(now, samples, rate_hz, !chars.is_empty());
-        let mut untold = Vec::new();
-        if stream.heard.is_none() || !chars.is_empty() {
+        if stream.heard.is_some() && chars.is_empty() && stream.left_out < samples.len() {
+            return self.keep(now, samples, rate_hz);
+        }
+        if !chars.is_empty() {
             // What was kept lies before them, and was heard.
-            stream.untold.0.clear();
-        } else if stream.left_out < samples.len() {
-            let Some(kept) = stream.keep(samples, rate_hz) else { return };
-            untold = kept;
+            stream.untold = Untold::default();
         }
-        let samples = if untold.is_empty() { samples } else { &untold };
-        if !std::mem::replace(&mut turn.has_sounded, true) {
-            self.event(SpeakingEvent::FirstAudio);
-        }
+        self.sounds(now);
         // Before more is there: how long there was nothing, and it was owed.
         let since = if first { asked } else { self.dry_at().max(asked) };
         if first || since < now {
@@ -297,7 +277,7 @@ impl Speaking {
     }
 
     /// Joins a piece of audio, without what the caller has heard of it already, and notes where its characters lie.
-    fn take(&mut self, samples: &[i16], rate_hz: u32, chars: &[CharTime]) {
+    pub(super) fn take(&mut self, samples: &[i16], rate_hz: u32, chars: &[CharTime]) {
         let length_ms = samples.len() as u64 * 1000 / u64::from(rate_hz.max(1));
         let is_cut = |time: &CharTime| length_ms > 0 && u64::from(time.end_ms) > length_ms + ROUNDING_MS;
         let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else { return };
@@ -385,10 +365,12 @@ impl Speaking {
 
     /// All of a stream has come.
     pub(super) fn finished(&mut self, now: Moment, job: JobId) {
-        self.say_untold(job);
+        if self.is_kept(now, job) {
+            return;
+        }
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = turn.stream.take_if(|stream| stream.job == job) else { return };
-        self.stop_listening(&stream);
+        self.stop_listening(&stream.listening);
         let Some(turn) = &mut self.turn else { return };
         self.mix.end_stream();
         let length = self.mix.end_phrase();
@@ -414,17 +396,6 @@ impl Speaking {
         self.assign(now);
     }
 
-    /// A stream that is over and never told where its characters lie is said from the start of its first word.
-    fn say_untold(&mut self, job: JobId) {
-        let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else { return };
-        if stream.job != job || stream.aligned || stream.heard.is_none() {
-            return;
-        }
-        let (samples, rate_hz) = stream.say_untold();
-        self.begin_phrase();
-        self.take(&samples, rate_hz, &[]);
-    }
-
     /// No more of a stream comes: the rest is said in another way.
     pub(super) fn lost(&mut self, now: Moment, job: JobId) {
         let Some(turn) = &mut self.turn else { return };
@@ -446,7 +417,7 @@ impl Speaking {
         }
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = turn.stream.take_if(|stream| stream.job == job) else { return };
-        self.stop_listening(&stream);
+        self.stop_listening(&stream.listening);
         let end = self.mix.position();
         let Some(turn) = &mut self.turn else { return };
         let (phrase, chars) = match heard {

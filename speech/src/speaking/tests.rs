@@ -317,10 +317,14 @@ impl World {
         let silent = broken.samples.iter().take_while(|x| **x == 0).count() as u64;
         let (mut came, mut chars) = (Came { is_sure: true, ..Came::default() }, 0);
         let mut ms = silent * 1000 / u64::from(broken.rate_hz);
+        came.letters.push(reached(0, ms));
         for word in broken.text.split_whitespace() {
             let (first, from) = (chars, ms);
             chars += word.chars().count();
             ms = from + self.char_ms * word.chars().count() as u64;
+            let ends =
+                (first + 1..).zip((from + self.char_ms..=ms.min(came_ms)).step_by(self.char_ms as usize));
+            came.letters.extend(ends.map(|(chars, ms)| reached(chars, ms)));
             if ms + self.char_ms / 2 > came_ms {
                 let part_ms = came_ms.saturating_sub(from);
                 let whole = (part_ms / self.char_ms).min((chars - first) as u64);

@@ -38,7 +38,7 @@ impl Speaking {
     /// When the stream that runs is given up unless audio comes.
     pub(super) fn watch_due(&self) -> Option<Moment> {
         let turn = self.turn.as_ref()?;
-        if let Some(due) = turn.stream.as_ref().and_then(|stream| stream.placed_by) {
+        if let Some(due) = turn.stream.as_ref().and_then(|stream| stream.placed_by.or(stream.untold.by)) {
             return Some(due);
         }
         // An answer over HTTP owes its end, too: only then the next phrase begins.
@@ -61,9 +61,17 @@ impl Speaking {
 
     /// When everything that may be played is played.
     pub(super) fn dry_at(&self) -> Moment {
-        let (played, at) = self.played;
+        self.played.1 + self.left()
+    }
+
+    /// From when on the caller hears nothing, be that over already.
+    pub(super) fn hears_nothing_from(&self) -> Moment {
+        self.hears + self.left()
+    }
+
+    fn left(&self) -> Span {
         let end = self.handed_out_to().map_or(self.mix.made(), |to| to.min(self.mix.made()));
-        let left = end.saturating_sub(played);
-        at + Span::from_micros((left * 1_000_000 / u64::from(self.mix.rate_hz().max(1))) as i64)
+        let left = end.saturating_sub(self.played.0);
+        Span::from_micros((left * 1_000_000 / u64::from(self.mix.rate_hz().max(1))) as i64)
     }
 }
