@@ -16,6 +16,8 @@ const CHARS_PER_S: u64 = 12;
 const BEHIND_MS: u32 = 200;
 /// The caller hears nothing for no longer than this, and what it takes to say the word whole: 700 ms in all.
 const QUIET: Span = Span::from_millis(550);
+/// No phrase is longer: what is sent beyond it is not waited for.
+const MOST_US: u64 = 60_000_000;
 
 /// What came of a stream in the middle of a word before it is known where in it that is.
 #[derive(Debug, Default)]
@@ -56,7 +58,10 @@ impl Speaking {
         }
         let chars = asked_of.map_or(0, |(chars, _)| chars + 1);
         let enough_us = ALONE_US + u64::from(chars) * 1_000_000 / CHARS_PER_S;
-        if stream.untold.length_us() >= enough_us && !stream.listening.is_asked() {
+        let (length_us, is_asked) = (stream.untold.length_us(), stream.listening.is_asked());
+        if length_us >= MOST_US {
+            self.say_untold(now, None);
+        } else if length_us >= enough_us && !is_asked {
             self.find(now);
         }
     }
@@ -121,7 +126,7 @@ impl Speaking {
         stream.heard = None;
         if let Some(ms) = from_ms {
             stream.left_out = (u64::from(ms) * u64::from(rate_hz) / 1000) as usize;
-            // What came of it is laid out from its start.
+            // There it would stand if it were said, too.
             stream.starts = stream.starts.saturating_sub(u64::from(ms) * call_hz / 1000);
         }
         self.stop_listening(&listening);
