@@ -6,10 +6,10 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use offhook_speech::all_in_one::AllInOneSettings;
 use offhook_speech::conversation::ConversationSettings;
+use offhook_speech::ear::{Came, Reached};
 use offhook_speech::llm::ChatSettings;
 use offhook_speech::realtime::RealtimeSettings;
 use offhook_speech::session::{Breakers, Input, Output, Session, SessionSettings};
-use offhook_speech::ear::{Came, Reached};
 use offhook_speech::speaking::{ChunkSettings, FromDevice, ToDevice};
 use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
 use offhook_speech::text::PlanSettings;
@@ -163,7 +163,8 @@ impl World {
                 let (words, part) = bytes.split_at(bytes.len() / 2);
                 let reached = |bytes: &[u8]| bytes.as_chunks().0.iter().map(reached).collect();
                 let letters = reached(part);
-                let came = told.then(|| Came { words: reached(words), part: reached(part), letters, is_sure: true });
+                let came =
+                    told.then(|| Came { words: reached(words), part: reached(part), letters, is_sure: true });
                 if let Some(job) = self.placed.pop() {
                     self.session.handle_input(now, Input::Device(job, FromDevice::Places(came)));
                 }
@@ -277,7 +278,8 @@ fn settings(call: &Call<'_>) -> SessionSettings {
 fuzz_target!(|call: Call<'_>| {
     let mut now = Moment::ZERO;
     let session = Session::open(now, settings(&call), &Breakers::default());
-    let mut world = World { session, open: Vec::new(), jobs: Vec::new(), placed: Vec::new(), given: 0, heard: 0 };
+    let mut world =
+        World { session, open: Vec::new(), jobs: Vec::new(), placed: Vec::new(), given: 0, heard: 0 };
     world.settle();
     world.session.answered(now);
     world.settle();
