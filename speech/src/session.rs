@@ -430,6 +430,12 @@ impl Session {
                 }
                 return;
             }
+            SpeakingEvent::LeftAlone => {
+                if let Some(all) = &mut self.all_in_one {
+                    all.service.leaves_alone(now);
+                }
+                return;
+            }
             SpeakingEvent::Heard(spoken) => {
                 self.conversation.heard(&spoken);
                 SessionEvent::TurnEnds(Pii::new(spoken))

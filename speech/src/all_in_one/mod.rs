@@ -70,7 +70,9 @@ pub enum AllInOneEvent {
     /// All words of our turn came and no more audio does: it may be complete, or the service has fallen silent.
     /// [`AllInOneService::heard_out`] tells which; if nobody tells soon, it ends.
     Pauses,
-    /// Our turn is complete: all of its audio came.
+    /// No more audio of our turn comes, as [`AllInOneService::leaves_alone`] told, but its words still do.
+    FallsSilent,
+    /// Our turn is complete: all of its audio came, or all of its words where they are said by others.
     Ends,
     /// No more of our turn comes, and it is not complete.
     Breaks {
@@ -201,6 +203,13 @@ impl AllInOneService {
     /// Whether all words of our turn were heard, of which [`AllInOneEvent::Pauses`] told.
     pub fn heard_out(&mut self, now: Moment, is_all: bool) {
         self.protocol.heard_out(is_all);
+        self.settle(now);
+    }
+
+    /// The caller hears nothing more of our turn in the middle of a sentence, and others can say its words: no more of
+    /// its audio is wanted.
+    pub fn leaves_alone(&mut self, now: Moment) {
+        self.protocol.leaves_alone(now);
         self.settle(now);
     }
 

@@ -62,6 +62,9 @@ pub(crate) trait Protocol: Debug + Send {
     /// Whether all words of our turn were heard, of which [`AllInOneEvent::Pauses`] told.
     fn heard_out(&mut self, _is_all: bool) {}
 
+    /// No more audio of our turn is wanted: others say its words.
+    fn leaves_alone(&mut self, now: Moment);
+
     /// The last turn that it told of is a turn of its own.
     fn turn_begins(&mut self) {}
 

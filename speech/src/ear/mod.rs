@@ -74,6 +74,12 @@ impl Came {
         let (before, after) = (self.letters.get(behind.checked_sub(1)?)?, self.letters.get(behind)?);
         Some(before.at_ms + after.at_ms.saturating_sub(before.at_ms) * mille.min(999) / 1000)
     }
+
+    /// So many characters were heard, if it was surely this text.
+    pub(crate) fn surely_reached(&self) -> Option<u32> {
+        let last = self.part.last().or(self.words.last())?;
+        self.is_sure.then_some(last.chars)
+    }
 }
 
 /// In less than this no word is told from another, in frames.

@@ -38,6 +38,8 @@ pub(super) struct Answer {
     decoder: AudioDecoder,
     last: Moment,
     has_sound: bool,
+    /// Others say its words.
+    is_left: bool,
     /// All of its words came.
     pub(super) written: bool,
 }
@@ -108,7 +110,7 @@ impl Answers {
         if self.came.len() > ITEMS_MAX {
             self.before += self.came.pop_front().map_or(0, |(_, samples)| samples);
         }
-        let answer = Answer { part, decoder, last: now, has_sound: false, written: false };
+        let answer = Answer { part, decoder, last: now, has_sound: false, is_left: false, written: false };
         if self.answer.replace(answer).is_some() {
             out.push_back(Said::Event(AllInOneEvent::Ends));
         }
@@ -122,7 +124,9 @@ impl Answers {
     /// The samples of the audio that came with it.
     pub(super) fn audio(&mut self, bytes: &[u8]) -> Vec<i16> {
         let mut samples = Vec::new();
-        if let (Some(answer), Some((_, came))) = (&mut self.answer, self.came.back_mut()) {
+        if let (Some(answer), Some((_, came))) = (&mut self.answer, self.came.back_mut())
+            && !answer.is_left
+        {
             answer.decoder.put(bytes, &mut samples);
             answer.has_sound |= !samples.is_empty();
             *came += samples.len() as u64;
@@ -130,11 +134,13 @@ impl Answers {
         samples
     }
 
-    /// All words of it came.
-    pub(super) fn written(&mut self, part: &Part) {
-        if let Some(answer) = self.answer.as_mut().filter(|answer| answer.part == *part) {
+    /// All words of it came: true when others say them, who wait for no more.
+    pub(super) fn written(&mut self, part: &Part) -> bool {
+        let answer = self.answer.as_mut().filter(|answer| answer.part == *part);
+        answer.is_some_and(|answer| {
             answer.written = true;
-        }
+            answer.is_left
+        })
     }
 
     /// A response is over: the answer that came with it, if there was one. `None` when nobody waits for that response.
@@ -150,6 +156,13 @@ impl Answers {
             .response
             .take_if(|current| Part { response: current.clone(), item: String::new() }.is_like(&over));
         current.map(|_| self.answer.take())
+    }
+
+    /// No more audio of the answer that comes is wanted. Tells whether all of its words came; `None` where there is none,
+    /// or none any more.
+    pub(super) fn leaves_alone(&mut self) -> Option<bool> {
+        let answer = self.answer.as_mut()?;
+        (!std::mem::replace(&mut answer.is_left, true)).then_some(answer.written)
     }
 
     /// What comes is not wanted any more: what it was, if anything came or was to come.

@@ -173,7 +173,12 @@ impl Realtime {
                     }
                 }
             }
-            Message::Written { part } => return self.answers.written(&part),
+            Message::Written { part } => {
+                if self.answers.written(&part) {
+                    self.event(AllInOneEvent::Ends);
+                }
+                return;
+            }
             Message::Done { response, status } => return self.done(&response, status),
             Message::Error { fault, is_inside } => return self.complains(fault, is_inside),
             Message::Other => return,
@@ -252,6 +257,14 @@ impl Realtime {
         }
     }
 
+    /// The answer is not waited for any more.
+    fn breaks(&mut self, stopped: Option<Stopped>) {
+        if let Some(Stopped { response, written, .. }) = stopped {
+            self.event(AllInOneEvent::Breaks { written });
+            self.stop(&response);
+        }
+    }
+
     fn stop(&mut self, response: &str) {
         let mut cancel = json!({"type": "response.cancel"});
         if !response.is_empty() {
@@ -309,6 +322,17 @@ impl Protocol for Realtime {
         self.truncate(heard, None);
     }
 
+    fn leaves_alone(&mut self, _now: Moment) {
+        match self.answers.leaves_alone() {
+            Some(true) => {
+                let stopped = self.answers.stop();
+                self.breaks(stopped);
+            }
+            Some(false) => self.event(AllInOneEvent::FallsSilent),
+            None => {}
+        }
+    }
+
     fn turn_begins(&mut self) {
         self.answers.turn_begins();
     }
@@ -354,10 +378,8 @@ impl Protocol for Realtime {
         if self.owed.take_if(|owed| now >= *owed).is_some() {
             self.out.push_back(Said::Failed(Fault::Passing(Passing::Silent)));
         }
-        if let Some(Stopped { response, written, .. }) = self.answers.fell_silent(now) {
-            self.event(AllInOneEvent::Breaks { written });
-            self.stop(&response);
-        }
+        let stopped = self.answers.fell_silent(now);
+        self.breaks(stopped);
     }
 
     fn poll(&mut self) -> Option<Said> {

@@ -416,6 +416,44 @@ fn v3_a_break_is_tried_again_knows_what_was_said_and_does_not_greet_a_second_tim
 }
 
 #[test]
+fn v2_of_an_answer_that_others_say_the_words_still_come_and_no_audio() {
+    for written in [true, false] {
+        let mut bed = Bed::open();
+        let tells = |bed: &mut Bed, ms: u64, kind: &str| {
+            let kind = format!("response.output_audio_transcript.{kind}");
+            bed.message(ms, &json!({"type": kind, "response_id": "r", "item_id": "a", "delta": "So"}));
+        };
+        tells(&mut bed, 0, "delta");
+        if written {
+            tells(&mut bed, 0, "done");
+        }
+        bed.audio(0, "r", "a", 800);
+        (bed.sent.clear(), bed.events.clear());
+        bed.it.leaves_alone(at(1_000));
+        bed.it.leaves_alone(at(1_000));
+        bed.poll(1_000);
+        if written {
+            assert_eq!(bed.events, [AllInOneEvent::Breaks { written: true }]);
+            assert_eq!(bed.kinds(), ["response.cancel"]);
+        } else {
+            bed.audio(1_500, "r", "a", 800);
+            tells(&mut bed, 1_600, "delta");
+            tells(&mut bed, 1_700, "done");
+            let words = AllInOneEvent::Words("So".to_owned());
+            assert_eq!(bed.events, [AllInOneEvent::FallsSilent, words, AllInOneEvent::Ends]);
+            bed.cancel(1_800, 500);
+            assert_eq!(bed.kinds(), ["response.cancel", "conversation.item.truncate"]);
+            assert_eq!(bed.truncated(), [("a", 100)], "no more than was kept of it");
+        }
+        bed.events.clear();
+        bed.audio(5_000, "r", "a", 800);
+        assert!(bed.events.is_empty());
+        bed.audio(6_000, "s", "b", 800);
+        assert_eq!(bed.events.len(), 2);
+    }
+}
+
+#[test]
 fn v2_a_greeting_that_the_service_does_not_say_is_said_by_the_device_once() {
     let ungreeted = AllInOneEvent::Ungreeted("Hello.".to_owned());
     // It is not there.

@@ -91,12 +91,13 @@ impl Session {
                 self.flush(now);
             }
             AllInOneEvent::Begins => self.service_begins(now),
-            AllInOneEvent::Words(text) => self.speaking.foreign_words(&text),
+            AllInOneEvent::Words(text) => self.speaking.foreign_words(now, &text),
             AllInOneEvent::Audio(samples) => {
                 let rate_hz = self.all_in_one.as_ref().map_or(0, |all| all.service.rate_hz());
                 self.speaking.foreign_audio(now, &samples, rate_hz);
             }
             AllInOneEvent::Pauses => self.speaking.foreign_pauses(now),
+            AllInOneEvent::FallsSilent => self.speaking.foreign_falls_silent(now),
             AllInOneEvent::Ends => self.speaking.foreign_end(now),
             AllInOneEvent::Breaks { written } => {
                 if self.speaking.is_foreign() && !written {

@@ -1,10 +1,11 @@
 //! Turns that a service thinks and speaks by itself: its words and its audio come side by side, nothing tells which
 //! word lies where, and its pauses are its own. When it breaks off, the device says the words that are left.
 
-use super::script::Phrase;
+use super::script::{Phrase, count};
 use super::stream::{Stream, pace};
 use super::{Source, Speaking, SpeakingEvent};
 use crate::ear::Came;
+use crate::text::{Sentence, Splitter};
 use crate::tts::JobId;
 use offhook_units::Moment;
 
@@ -15,10 +16,20 @@ const USUAL_CHARS_PER_S: u64 = 12;
 
 /// By so many characters the ear may be wrong at the end of a text.
 const MISHEARD: u64 = 3;
+/// Where it cannot tell, the pace of the voice does: it surely lies between these, in percent of what it was before.
+const SLOWEST: u64 = 60;
+const FASTEST: u64 = 150;
 
-/// Nine tenths are all of it: its end is not worth a second voice.
+/// Nine tenths are all of it: its end is not worth a second voice,
 const fn is_nearly(chars: u64, all: u32) -> bool {
     chars * 10 >= all as u64 * 9
+}
+
+/// unless it is longer than a word or two, where it is known so well.
+const ENDING: u64 = 8;
+
+const fn is_surely_nearly(chars: u64, all: u32) -> bool {
+    is_nearly(chars, all) && chars + ENDING >= all as u64
 }
 
 impl Speaking {
@@ -50,18 +61,24 @@ impl Speaking {
             .is_some_and(|turn| turn.stream.is_none() && turn.last_source.is_some_and(is_foreign))
     }
 
-    /// Whether such a turn is on its way.
+    /// Whether such a turn is on its way, be it that others say its words.
     pub fn is_foreign(&self) -> bool {
-        self.foreign_job().is_some() || self.foreign_may_go_on()
+        let still_comes = self.turn.as_ref().is_some_and(|turn| turn.coming.is_some());
+        still_comes || self.foreign_job().is_some() || self.foreign_may_go_on()
     }
 
     /// The next words of such a turn.
-    pub fn foreign_words(&mut self, text: &str) {
-        if self.foreign_job().is_some()
-            && let Some(phrase) = self.turn.as_mut().and_then(|turn| turn.phrases.last_mut())
+    pub fn foreign_words(&mut self, now: Moment, text: &str) {
+        let is_spoken = self.foreign_job().is_some();
+        let Some(turn) = &mut self.turn else { return };
+        if is_spoken
+            && let Some(phrase) = turn.phrases.last_mut()
             && phrase.text().len() + text.len() <= WORDS_MAX
         {
             phrase.push(text);
+        } else if let Some(coming) = &mut turn.coming {
+            let sentences = coming.push(text);
+            self.say_all(now, &sentences);
         }
     }
 
@@ -84,7 +101,7 @@ impl Speaking {
 
     /// All audio of such a turn came.
     pub fn foreign_end(&mut self, now: Moment) {
-        let Some(job) = self.foreign_job() else { return };
+        let Some(job) = self.foreign_job() else { return self.all_words_came(now) };
         let Some((letters, came_us)) = self.foreign_so_far() else { return };
         if letters > 0 && came_us == 0 {
             return self.foreign_break(now);
@@ -113,20 +130,73 @@ impl Speaking {
         let Some(stream) = &mut turn.stream else { return };
         stream.listening.to_its_end = false;
         // Whoever takes too little for heard makes the device say it again, where nothing is wrong.
-        let reached = came
-            .filter(|came| came.is_sure)
-            .and_then(|came| came.part.last().or(came.words.last()))
-            .map(|reached| u64::from(reached.chars) + MISHEARD);
+        let reached = came.and_then(Came::surely_reached).map(|chars| u64::from(chars) + MISHEARD);
         let all = turn.phrases.last().map_or(0, Phrase::chars);
-        self.event(SpeakingEvent::HeardOut(reached.is_none_or(|chars| is_nearly(chars, all))));
+        self.event(SpeakingEvent::HeardOut(reached.is_none_or(|chars| is_surely_nearly(chars, all))));
     }
 
     /// No more of such a turn comes: the device says what is left of its words.
     pub fn foreign_break(&mut self, now: Moment) {
-        let Some(job) = self.foreign_job() else { return };
+        let Some(job) = self.foreign_job() else { return self.all_words_came(now) };
         self.complete_foreign();
         self.lost(now, job);
         self.pump(now);
+    }
+
+    /// No more audio of such a turn is wanted, but its words still come: the device says what is left of them, and those
+    /// that [`Speaking::foreign_words`] tells until [`Speaking::foreign_end`].
+    pub fn foreign_falls_silent(&mut self, now: Moment) {
+        let Some(job) = self.foreign_job() else { return };
+        self.mix.end_pass();
+        if let Some(turn) = &mut self.turn {
+            let mut coming = Splitter::new();
+            // The last word may be a part of one.
+            let part = turn.phrases.last_mut().map(Phrase::take_open_word).unwrap_or_default();
+            coming.push(&part);
+            turn.coming = Some(coming);
+        }
+        self.lost(now, job);
+        self.pump(now);
+    }
+
+    /// Nothing more is written of a turn that others say.
+    fn all_words_came(&mut self, now: Moment) {
+        let coming = self.turn.as_mut().and_then(|turn| turn.coming.take());
+        if let Some(mut coming) = coming {
+            self.say_all(now, &coming.finish());
+            self.complete(now);
+        }
+    }
+
+    fn say_all(&mut self, now: Moment, sentences: &[Sentence]) {
+        sentences
+            .iter()
+            .filter(|sentence| sentence.is_speakable())
+            .for_each(|sentence| self.say(now, sentence));
+    }
+
+    /// Whether the words of such a turn surely go on where its audio ends, and no sentence ends there.
+    pub(super) fn foreign_is_in_mid_sentence(&self) -> bool {
+        let Some((letters, came_us)) = self.foreign_so_far() else { return false };
+        let Some(turn) = &self.turn else { return false };
+        let ear = turn.stream.as_ref().and_then(Stream::surely_reached);
+        let (least, most, is_all) = match ear.map(u64::from) {
+            Some(chars) => {
+                let most = chars + MISHEARD;
+                (chars.saturating_sub(MISHEARD), most, is_surely_nearly(most, letters))
+            }
+            None => {
+                let chars = |percent: u64| came_us * self.foreign_chars_per_s * percent / 100_000_000;
+                (chars(SLOWEST), chars(FASTEST), is_nearly(chars(FASTEST), letters))
+            }
+        };
+        let text = turn.phrases.last().map_or("", Phrase::text);
+        let mut end = 0;
+        let mut ends = Splitter::of_whole().all(text).into_iter().map(|sentence| {
+            end += u64::from(count(&sentence.text));
+            end
+        });
+        !is_all && !ends.any(|end| (least..=most).contains(&end))
     }
 
     /// At the pace of this voice it is all of it.

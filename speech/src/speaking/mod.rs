@@ -143,6 +143,9 @@ pub enum SpeakingEvent {
     Chunk(Chunk),
     /// Whether all words of a service that speaks by itself are in its audio, as [`Speaking::foreign_pauses`] asked.
     HeardOut(bool),
+    /// Such a service has left the caller in the middle of a sentence: the device can say its words, those that came
+    /// ([`Speaking::foreign_break`]) and those that come ([`Speaking::foreign_falls_silent`]).
+    LeftAlone,
     /// The turn was heard to its end.
     Heard(Spoken),
     /// Speech goes on in another way.
@@ -409,12 +412,15 @@ impl Speaking {
             }
             self.pump(now);
         }
+        if self.silence_due().is_some_and(|due| now >= due) {
+            self.seems_silent(now);
+        }
     }
 
     /// When [`Speaking::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Moment> {
         let socket = self.cloud.as_ref().and_then(|cloud| cloud.socket.poll_timeout());
-        [socket, self.watch_due()].into_iter().flatten().min()
+        [socket, self.watch_due(), self.silence_due()].into_iter().flatten().min()
     }
 
     /// What to do next.

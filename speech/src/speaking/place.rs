@@ -83,6 +83,8 @@ const PAST_US: u64 = 1_000_000;
 /// In less sound the ear finds no word; and of so much more it may have heard another one.
 const WORTH_US: u64 = 300_000;
 const MORE_US: u64 = 150_000;
+/// When the caller waits for it less is worth it: it may be the last that comes.
+const LITTLE_MORE_US: u64 = 50_000;
 
 /// What the ear is asked of a stream while it goes on.
 #[derive(Debug, Default)]
@@ -116,6 +118,14 @@ pub(super) enum Answer {
     Asked,
     /// It had heard all of it already.
     Knows(Came),
+}
+
+impl Stream {
+    /// So many of its characters were heard in all that came of it, if the ear is sure of that.
+    pub(super) fn surely_reached(&self) -> Option<u32> {
+        let came = self.listening.came.as_ref().filter(|_| self.listening.asked_us == self.came_us);
+        came.and_then(Came::surely_reached)
+    }
 }
 
 impl Speaking {
@@ -167,12 +177,21 @@ impl Speaking {
         // Once it could not tell, it cannot.
         let may_tell = asked.is_none() && (came.is_some() || *asked_us == 0);
         let came_us = stream.came_us();
-        let is_new = may_tell && came_us >= WORTH_US && came_us >= asked_us + MORE_US;
+        let waits = self.whole_words_to().is_some_and(|to| to <= self.played.0);
+        let more_us = if waits { LITTLE_MORE_US } else { MORE_US };
+        let is_new = may_tell && came_us >= WORTH_US && came_us >= asked_us + more_us;
         let runs_dry =
             || self.is_heard(stream) && self.has_little() && !stream.is_fast(now) && stream.owes(turn);
         if is_new && (runs_dry() || (self.may_be_heard(stream) && stream.sound.is_long())) {
             self.ask(now);
         }
+    }
+
+    /// Whether the ear would say anything new of a stream.
+    pub(super) fn may_be_asked(&self, stream: &Stream) -> bool {
+        let Listening { asked_us, asked, .. } = &stream.listening;
+        let is_new = asked.is_none() && *asked_us != stream.came_us();
+        is_new && self.may_be_heard(stream) && !stream.sound.samples.is_empty()
     }
 
     pub(super) fn ask(&mut self, now: Moment) -> bool {

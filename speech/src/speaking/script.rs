@@ -37,6 +37,15 @@ impl Phrase {
         rest.trim().to_owned()
     }
 
+    /// It ends before the last word, if nothing tells that this is whole. Gives that.
+    pub(super) fn take_open_word(&mut self) -> String {
+        let at = self.text.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+        let part = self.text.split_off(at);
+        self.text.truncate(self.text.trim_end().len());
+        self.chars = count(&self.text);
+        part
+    }
+
     /// It goes on.
     pub(super) fn push(&mut self, more: &str) {
         self.text.push_str(more);

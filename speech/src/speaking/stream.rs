@@ -77,6 +77,8 @@ pub(super) struct Stream {
     /// What came, while it does not say where the characters are.
     pub(super) sound: Sound,
     pub(super) listening: Listening,
+    /// So much of it had come when it was last judged whether it left the caller in the middle of a sentence.
+    pub(super) judged_us: u64,
     /// It broke off, and the ear is asked until then where its words lie.
     pub(super) placed_by: Option<Moment>,
 }
@@ -134,6 +136,7 @@ impl Stream {
             goes_on: false,
             sound: Sound::default(),
             listening: Listening::default(),
+            judged_us: 0,
             placed_by: None,
         }
     }

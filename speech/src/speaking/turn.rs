@@ -5,7 +5,7 @@ use super::Spoken;
 use super::script::{Phrase, phrases, words_end};
 use super::stream::Stream;
 use super::timeline::{Place, Timeline};
-use crate::text::{PlanSettings, Planner, Sentence, SpeechRate};
+use crate::text::{PlanSettings, Planner, Sentence, SpeechRate, Splitter};
 
 /// So much of what was said before is told to a service, for the melody.
 const BEFORE_MAX: usize = 300;
@@ -24,6 +24,8 @@ pub(super) struct Turn {
     pub(super) timeline: Timeline,
     /// Who speaks.
     pub(super) stream: Option<Stream>,
+    /// The words of a service that still come, and that others say.
+    pub(super) coming: Option<Splitter>,
     /// The first phrase that no stream has taken, and how many characters of it are over.
     pub(super) next: usize,
     pub(super) skip: u32,
@@ -51,6 +53,7 @@ impl Turn {
             is_made: false,
             timeline: Timeline::default(),
             stream: None,
+            coming: None,
             next: 0,
             skip: 0,
             heard: None,

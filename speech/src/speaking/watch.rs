@@ -2,7 +2,7 @@
 //! enough that the caller hears no more than 700 ms of nothing.
 
 use super::stream::Stream;
-use super::{Source, Speaking};
+use super::{Source, Speaking, SpeakingEvent};
 use offhook_units::{Moment, Span};
 
 /// How long a way of speaking may be silent, and how little may be left to play, before the next way is taken. The
@@ -21,6 +21,13 @@ const FIRST_WORD: Span = Span::from_millis(100);
 /// With no other way to speak waiting is all that can be done, but not for ever: what is said next may be heard again.
 const ALONE: Span = Span::from_millis(8_000);
 
+/// A service that speaks by itself has pauses of its own. When the caller has heard nothing of it for so long, the ear is
+/// asked whether it is in the middle of a sentence,
+const PAUSE: Span = Span::from_millis(100);
+/// and when it still says nothing then the device goes on in its place, if it is. With what that needs to start the caller
+/// hears nothing for less than 700 ms.
+const LEFT_ALONE: Span = Span::from_millis(350);
+
 const fn patience(source: Source) -> Option<Patience> {
     match source {
         Source::Socket => {
@@ -29,7 +36,7 @@ const fn patience(source: Source) -> Option<Patience> {
         Source::Http => {
             Some(Patience { first: Span::from_millis(1_500), quiet: Span::from_millis(250), left_ms: 100 })
         }
-        // There is nothing below them.
+        // There is nothing below the one; the other has a watch of its own.
         Source::Device | Source::AllInOne => None,
     }
 }
@@ -57,6 +64,34 @@ impl Speaking {
         let since = stream.last_new().unwrap_or(stream.asked).max(stream.asked);
         let quiet = if stream.has_a_word() { quiet } else { quiet + FIRST_WORD };
         Some((since + quiet).max(self.dry_at() - Span::from_millis(left_ms as i64)))
+    }
+
+    /// When a service that speaks by itself is thought to have fallen silent.
+    pub(super) fn silence_due(&self) -> Option<Moment> {
+        let stream = self.turn.as_ref()?.stream.as_ref()?;
+        let is_foreign = stream.source == Source::AllInOne && stream.last_audio.is_some();
+        let may_be_judged = self.has_device && is_foreign && stream.placed_by.is_none();
+        let patience = if self.may_be_asked(stream) { PAUSE } else { LEFT_ALONE };
+        let is_dry = self.played.0 >= self.mix.made();
+        (is_dry && may_be_judged && stream.judged_us != stream.came_us).then(|| self.hears + patience)
+    }
+
+    /// That time has come.
+    pub(super) fn seems_silent(&mut self, now: Moment) {
+        let may_be_asked = self
+            .turn
+            .as_ref()
+            .and_then(|turn| turn.stream.as_ref())
+            .is_some_and(|stream| self.may_be_asked(stream));
+        if may_be_asked && self.ask(now) {
+            return;
+        }
+        if let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) {
+            stream.judged_us = stream.came_us;
+        }
+        if self.foreign_is_in_mid_sentence() {
+            self.event(SpeakingEvent::LeftAlone);
+        }
     }
 
     /// When everything that may be played is played.

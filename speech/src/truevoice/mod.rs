@@ -122,6 +122,10 @@ impl Protocol for TrueVoice {
         self.turns.heard_out(is_all);
     }
 
+    fn leaves_alone(&mut self, now: Moment) {
+        self.turns.leaves_alone(now);
+    }
+
     /// It keeps no account of what was heard.
     fn cancel(&mut self, now: Moment, _heard: Span) {
         let number = self.turns.cancel(now);

@@ -88,6 +88,11 @@ impl Bed {
         self.poll();
     }
 
+    fn leaves_alone(&mut self, ms: u64) {
+        self.it.leaves_alone(at(ms));
+        self.poll();
+    }
+
     fn until(&mut self, ms: u64) {
         while let Some(due) = self.it.poll_timeout().filter(|&due| due <= at(ms)) {
             self.now = due;
@@ -110,6 +115,7 @@ impl Bed {
             AllInOneEvent::Begins => "begins",
             AllInOneEvent::Words(_) => "words",
             AllInOneEvent::Audio(_) => "audio",
+            AllInOneEvent::FallsSilent => "falls silent",
             AllInOneEvent::Ends => "ends",
             AllInOneEvent::Breaks { .. } => "breaks",
             AllInOneEvent::Fault(_) => "fault",
@@ -310,6 +316,57 @@ fn v2_a_turn_of_which_not_all_was_heard_and_more_comes_is_asked_of_again() {
     bed.second(2_100);
     bed.until(3_400);
     assert_eq!((bed.kinds(), bed.asked), (vec!["begins", "words", "audio", "audio", "ends"], 2));
+}
+
+#[test]
+fn v2_of_a_turn_that_others_say_no_audio_comes_out_whenever_it_comes_and_the_next_turn_is_heard() {
+    for written in [true, false] {
+        let mut bed = Bed::open();
+        bed.token(0, "It is");
+        if written {
+            bed.done(10);
+        }
+        bed.second(100);
+        bed.leaves_alone(1_500);
+        bed.leaves_alone(1_500);
+        let silent = if written { "breaks" } else { "falls silent" };
+        assert_eq!(bed.kinds(), ["begins", "words", "audio", silent]);
+        bed.second(1_600);
+        if !written {
+            bed.token(1_700, " five.");
+            bed.done(1_800);
+            assert_eq!(bed.kinds()[4..], ["words", "ends"]);
+        }
+        // Much later, and more than would fill any gap.
+        (0..20).for_each(|n| bed.second(6_000 + 2_000 * n));
+        bed.until(50_000);
+        assert_eq!(bed.kinds().len(), if written { 4 } else { 6 });
+        bed.events.clear();
+        if written {
+            bed.text(60_000, &json!({"type": "transcript", "text": "And?"}));
+            bed.second(60_100);
+            assert_eq!(bed.kinds(), ["transcript", "begins", "audio"]);
+        } else {
+            bed.token(60_000, "Well");
+            bed.second(60_100);
+            assert_eq!(bed.kinds(), ["begins", "words", "audio"]);
+        }
+    }
+}
+
+#[test]
+fn v2_a_turn_that_others_say_and_whose_words_stop_coming_breaks() {
+    let mut bed = Bed::open();
+    bed.token(0, "It is");
+    bed.second(100);
+    bed.leaves_alone(1_500);
+    bed.token(2_000, " five");
+    // Its audio is no sign that words will come.
+    bed.second(4_000);
+    bed.until(4_999);
+    assert_eq!(bed.kinds(), ["begins", "words", "audio", "falls silent", "words"]);
+    bed.until(5_000);
+    assert_eq!(bed.events.last(), Some(&AllInOneEvent::Breaks { written: false }));
 }
 
 #[test]

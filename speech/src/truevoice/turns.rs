@@ -38,6 +38,8 @@ struct Running {
     piece: Span,
     last: Moment,
     quiet: Quiet,
+    /// Others say its words.
+    is_left: bool,
 }
 
 /// What is known of a turn that is written and of which no more audio comes, though it could be all of it.
@@ -54,7 +56,9 @@ enum Quiet {
 impl Running {
     /// Even the fastest voice cannot have said its words in the audio that came, or they were not heard in it.
     fn owes(&self) -> bool {
-        self.letters * 1_000_000 > self.came_us * FASTEST_CHARS_PER_S || self.quiet == Quiet::InMidTurn
+        self.is_left
+            || self.letters * 1_000_000 > self.came_us * FASTEST_CHARS_PER_S
+            || self.quiet == Quiet::InMidTurn
     }
 
     fn over_at(&self) -> Moment {
@@ -76,13 +80,15 @@ struct Stale {
     number: Option<u64>,
     /// Its words have all come: the next ones are of another turn.
     written: bool,
+    /// It fell silent and may go on at any time, until something tells of another turn.
+    fell_silent: bool,
     since: Moment,
     last: Moment,
 }
 
 impl Stale {
     fn is_past(&self, now: Moment) -> bool {
-        now >= self.last + STALE_GAP || now >= self.since + STALE_MOST
+        !self.fell_silent && (now >= self.last + STALE_GAP || now >= self.since + STALE_MOST)
     }
 }
 
@@ -131,6 +137,9 @@ impl Turns {
         } else if let Some(running) = &mut self.running {
             running.written = true;
             running.last = now;
+            if running.is_left {
+                self.give_up(now, AllInOneEvent::Ends);
+            }
         }
     }
 
@@ -144,6 +153,9 @@ impl Turns {
             self.stale = None;
         }
         let running = self.begin(now);
+        if running.is_left {
+            return;
+        }
         let mut samples = Vec::new();
         running.decoder.put(bytes, &mut samples);
         let piece_us = samples.len() as u64 * 1_000_000 / u64::from(RATE_HZ);
@@ -173,8 +185,8 @@ impl Turns {
     /// The caller took the turn; what the service still sends of ours is stale.
     pub(super) fn callers_turn(&mut self, now: Moment) {
         match (self.running.take(), &mut self.stale) {
-            (Some(running), _) => self.forsake(now, running.number, true),
-            (None, Some(stale)) => stale.written = true,
+            (Some(running), _) => self.forsake(now, running.number, true, false),
+            (None, Some(stale)) => (stale.written, stale.fell_silent) = (true, false),
             (None, None) => {}
         }
     }
@@ -182,7 +194,7 @@ impl Turns {
     /// Nobody wants the turn that runs any more. Gives its number, if it has one.
     pub(super) fn cancel(&mut self, now: Moment) -> Option<u64> {
         let running = self.running.take()?;
-        self.forsake(now, running.number, running.written);
+        self.forsake(now, running.number, running.written, false);
         running.number
     }
 
@@ -216,15 +228,33 @@ impl Turns {
             running.quiet = Quiet::Asked;
             self.out.push_back(Said::Event(AllInOneEvent::Pauses));
         }
-        let Some(running) = self.running.take_if(|running| now >= running.over_at()) else { return };
-        let event = if running.owes() {
-            // Should its audio come after all, somebody else has said the words.
-            self.forsake(now, running.number, true);
-            AllInOneEvent::Breaks { written: running.written }
+        let Some(running) = self.running.as_ref().filter(|running| now >= running.over_at()) else { return };
+        if running.owes() {
+            let written = running.written;
+            self.give_up(now, AllInOneEvent::Breaks { written });
         } else {
-            AllInOneEvent::Ends
-        };
-        self.out.push_back(Said::Event(event));
+            self.end();
+        }
+    }
+
+    /// No more audio of the turn that runs is wanted: others say its words, those too that still come.
+    pub(super) fn leaves_alone(&mut self, now: Moment) {
+        match &mut self.running {
+            Some(running) if running.written => self.give_up(now, AllInOneEvent::Breaks { written: true }),
+            Some(running) if !running.is_left => {
+                running.is_left = true;
+                self.out.push_back(Said::Event(AllInOneEvent::FallsSilent));
+            }
+            _ => {}
+        }
+    }
+
+    /// The turn that runs is over, for the others who have said its words: should its audio come after all, it is dropped.
+    fn give_up(&mut self, now: Moment, event: AllInOneEvent) {
+        if let Some(running) = self.running.take() {
+            self.forsake(now, running.number, true, true);
+            self.out.push_back(Said::Event(event));
+        }
     }
 
     /// Whether all words of the turn that runs were heard in its audio.
@@ -236,8 +266,8 @@ impl Turns {
         }
     }
 
-    fn forsake(&mut self, now: Moment, number: Option<u64>, written: bool) {
-        self.stale = Some(Stale { number, written, since: now, last: now });
+    fn forsake(&mut self, now: Moment, number: Option<u64>, written: bool, fell_silent: bool) {
+        self.stale = Some(Stale { number, written, fell_silent, since: now, last: now });
     }
 
     /// The turn that runs; it begins with whatever comes first of it. The service may greet without any word.
@@ -254,6 +284,7 @@ impl Turns {
                 piece: Span::ZERO,
                 last: now,
                 quiet: Quiet::No,
+                is_left: false,
             }
         })
     }

@@ -3,7 +3,8 @@
 use super::super::{Breakers, Input, SessionSettings};
 use super::*;
 use crate::conversation::ConversationSettings;
-use crate::speaking::{ChunkSettings, FromDevice, Source, Spoken, ToDevice};
+use crate::ear::{Came, Reached};
+use crate::speaking::{Broken, ChunkSettings, FromDevice, Source, Spoken, ToDevice};
 use crate::text::PlanSettings;
 use crate::transport::{Closed, FromNet, Lost, ToNet};
 use crate::truevoice::TrueVoiceSettings;
@@ -46,6 +47,23 @@ struct Bed {
     device: Vec<(JobId, String)>,
     events: Vec<SessionEvent>,
     heard: Vec<i16>,
+    /// The ear hears so many milliseconds a letter, if it hears anything.
+    letter_ms: Option<usize>,
+}
+
+/// What an ear hears that is sure of itself.
+fn heard(broken: &Broken, letter_ms: usize) -> Came {
+    let came = broken.samples.len() * 1_000 / broken.rate_hz as usize / letter_ms;
+    let mut chars = 0;
+    let ends = broken.text.split_whitespace().map(|word| {
+        chars += word.chars().count();
+        chars
+    });
+    let reached = |chars: usize| Reached { chars: chars as u32, mille: 0, at_ms: (chars * letter_ms) as u32 };
+    let words: Vec<Reached> = ends.take_while(|&end| end <= came).map(reached).collect();
+    let whole = words.last().map_or(0, |word| word.chars as usize);
+    let all = broken.text.chars().filter(|c| !c.is_whitespace()).count();
+    Came { words, part: (whole + 1..=came.min(all)).map(reached).collect(), is_sure: true }
 }
 
 impl Bed {
@@ -62,6 +80,7 @@ impl Bed {
             device: Vec::new(),
             events: Vec::new(),
             heard: Vec::new(),
+            letter_ms: None,
         };
         bed.poll();
         bed.net(FromNet::Opened);
@@ -76,8 +95,9 @@ impl Bed {
                 Output::Net(ToNet::Text(_, text)) => self.sent.push(text),
                 Output::Net(ToNet::Binary(_, bytes)) => self.audio_up += bytes.len(),
                 Output::Device(ToDevice::Say(job, text)) => self.device.push((job, text)),
-                Output::Device(ToDevice::Place(job, _)) => {
-                    self.input(Input::Device(job, FromDevice::Places(None)));
+                Output::Device(ToDevice::Place(job, broken)) => {
+                    let came = self.letter_ms.map(|letter_ms| heard(&broken, letter_ms));
+                    self.input(Input::Device(job, FromDevice::Places(came)));
                 }
                 Output::Device(ToDevice::Stop(_)) => {}
                 Output::Event(event) => self.events.push(event),
@@ -229,6 +249,54 @@ fn v2_what_a_lost_connection_left_unsaid_is_said_by_the_device() {
     assert_eq!(bed.turns(), [Spoken { text: text.to_owned(), whole: true }]);
     assert!(bed.events.contains(&SessionEvent::Moved { from: Source::AllInOne, to: Source::Device }));
     assert!(!bed.events.iter().any(|event| matches!(event, SessionEvent::Unspoken(_))));
+}
+
+#[test]
+fn v2_a_service_that_falls_silent_in_mid_sentence_is_stood_in_for_and_not_heard_when_it_goes_on() {
+    let text = "one two three four five six seven eight nine ten eleven twelve";
+    for written in [true, false] {
+        let mut bed = Bed::new();
+        bed.letter_ms = Some(50);
+        bed.caller_says("Count.");
+        let (begun, more) = text.split_at(if written { text.len() } else { 35 });
+        bed.tells(&json!({"type": "llm_token", "text": begun}));
+        if written {
+            bed.tells(&json!({"type": "llm_done"}));
+        }
+        bed.speaks(1_000);
+        bed.pass(1_300);
+        assert!(bed.device.is_empty(), "it may only rest");
+        bed.pass(100);
+        let mut said = bed.device_speaks();
+        if !written {
+            bed.tells(&json!({"type": "llm_token", "text": more}));
+            bed.tells(&json!({"type": "llm_done"}));
+        }
+        bed.speaks(1_000);
+        bed.pass(2_500);
+        bed.speaks(1_000);
+        said.extend(bed.device_speaks());
+        bed.pass(6_000);
+        let said = said.join(" ");
+        assert!(text.ends_with(&said) && text.len() - said.len() == 24, "{said:?}");
+        assert_eq!(bed.turns(), [Spoken { text: text.to_owned(), whole: true }]);
+        assert_eq!(bed.history().len(), 2, "and nobody is sorry: {:?}", bed.history());
+    }
+}
+
+#[test]
+fn v2_a_service_that_says_no_more_is_done_when_all_was_heard_and_else_stood_in_for() {
+    let text = "The answer is a little longer than what was heard of it.";
+    for (letter_ms, is_all) in [(32, true), (60, false)] {
+        let mut bed = Bed::new();
+        bed.letter_ms = Some(letter_ms);
+        bed.caller_says("Well?");
+        bed.answers(text, 1_500);
+        bed.pass(2_500);
+        assert_eq!(bed.device_speaks().is_empty(), is_all);
+        bed.pass(5_000);
+        assert_eq!(bed.turns(), [Spoken { text: text.to_owned(), whole: true }]);
+    }
 }
 
 #[test]

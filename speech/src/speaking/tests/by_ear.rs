@@ -159,15 +159,15 @@ fn slowly(text: &str, pace: u64, until_ms: u64, most_silence_ms: u64) {
 }
 
 /// Seventeen seconds in one phrase, since no mark is in it.
-fn long_phrase() -> String {
+pub(super) fn long_phrase() -> String {
     (1..=48).map(|word| format!("abc{word:02}")).collect::<Vec<_>>().join(" ") + "."
 }
 
 #[test]
 fn v2_a_slow_voice_that_speaks_for_longer_than_the_ear_listens_goes_on_without_a_hole() {
     // A voice that falls behind its playing rests before its words until it is given up.
-    for (pace, most_silence_ms) in [(95, 450), (100, 400), (105, 400), (110, 400)] {
-        slowly(&long_phrase(), pace, 35_000, most_silence_ms);
+    for pace in [95, 100, 105, 110] {
+        slowly(&long_phrase(), pace, 35_000, 400);
     }
 }
 
@@ -186,31 +186,6 @@ fn v2_a_slow_voice_is_not_silent_for_too_long_before_a_long_word() {
     for pace in [95, 100, 105, 110, 130, 150, 200] {
         for until_ms in [700, 900, 1_100, 1_300, 1_500, 35_000] {
             slowly("ab01 abcdefghijklmno02 abc03 abcdefghijklm04 abc05.", pace, until_ms, 700);
-        }
-    }
-}
-
-/// A service that speaks by itself, faster than it is played, until the connection breaks.
-#[test]
-fn v3_what_a_service_that_speaks_by_itself_left_in_mid_word_goes_on_there_however_long_it_spoke() {
-    let short: Vec<&str> = TEXT.split_whitespace().take(6).collect();
-    for (text, ends) in [(short.join(" "), 300..2_900), (long_phrase(), 9_000..17_000)] {
-        for breaks_ms in ends.step_by(170) {
-            let mut world = World::new(true);
-            world.ear_ms = Some(30);
-            world.speaking.begin_foreign(at(world.now_ms));
-            world.speaking.foreign_words(&text);
-            let sound: Vec<i16> =
-                voice(&text, CHAR_MS).into_iter().flat_map(|(_, samples)| samples).collect();
-            let sound = sound.get(..breaks_ms * RATE as usize / 1_000).unwrap_or(&sound);
-            for part in sound.chunks(800) {
-                world.speaking.foreign_audio(at(world.now_ms), part, RATE);
-                world.run(world.now_ms + 70);
-            }
-            world.speaking.foreign_break(at(world.now_ms));
-            world.poll();
-            world.run(world.now_ms + 25_000);
-            judge(&world, &text, &format!("breaks behind {breaks_ms} ms"));
         }
     }
 }

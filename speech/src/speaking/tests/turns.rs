@@ -133,7 +133,7 @@ fn v5_an_answer_of_minutes_from_a_voice_that_tells_no_places_loses_no_letter() {
 fn what_a_flood_brings_beyond_two_minutes_is_dropped_and_told() {
     let mut world = World::new(false);
     world.speaking.begin_foreign(at(100));
-    world.speaking.foreign_words("one01");
+    world.speaking.foreign_words(at(100), "one01");
     let told = |world: &World| {
         let length =
             |e: &SpeakingEvent| if let SpeakingEvent::Surplus(length) = e { Some(*length) } else { None };
