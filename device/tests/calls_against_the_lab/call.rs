@@ -14,7 +14,7 @@ use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
 use offhook_speech::text::PlanSettings;
 use offhook_speech::truevoice::{PoolSettings, TrueVoiceSettings};
 use offhook_speech::tts::{AuraSettings, ElevenSettings, VoiceSettings};
-use offhook_speech::voice::{Voice, VoiceChoice, VoiceError};
+use offhook_speech::voice::{PlacedSink, Sink, Spoke, Voice, VoiceChoice, VoiceError};
 use offhook_speech::wire::audio::AudioFormat;
 use offhook_speech::wire::url::Url;
 use offhook_speech::wyoming::WyomingVoiceSettings;
@@ -225,6 +225,33 @@ pub(crate) fn options() -> Options {
 pub(crate) struct Bed {
     pub(crate) lab: Lab,
     pub(crate) speech: Speech,
+    device_said: Arc<Mutex<Vec<String>>>,
+}
+
+/// The voice on the device, with what it was given to say.
+struct Noted(Arc<Mutex<Vec<String>>>);
+
+impl Voice for Noted {
+    fn name(&self) -> &str {
+        Tones.name()
+    }
+
+    fn rate_hz(&self) -> u32 {
+        Tones.rate_hz()
+    }
+
+    fn normal_chars_per_s(&self) -> f32 {
+        Tones.normal_chars_per_s()
+    }
+
+    fn speak(&mut self, text: &str, sink: Sink<'_>) -> Result<Spoke, VoiceError> {
+        self.speak_placed(text, &mut |samples, _| sink(samples))
+    }
+
+    fn speak_placed(&mut self, text: &str, sink: PlacedSink<'_>) -> Result<Spoke, VoiceError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+        Tones.speak_placed(text, sink)
+    }
 }
 
 /// Which parts a bed has beside the lab and the speech thread.
@@ -246,11 +273,12 @@ impl Bed {
             pool: with.pool.map(|pool| (truevoice(&lab), pool)),
             clock: Box::new(move || timer.now()),
         };
+        let device_said = Arc::new(Mutex::new(Vec::new()));
         let voice: Result<Box<dyn Voice>, VoiceError> =
-            if with.device { Ok(Box::new(Tones)) } else { Err(VoiceError::Unspeakable) };
+            if with.device { Ok(Box::new(Noted(device_said.clone()))) } else { Err(VoiceError::Unspeakable) };
         let ear = with.device.then(|| Ear::with(Box::new(Tones)));
         let speech = Speech::start_with(settings, voice, ear).expect("the speech thread starts");
-        Self { lab, speech }
+        Self { lab, speech, device_said }
     }
 
     /// A call that is answered.
@@ -264,6 +292,11 @@ impl Bed {
     /// Sets switches, several sets of which are parted by semicolons.
     pub(crate) fn fail(&self, faults: &str) {
         faults.split(';').for_each(|set| self.lab.set_fault(set.parse().unwrap()));
+    }
+
+    /// What the voice on the device was given to say, one after the other.
+    pub(crate) fn device_said(&self) -> Vec<String> {
+        self.device_said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The address of the lab's plain door.

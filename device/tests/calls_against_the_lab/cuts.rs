@@ -11,7 +11,7 @@ use offhook_speech::speaking::Source;
 const SENTENCE: &str = "Thank you for calling us on this rainy day in the early spring of the year which was so \
     long in coming that nobody waited for it";
 /// Longest silence in the middle of a sentence, in milliseconds.
-const DEAD_AIR_MS: usize = 700;
+pub(crate) const DEAD_AIR_MS: usize = 700;
 /// A machine that is busy with others gets so many tries to keep the beat.
 const TRIES: usize = 4;
 

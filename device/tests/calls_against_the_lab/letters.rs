@@ -100,14 +100,17 @@ pub(crate) fn plain(text: &str) -> String {
     words.join(" ")
 }
 
-/// Whether `heard` is `text`, though one letter was broken in two: both parts of it may be long enough to be read, or none.
-pub(crate) fn goes_on_in_a_word(heard: &str, text: &str) -> bool {
+/// Whether `heard` is `text`, though of the word with which others went on, as they were told in `rests`, one letter was
+/// broken in two: both parts of it may be long enough to be read, or none.
+pub(crate) fn goes_on_in_a_word(heard: &str, text: &str, rests: &[String]) -> bool {
     let (heard, said) = (heard.replace(' ', ""), plain(text).replace(' ', ""));
-    let same = heard.bytes().zip(said.bytes()).take_while(|pair| pair.0 == pair.1).count();
-    match heard.len() as isize - said.len() as isize {
-        0 => heard == said,
-        1 => same > 0 && heard[same..] == said[same - 1..],
-        -1 => heard[same..] == said[same + 1..],
-        _ => false,
-    }
+    let broken = rests.iter().filter_map(|rest| {
+        let at = text.strip_suffix(rest.as_str())?;
+        let letters = |text: &str| plain(text).replace(' ', "").len();
+        let word = rest.split_whitespace().next().unwrap_or_default();
+        Some(letters(at)..letters(at) + letters(word))
+    });
+    let is_heard_without = |at: usize| heard == format!("{}{}", &said[..at], &said[at + 1..]);
+    let is_heard_twice = |at: usize| heard == format!("{}{}", &said[..=at], &said[at..]);
+    heard == said || broken.flatten().any(|at| is_heard_without(at) || is_heard_twice(at))
 }

@@ -1,7 +1,7 @@
 //! V3: calls with the service that does all of it.
 
 use crate::call::{Bed, TestCall, With, options, settings, truevoice};
-use crate::faults::{all, judge_in_a_word};
+use crate::faults::{all, judge_in_a_word, judge_silence};
 use crate::letters::plain;
 use crate::talk::ended;
 use crate::timer::Timer;
@@ -95,10 +95,10 @@ fn v2_v3_the_device_says_what_a_broken_connection_left_unsaid_and_the_service_co
     assert_eq!(bed.lab.seen().at("conversation").count(), 2);
 }
 
-/// Anywhere, be it in a word: the connection breaks, or nothing more comes over it.
+/// Anywhere, be it in a word: the connection breaks, or nothing more comes over it, or nothing for too long.
 #[test]
 fn v2_v3_an_answer_that_breaks_off_anywhere_is_heard_once() {
-    let breaks = (400..2_900).step_by(210).zip(["kill", "half_open"].into_iter().cycle());
+    let breaks = (400..2_900).step_by(70).zip(["kill", "half_open", "pause_ms=2500"].into_iter().cycle());
     let rows: Vec<String> = breaks
         .map(|(after, how)| format!("path=conversation,pace=1.5,{how},after={after},times=1"))
         .collect();
@@ -108,6 +108,10 @@ fn v2_v3_an_answer_that_breaks_off_anywhere_is_heard_once() {
         let call = call(&bed);
         call.caller_speaks(600);
         call.run(&Timer::start(), 30_000, ended(1));
-        judge_in_a_word(faults, &call, 0, REPLY)
+        // What still comes of it would be heard by now.
+        call.run(&Timer::start(), 1_500, |_| false);
+        let broken = (bed, call);
+        judge_in_a_word(faults, &broken, 0, REPLY)?;
+        judge_silence(faults, &broken.1)
     });
 }
