@@ -98,7 +98,7 @@ fn v2_v3_the_device_says_what_a_broken_connection_left_unsaid_and_the_service_co
 /// Anywhere, be it in a word: the connection breaks, or nothing more comes over it, or nothing for too long.
 #[test]
 fn v2_v3_an_answer_that_breaks_off_anywhere_is_heard_once() {
-    let breaks = (400..2_900).step_by(70).zip(["kill", "half_open", "pause_ms=2500"].into_iter().cycle());
+    let breaks = (400..2_750).step_by(70).zip(["half_open", "kill", "pause_ms=2500"].into_iter().cycle());
     let rows: Vec<String> = breaks
         .map(|(after, how)| format!("path=conversation,pace=1.5,{how},after={after},times=1"))
         .collect();

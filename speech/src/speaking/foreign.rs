@@ -25,8 +25,8 @@ const fn is_nearly(chars: u64, all: u32) -> bool {
     chars * 10 >= all as u64 * 9
 }
 
-/// unless it is longer than a word or two, where it is known so well.
-const ENDING: u64 = 8;
+/// unless it is known so well and longer than a short word.
+const ENDING: u64 = 2;
 
 const fn is_surely_nearly(chars: u64, all: u32) -> bool {
     is_nearly(chars, all) && chars + ENDING >= all as u64

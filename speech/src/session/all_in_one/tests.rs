@@ -63,7 +63,8 @@ fn heard(broken: &Broken, letter_ms: usize) -> Came {
     let words: Vec<Reached> = ends.take_while(|&end| end <= came).map(reached).collect();
     let whole = words.last().map_or(0, |word| word.chars as usize);
     let all = broken.text.chars().filter(|c| !c.is_whitespace()).count();
-    Came { words, part: (whole + 1..=came.min(all)).map(reached).collect(), is_sure: true }
+    let part = (whole + 1..=came.min(all)).map(reached).collect();
+    Came { words, part, is_sure: true, ..Came::default() }
 }
 
 impl Bed {

@@ -174,7 +174,7 @@ fn v3_a_word_that_breaks_is_heard_once_where_no_voice_tells_its_places() {
             let mut world = World::new(true);
             (world.speaking.cloud, world.device_tells, world.ear_ms) = (None, false, Some(ear_ms));
             world.speaking.begin_foreign(at(world.now_ms));
-            world.speaking.foreign_words(LONG);
+            world.speaking.foreign_words(at(world.now_ms), LONG);
             let sound: Vec<i16> = voice(LONG, CHAR_MS).into_iter().flat_map(|(_, samples)| samples).collect();
             for part in sound[..breaks_ms * RATE as usize / 1000].chunks(800) {
                 world.speaking.foreign_audio(at(world.now_ms), part, RATE);
