@@ -59,7 +59,7 @@ pub struct Reached {
 pub struct Came {
     /// The words that came whole: each ends between its own last sound and the first of the next one.
     pub words: Vec<Reached>,
-    /// What came behind them, character by character; the last place is where the sound ends.
+    /// What came behind them, character by character, up to where the sound ends.
     pub part: Vec<Reached>,
     /// Where its first sound is, and where each character ends, those of whole words too: as likely too early as too late.
     pub letters: Vec<Reached>,
@@ -178,7 +178,10 @@ impl Ear {
             }
             let came_ms = ends_ms.saturating_sub(time.at_ms);
             let mille = (came_ms * 1000 / (time.end_ms - time.at_ms).max(1)).min(999);
-            came.part.push(Reached { chars, mille, at_ms: length_ms });
+            // Where nothing of a letter came the one before is not longer for that.
+            if mille > 0 {
+                came.part.push(Reached { chars, mille, at_ms: length_ms });
+            }
             break;
         }
         Some(came)

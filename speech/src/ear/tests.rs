@@ -223,3 +223,17 @@ fn v2_in_the_sound_of_a_command_the_end_of_its_first_word_is_found() {
     // What is found too late is lost, what is found too early is heard again.
     assert!(of(50) <= 30 && of(80) <= 60 && *earliest >= -150 && *latest <= 60);
 }
+
+/// The word that is over ends where it did, however little came of the next one.
+#[test]
+fn v2_what_was_heard_of_a_word_lies_behind_the_one_before() {
+    let mut ear = ear();
+    let voice = Box::new(Flite::open(FliteSettings { voice: FliteVoice::Rms, speed: 1.0 }).unwrap());
+    let (sound, _) = Ear::with(voice).speak("The sun is still high over the town.").unwrap();
+    for cut_ms in (300..1_500).step_by(7) {
+        let came = ear.place("The sun is still high over the town.", &sound[..cut_ms * 8], RATE_HZ).unwrap();
+        let places: Vec<(u32, u32)> =
+            came.words.iter().chain(&came.part).map(|reached| (reached.chars, reached.mille)).collect();
+        assert!(places.is_sorted_by(|before, after| before < after), "at {cut_ms} ms: {places:?}");
+    }
+}
