@@ -105,10 +105,10 @@ pub(crate) fn plain(text: &str) -> String {
 pub(crate) fn goes_on_in_a_word(heard: &str, text: &str, rests: &[String]) -> bool {
     let (heard, said) = (heard.replace(' ', ""), plain(text).replace(' ', ""));
     let broken = rests.iter().filter_map(|rest| {
-        let at = text.strip_suffix(rest.as_str())?;
+        let (before, _) = text.split_once(rest.as_str())?;
         let letters = |text: &str| plain(text).replace(' ', "").len();
         let word = rest.split_whitespace().next().unwrap_or_default();
-        Some(letters(at)..letters(at) + letters(word))
+        Some(letters(before)..letters(before) + letters(word))
     });
     let is_heard_without = |at: usize| heard == format!("{}{}", &said[..at], &said[at + 1..]);
     let is_heard_twice = |at: usize| heard == format!("{}{}", &said[..=at], &said[at..]);

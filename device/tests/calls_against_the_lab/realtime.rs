@@ -1,7 +1,7 @@
 //! V4: calls with OpenAI Realtime, the other service that does all of it.
 
 use crate::call::{Bed, TestCall, With, options, settings};
-use crate::faults::{all, judge};
+use crate::faults::{all, judge, judge_in_a_word, judge_silence};
 use crate::letters::{goes_on_in_a_word, plain};
 use crate::talk::ended;
 use crate::timer::Timer;
@@ -180,6 +180,30 @@ fn v2_a_service_that_is_not_there_is_stood_in_for_and_the_call_goes_on_when_it_i
     assert_eq!(call.turns()[1].text, GREETING);
     let greets = |visit: &Visit| visit.messages.iter().any(|kind| kind == "response.create");
     assert!(!bed.lab.seen().at("realtime").any(greets));
+}
+
+/// Longer than the caller is left alone in mid-sentence, and not for so long that it is given up; its last word is written
+/// only behind the pause.
+#[test]
+fn v2_an_answer_that_pauses_anywhere_is_heard_once_whoever_says_its_end() {
+    let rows: Vec<String> = (400..2_600)
+        .step_by(110)
+        .map(|after| format!("path=realtime,pace=1.5,pause_ms=2000,after={after},times=1"))
+        .collect();
+    all(&rows, |faults| {
+        let lab = Options { replies: vec![REPLY.to_owned()], ..options() };
+        let bed = Bed::new(lab, With { device: true, ..With::default() });
+        bed.fail(faults);
+        let silent = RealtimeSettings { greeting: String::new(), ..realtime(&bed.base()) };
+        let call =
+            bed.call(1, SessionSettings { all_in_one: Some(silent.into()), ..settings(&bed.base(), "") });
+        call.caller_speaks(900);
+        call.run(&Timer::start(), 30_000, ended(1));
+        call.run(&Timer::start(), 2_500, |_| false);
+        let paused = (bed, call);
+        judge_in_a_word(faults, &paused, 0, REPLY)?;
+        judge_silence(faults, &paused.1)
+    });
 }
 
 #[test]

@@ -7,12 +7,15 @@ use super::{Source, Speaking, SpeakingEvent};
 use crate::ear::Came;
 use crate::text::{Sentence, Splitter};
 use crate::tts::JobId;
-use offhook_units::Moment;
+use offhook_units::{Moment, Span};
 
 /// Words of one turn, in bytes; what is more is heard and not remembered.
 const WORDS_MAX: usize = 16_000;
 /// Characters a second without white space, before a turn of this service was measured.
 const USUAL_CHARS_PER_S: u64 = 12;
+
+/// When no more came for so long the last word is not a part of one.
+const WORD: Span = Span::from_millis(250);
 
 /// By so many characters the ear may be wrong at the end of a text.
 const MISHEARD: u64 = 3;
@@ -71,6 +74,7 @@ impl Speaking {
     pub fn foreign_words(&mut self, now: Moment, text: &str) {
         let is_spoken = self.foreign_job().is_some();
         let Some(turn) = &mut self.turn else { return };
+        turn.written_to = now;
         if is_spoken
             && let Some(phrase) = turn.phrases.last_mut()
             && phrase.text().len() + text.len() <= WORDS_MAX
@@ -150,9 +154,10 @@ impl Speaking {
         self.mix.end_pass();
         if let Some(turn) = &mut self.turn {
             let mut coming = Splitter::new();
-            // The last word may be a part of one.
-            let part = turn.phrases.last_mut().map(Phrase::take_open_word).unwrap_or_default();
-            coming.push(&part);
+            if now < turn.written_to + WORD {
+                let part = turn.phrases.last_mut().map(Phrase::take_open_word).unwrap_or_default();
+                coming.push(&part);
+            }
             turn.coming = Some(coming);
         }
         self.lost(now, job);

@@ -6,6 +6,7 @@ use super::script::{Phrase, phrases, words_end};
 use super::stream::Stream;
 use super::timeline::{Place, Timeline};
 use crate::text::{PlanSettings, Planner, Sentence, SpeechRate, Splitter};
+use offhook_units::Moment;
 
 /// So much of what was said before is told to a service, for the melody.
 const BEFORE_MAX: usize = 300;
@@ -26,6 +27,8 @@ pub(super) struct Turn {
     pub(super) stream: Option<Stream>,
     /// The words of a service that still come, and that others say.
     pub(super) coming: Option<Splitter>,
+    /// When last such words came.
+    pub(super) written_to: Moment,
     /// The first phrase that no stream has taken, and how many characters of it are over.
     pub(super) next: usize,
     pub(super) skip: u32,
@@ -54,6 +57,7 @@ impl Turn {
             timeline: Timeline::default(),
             stream: None,
             coming: None,
+            written_to: Moment::ZERO,
             next: 0,
             skip: 0,
             heard: None,
