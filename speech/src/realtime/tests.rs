@@ -428,7 +428,8 @@ fn v2_of_an_answer_that_others_say_the_words_still_come_and_no_audio() {
             tells(&mut bed, 0, "done");
         }
         bed.audio(0, "r", "a", 800);
-        (bed.sent.clear(), bed.events.clear());
+        bed.sent.clear();
+        bed.events.clear();
         bed.it.leaves_alone(at(1_000));
         bed.it.leaves_alone(at(1_000));
         bed.poll(1_000);

@@ -259,7 +259,7 @@ fn v2_a_service_that_falls_silent_in_mid_sentence_is_stood_in_for_and_not_heard_
         let mut bed = Bed::new();
         bed.letter_ms = Some(50);
         bed.caller_says("Count.");
-        let (begun, more) = text.split_at(if written { text.len() } else { 35 });
+        let (begun, more) = text.split_at(if written { text.len() } else { 33 });
         bed.tells(&json!({"type": "llm_token", "text": begun}));
         if written {
             bed.tells(&json!({"type": "llm_done"}));
