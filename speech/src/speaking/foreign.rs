@@ -5,7 +5,7 @@ use super::script::{Phrase, count};
 use super::stream::{Stream, pace};
 use super::{Source, Speaking, SpeakingEvent};
 use crate::ear::Came;
-use crate::text::{Sentence, Splitter};
+use crate::text::{End, Sentence, Splitter};
 use crate::tts::JobId;
 use offhook_units::{Moment, Span};
 
@@ -35,6 +35,20 @@ const fn is_surely_nearly(chars: u64, all: u32) -> bool {
     is_nearly(chars, all) && chars + ENDING >= all as u64
 }
 
+/// How many characters of a text are over where its sentences end, those included that are not spoken.
+pub(super) fn sentence_ends(text: &str) -> Vec<u64> {
+    let mut at = 0;
+    let end = |sentence: &Sentence| {
+        for word in sentence.text.split_whitespace() {
+            let found = text.get(at..).and_then(|rest| rest.find(word));
+            at = found.map_or(at, |found| at + found + word.len());
+        }
+        u64::from(count(text.get(..at).unwrap_or_default()))
+    };
+    let sentences = Splitter::of_whole().all(text);
+    sentences.iter().filter(|sentence| sentence.end != End::Cut).map(end).collect()
+}
+
 impl Speaking {
     /// A turn of such a service begins; true when it is a new one. One that the caller still hears, and of which all
     /// has come, goes on instead.
@@ -50,7 +64,7 @@ impl Speaking {
             let at = turn.phrases.len();
             turn.sentences = 1;
             turn.phrases.push(Phrase::new(String::new(), None, 0, is_new));
-            (turn.complete, turn.is_made) = (false, false);
+            (turn.complete, turn.is_made, turn.is_foreign) = (false, false, true);
             turn.stream = Some(Stream::new(job, Source::AllInOne, (at, 0), at + 1, false, now).at_pace(rate));
         }
         is_new
@@ -66,8 +80,7 @@ impl Speaking {
 
     /// Whether such a turn is on its way, be it that others say its words.
     pub fn is_foreign(&self) -> bool {
-        let still_comes = self.turn.as_ref().is_some_and(|turn| turn.coming.is_some());
-        still_comes || self.foreign_job().is_some() || self.foreign_may_go_on()
+        self.turn.as_ref().is_some_and(|turn| turn.is_foreign)
     }
 
     /// The next words of such a turn.
@@ -75,14 +88,14 @@ impl Speaking {
         let is_spoken = self.foreign_job().is_some();
         let Some(turn) = &mut self.turn else { return };
         turn.written_to = now;
-        if is_spoken
+        if let Some(coming) = &mut turn.coming {
+            let sentences = coming.push(text);
+            self.say_all(now, &sentences);
+        } else if is_spoken
             && let Some(phrase) = turn.phrases.last_mut()
             && phrase.text().len() + text.len() <= WORDS_MAX
         {
             phrase.push(text);
-        } else if let Some(coming) = &mut turn.coming {
-            let sentences = coming.push(text);
-            self.say_all(now, &sentences);
         }
     }
 
@@ -105,7 +118,10 @@ impl Speaking {
 
     /// All audio of such a turn came.
     pub fn foreign_end(&mut self, now: Moment) {
-        let Some(job) = self.foreign_job() else { return self.all_words_came(now) };
+        if self.says_what_comes() {
+            return self.all_words_came(now);
+        }
+        let Some(job) = self.foreign_job() else { return };
         let Some((letters, came_us)) = self.foreign_so_far() else { return };
         if letters > 0 && came_us == 0 {
             return self.foreign_break(now);
@@ -141,7 +157,10 @@ impl Speaking {
 
     /// No more of such a turn comes: the device says what is left of its words.
     pub fn foreign_break(&mut self, now: Moment) {
-        let Some(job) = self.foreign_job() else { return self.all_words_came(now) };
+        if self.says_what_comes() {
+            return self.all_words_came(now);
+        }
+        let Some(job) = self.foreign_job() else { return };
         self.complete_foreign();
         self.lost(now, job);
         self.pump(now);
@@ -154,14 +173,23 @@ impl Speaking {
         self.mix.end_pass();
         if let Some(turn) = &mut self.turn {
             let mut coming = Splitter::new();
-            if now < turn.written_to + WORD {
-                let part = turn.phrases.last_mut().map(Phrase::take_open_word).unwrap_or_default();
-                coming.push(&part);
+            let reached = turn.stream.as_ref().and_then(Stream::surely_reached).unwrap_or(0);
+            let may_be_open = now < turn.written_to + WORD;
+            if let Some(phrase) = turn.phrases.last_mut() {
+                if may_be_open && phrase.has_before_open_word(reached) {
+                    coming.push(&phrase.take_open_word());
+                }
+                phrase.trim();
             }
             turn.coming = Some(coming);
         }
         self.lost(now, job);
         self.pump(now);
+    }
+
+    /// Whether others say the words of such a turn that still come.
+    fn says_what_comes(&self) -> bool {
+        self.turn.as_ref().is_some_and(|turn| turn.coming.is_some())
     }
 
     /// Nothing more is written of a turn that others say.
@@ -196,12 +224,7 @@ impl Speaking {
             }
         };
         let text = turn.phrases.last().map_or("", Phrase::text);
-        let mut end = 0;
-        let mut ends = Splitter::of_whole().all(text).into_iter().map(|sentence| {
-            end += u64::from(count(&sentence.text));
-            end
-        });
-        !is_all && !ends.any(|end| (least..=most).contains(&end))
+        !is_all && !sentence_ends(text).iter().any(|end| (least..=most).contains(end))
     }
 
     /// At the pace of this voice it is all of it.

@@ -191,7 +191,8 @@ impl Speaking {
     pub(super) fn may_be_asked(&self, stream: &Stream) -> bool {
         let Listening { asked_us, asked, .. } = &stream.listening;
         let is_new = asked.is_none() && *asked_us != stream.came_us();
-        is_new && self.may_be_heard(stream) && !stream.sound.samples.is_empty()
+        let is_worth_it = stream.came_us() >= WORTH_US;
+        is_new && is_worth_it && self.may_be_heard(stream) && !stream.sound.samples.is_empty()
     }
 
     pub(super) fn ask(&mut self, now: Moment) -> bool {

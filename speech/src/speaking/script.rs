@@ -37,13 +37,23 @@ impl Phrase {
         rest.trim().to_owned()
     }
 
+    /// Whether there is something before the last word, more than its first `chars` characters.
+    pub(super) fn has_before_open_word(&self, chars: u32) -> bool {
+        let before = count(self.text.trim_end_matches(|c: char| !c.is_whitespace()));
+        before > 0 && before >= chars
+    }
+
     /// It ends before the last word, if nothing tells that this is whole. Gives that.
     pub(super) fn take_open_word(&mut self) -> String {
-        let at = self.text.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+        let at = self.text.trim_end_matches(|c: char| !c.is_whitespace()).len();
         let part = self.text.split_off(at);
-        self.text.truncate(self.text.trim_end().len());
         self.chars = count(&self.text);
         part
+    }
+
+    /// Without white space at its end: what follows has its own.
+    pub(super) fn trim(&mut self) {
+        self.text.truncate(self.text.trim_end().len());
     }
 
     /// It goes on.

@@ -39,6 +39,8 @@ pub(super) struct Turn {
     /// The last phrase that was begun: the rest before it is in the stream, whoever says it in the end.
     pub(super) begun: Option<usize>,
     pub(super) last_source: Option<Source>,
+    /// A service that speaks by itself began it.
+    pub(super) is_foreign: bool,
     /// Some of its audio came.
     pub(super) has_sounded: bool,
     /// Where in the stream of samples it starts.
@@ -64,6 +66,7 @@ impl Turn {
             lost_at: None,
             begun: None,
             last_source: None,
+            is_foreign: false,
             has_sounded: false,
             starts,
         }

@@ -27,6 +27,8 @@ const PAUSE: Span = Span::from_millis(100);
 /// and when it still says nothing then the device goes on in its place, if it is. With what that needs to start the caller
 /// hears nothing for less than 700 ms.
 const LEFT_ALONE: Span = Span::from_millis(350);
+/// Be it that words came only just now.
+const LONGEST: Span = Span::from_millis(550);
 
 const fn patience(source: Source) -> Option<Patience> {
     match source {
@@ -68,12 +70,19 @@ impl Speaking {
 
     /// When a service that speaks by itself is thought to have fallen silent.
     pub(super) fn silence_due(&self) -> Option<Moment> {
-        let stream = self.turn.as_ref()?.stream.as_ref()?;
+        let turn = self.turn.as_ref()?;
+        let stream = turn.stream.as_ref()?;
         let is_foreign = stream.source == Source::AllInOne && stream.last_audio.is_some();
         let may_be_judged = self.has_device && is_foreign && stream.placed_by.is_none();
-        let patience = if self.may_be_asked(stream) { PAUSE } else { LEFT_ALONE };
+        let since = self.hears.max(stream.last_audio?);
+        let due = if self.may_be_asked(stream) {
+            since + PAUSE
+        } else {
+            // Words that have just come need a moment to be spoken.
+            (since + LEFT_ALONE).max((turn.written_to + LEFT_ALONE).min(since + LONGEST))
+        };
         let is_dry = self.played.0 >= self.mix.made();
-        (is_dry && may_be_judged && stream.judged_us != stream.came_us).then(|| self.hears + patience)
+        (is_dry && may_be_judged && stream.judged_us != stream.came_us).then_some(due)
     }
 
     /// That time has come.

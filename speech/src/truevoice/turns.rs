@@ -22,6 +22,8 @@ const FASTEST_CHARS_PER_S: u64 = 20;
 const ASKED: Span = Span::from_millis(300);
 /// Audio that stops coming for so long belongs to no stale turn: what comes after it is new.
 const STALE_GAP: Span = Span::from_millis(1_500);
+/// It may be longer where the service fell silent by itself.
+const SILENT_GAP: Span = Span::from_millis(10_000);
 /// Stale audio is dropped for this long at most, whatever comes.
 const STALE_MOST: Span = Span::from_millis(5_000);
 
@@ -88,7 +90,10 @@ struct Stale {
 
 impl Stale {
     fn is_past(&self, now: Moment) -> bool {
-        !self.fell_silent && (now >= self.last + STALE_GAP || now >= self.since + STALE_MOST)
+        match self.fell_silent {
+            true => now >= self.last + SILENT_GAP,
+            false => now >= self.last + STALE_GAP || now >= self.since + STALE_MOST,
+        }
     }
 }
 
@@ -186,7 +191,12 @@ impl Turns {
     pub(super) fn callers_turn(&mut self, now: Moment) {
         match (self.running.take(), &mut self.stale) {
             (Some(running), _) => self.forsake(now, running.number, true, false),
-            (None, Some(stale)) => (stale.written, stale.fell_silent) = (true, false),
+            (None, Some(stale)) => {
+                stale.written = true;
+                if std::mem::take(&mut stale.fell_silent) {
+                    (stale.since, stale.last) = (now, now);
+                }
+            }
             (None, None) => {}
         }
     }

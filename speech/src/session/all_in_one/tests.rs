@@ -281,8 +281,22 @@ fn v2_a_service_that_falls_silent_in_mid_sentence_is_stood_in_for_and_not_heard_
         let said = said.join(" ");
         assert!(text.ends_with(&said) && text.len() - said.len() == 24, "{said:?}");
         assert_eq!(bed.turns(), [Spoken { text: text.to_owned(), whole: true }]);
+        assert!(bed.sent.is_empty(), "{:?}", bed.sent);
         assert_eq!(bed.history().len(), 2, "and nobody is sorry: {:?}", bed.history());
     }
+}
+
+#[test]
+fn b1_a_service_that_is_stood_in_for_is_told_when_the_caller_breaks_in() {
+    let mut bed = Bed::new();
+    bed.letter_ms = Some(50);
+    bed.answers("one two three four five six seven eight nine ten eleven twelve", 1_000);
+    bed.pass(1_400);
+    assert_eq!(bed.device_speaks().len(), 1);
+    bed.pass(400);
+    let heard = bed.session.given();
+    bed.input(Input::BargeIn(heard));
+    assert_eq!(bed.sent, ["{\"type\":\"cancel\"}"]);
 }
 
 #[test]

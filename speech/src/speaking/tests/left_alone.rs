@@ -1,8 +1,10 @@
 //! V3: services that think and speak by themselves, and leave the caller alone in the middle of what they say.
 
 use super::by_ear::long_phrase;
-use super::splices::judge;
+use super::splices::{judge, sounds};
 use super::*;
+use crate::speaking::foreign::sentence_ends;
+use crate::speaking::script::count;
 
 /// One that has begun to say `text`; there is an ear.
 fn begun(text: &str) -> World {
@@ -85,12 +87,17 @@ fn v2_v3_a_service_that_falls_silent_in_mid_sentence_is_stood_in_for_within_700_
 /// The model still writes when its voice falls silent, and stops anywhere, be it in a word.
 #[test]
 fn v2_v3_words_that_come_when_the_voice_is_silent_already_are_said_too() {
-    for (written, more) in (20..70).step_by(3).map(|at| TEXT.split_at(at)) {
+    // The ear may answer only when all has come.
+    for (ear_ms, to) in
+        [30, 240].into_iter().flat_map(|ear_ms| (20..70).step_by(3).map(move |to| (ear_ms, to)))
+    {
+        let (written, more) = TEXT.split_at(to);
         // In the middle of a letter: of a seam between two the pitch cannot be told.
         let silent_ms = (written.len() - 12) * CHAR_MS as usize + 25;
         let case = format!("{written:?} was written, silent behind {silent_ms} ms");
         let (before, last) = written.split_at(written.len() - 2);
         let mut world = begun(before);
+        world.ear_ms = Some(ear_ms);
         world.sends(TEXT, 0, silent_ms, 150);
         if !world.is_left_alone(6_000) {
             // Where a sentence ends it is waited for.
@@ -101,7 +108,7 @@ fn v2_v3_words_that_come_when_the_voice_is_silent_already_are_said_too() {
         world.speaking.foreign_falls_silent(at(world.now_ms));
         world.poll();
         for part in more.as_bytes().chunks(4) {
-            world.run(world.now_ms + 40);
+            world.run(world.now_ms + 10);
             world.writes(str::from_utf8(part).unwrap());
         }
         world.speaking.foreign_end(at(world.now_ms));
@@ -166,6 +173,46 @@ fn v3_without_a_device_nobody_stands_in() {
     world.writes(TEXT);
     world.sends(TEXT, 0, 1_000, 150);
     assert!(!world.is_left_alone(5_000));
+}
+
+/// Nobody hears where the service stopped, and its words end while the ear is asked: some are said again, none is lost.
+#[test]
+fn v2_v3_words_that_come_while_nobody_hears_where_the_voice_stopped_are_not_lost() {
+    for ear_ms in [None, Some(4_000)] {
+        let mut world = begun(&TEXT[..57]);
+        world.ear_ms = ear_ms;
+        world.sends(TEXT, 0, 900, 150);
+        assert!(world.is_left_alone(6_000));
+        world.speaking.foreign_falls_silent(at(world.now_ms));
+        world.poll();
+        world.writes(&TEXT[57..]);
+        world.speaking.foreign_end(at(world.now_ms));
+        world.poll();
+        assert!(world.speaking.is_foreign());
+        world.run(world.now_ms + 14_000);
+        let heard = sounds(&world.heard);
+        let words: Vec<u32> = heard.iter().map(|(word, _)| *word).collect();
+        assert!(words.starts_with(&[1, 2, 3]) && words.ends_with(&all_words()[3..]), "{heard:?}");
+        assert_eq!(world.spoken(), [&Spoken { text: TEXT.to_owned(), whole: true }]);
+    }
+}
+
+#[test]
+fn v3_a_sentence_ends_where_its_marks_do_and_a_space_may_have_many_bytes() {
+    let text = "**abc01:** `def02` ghi03. [jkl04](http://a.example) mno05. pqr06 stu07 vwx08";
+    let over = |end: &str| count(text.split_once(end).unwrap().0) as u64;
+    assert_eq!(sentence_ends(text), [over(" [jkl04]"), over(" pqr06"), count(text) as u64]);
+    let spaced = TEXT.replace(' ', "\u{202f}");
+    let mut world = begun(&spaced[..60]);
+    world.sends(TEXT, 0, 900, 150);
+    assert!(world.is_left_alone(6_000));
+    world.writes("\u{202f}");
+    world.speaking.foreign_falls_silent(at(world.now_ms));
+    world.writes("seven07 eight08 nine09 ten10 eleven11 twelve12.");
+    world.speaking.foreign_end(at(world.now_ms));
+    world.poll();
+    world.run(world.now_ms + 14_000);
+    assert!(world.spoken()[0].whole);
 }
 
 #[test]

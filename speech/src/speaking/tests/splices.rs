@@ -7,7 +7,7 @@ use super::*;
 const LONG: &str = "a01 unfortunately02 incomprehensibly03 misunderstood04 conversations05 end06.";
 
 /// What is heard of each word, in milliseconds, in the order in which it is heard.
-fn sounds(audio: &[i16]) -> Vec<(u32, u64)> {
+pub(super) fn sounds(audio: &[i16]) -> Vec<(u32, u64)> {
     let loud: Vec<usize> = (0..audio.len()).filter(|&i| audio[i].unsigned_abs() > 500).collect();
     let mut heard: Vec<(u32, u64)> = Vec::new();
     for part in loud.chunk_by(|before, after| after - before < 40) {
