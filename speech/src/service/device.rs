@@ -1,5 +1,6 @@
 //! The voice on the device and the ear, each on a thread of its own: they compute for tens of milliseconds at a time, and
-//! the ear is asked of what the voice is still saying.
+//! the ear is asked of what the voice is still saying. Where both are flite's they take turns with its engine, sentence by
+//! sentence.
 
 use crate::ear::Ear;
 use crate::speaking::{Broken, FromDevice};

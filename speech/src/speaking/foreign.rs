@@ -23,12 +23,12 @@ const MISHEARD: u64 = 3;
 const SLOWEST: u64 = 60;
 const FASTEST: u64 = 150;
 
-/// Nine tenths are all of it: its end is not worth a second voice,
+/// Nine tenths are all of it: its end is not worth a second voice.
 const fn is_nearly(chars: u64, all: u32) -> bool {
     chars * 10 >= all as u64 * 9
 }
 
-/// unless it is known so well and longer than a short word.
+/// Where it is known so well how far it came, no more than this may be missing.
 const ENDING: u64 = 2;
 
 const fn is_surely_nearly(chars: u64, all: u32) -> bool {
@@ -78,7 +78,7 @@ impl Speaking {
             .is_some_and(|turn| turn.stream.is_none() && turn.last_source.is_some_and(is_foreign))
     }
 
-    /// Whether such a turn is on its way, be it that others say its words.
+    /// Whether such a turn is on its way, whoever says its words.
     pub fn is_foreign(&self) -> bool {
         self.turn.as_ref().is_some_and(|turn| turn.is_foreign)
     }
@@ -116,7 +116,7 @@ impl Speaking {
         self.tell_surplus();
     }
 
-    /// All audio of such a turn came.
+    /// All audio of such a turn came, or all of its words where others say them.
     pub fn foreign_end(&mut self, now: Moment) {
         if self.says_what_comes() {
             return self.all_words_came(now);

@@ -1,4 +1,4 @@
-//! Our turns as the service tells them. Its messages name no turn: which words and which audio belong to the one that
+//! Our turns as the service tells them. Its messages need not name a turn, and its audio cannot: which words and which audio belong to the one that
 //! runs, which to one that nobody wants any more, and when one is over is found here, from what came and when.
 
 use super::RATE_HZ;
@@ -22,7 +22,7 @@ const FASTEST_CHARS_PER_S: u64 = 20;
 const ASKED: Span = Span::from_millis(300);
 /// Audio that stops coming for so long belongs to no stale turn: what comes after it is new.
 const STALE_GAP: Span = Span::from_millis(1_500);
-/// It may be longer where the service fell silent by itself.
+/// The gap may be longer where the service fell silent by itself: it may go on at any time.
 const SILENT_GAP: Span = Span::from_millis(10_000);
 /// Stale audio is dropped for this long at most, whatever comes.
 const STALE_MOST: Span = Span::from_millis(5_000);
@@ -82,7 +82,7 @@ struct Stale {
     number: Option<u64>,
     /// Its words have all come: the next ones are of another turn.
     written: bool,
-    /// It fell silent and may go on at any time, until something tells of another turn.
+    /// The service fell silent in it.
     fell_silent: bool,
     since: Moment,
     last: Moment,
