@@ -1,5 +1,6 @@
-//! Our turns as the service tells them. Its messages need not name a turn, and its audio cannot: which words and which audio belong to the one that
-//! runs, which to one that nobody wants any more, and when one is over is found here, from what came and when.
+//! Our turns as the service tells them. Its messages need not name a turn, and its audio cannot: which words and which
+//! audio belong to the one that runs, which to one that nobody wants any more, and when one is over is found here, from
+//! what came and when.
 
 use super::RATE_HZ;
 use crate::all_in_one::{AllInOneEvent, Said};
