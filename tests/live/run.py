@@ -135,9 +135,9 @@ def run_all(chosen, options):
                 print(text.rstrip("\n"), flush=True)
 
     numbered = list(enumerate(chosen))
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(lambda nc: one(*nc), [nc for nc in numbered if not nc[1].alone]))
     with awake():
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            list(pool.map(lambda nc: one(*nc), [nc for nc in numbered if not nc[1].alone]))
         for number, case in numbered:
             if case.alone:
                 one(number, case)
