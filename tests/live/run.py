@@ -5,12 +5,14 @@
 
 NAME is a case, or the beginning of one: `sipp`, `sipp_calls.cancel`. Without names: all cases but those marked long.
 Each case is a process of its own, where allowed in a network namespace that holds nothing but `lo`, so that no port is
-shared and nothing can leave the machine. Prints one line a case, and for a failed one what each side said.
+shared and nothing can leave the machine. Prints one line a case, and for a failed one what each side said. A case that
+failed while the machine itself stood still is asked again at the end.
 The last line is "N passed, N failed, N skipped"; it is also appended to the file that OFFHOOK_TEST_TOTAL names.
 """
 
 import argparse
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import shutil
@@ -28,8 +30,14 @@ sys.dont_write_bytecode = True
 import kit
 import netns
 from awake import awake
+from measure.machine import Machine
 
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "SKIPPED"
+# Failed while a processor of the machine ran nothing: that says nothing of the program.
+AGAIN = "AGAIN"
+# For how long, by a timer above the priority of all that a case starts.
+STOOD_STILL_MS = 100
+MOST_TRIES = 3
 # Exit codes of a case's own process.
 CODES = {0: PASSED, 1: FAILED, 3: SKIPPED}
 
@@ -120,30 +128,51 @@ def run_all(chosen, options):
     apart = netns.prefix()
     if not apart:
         print("live: no network namespace allowed here; cases share this machine's loopback")
-    counts = {PASSED: 0, FAILED: 0, SKIPPED: 0}
-    skipped = []
+    counts = {PASSED: 0, FAILED: 0, SKIPPED: 0, AGAIN: 0}
+    skipped, again = [], []
     lock = threading.Lock()
 
-    def one(number, case):
-        verdict, seconds, text = run_apart(case, root / f"{number:03}-{case.name}", apart, options)
+    def one(machine, number, case, tries=1):
+        since = time.monotonic()
+        folder = root / (f"{number:03}-{case.name}" + (f"-{tries}" if tries > 1 else ""))
+        verdict, seconds, text = run_apart(case, folder, apart, options)
+        still_ms = machine.was_late(since, time.monotonic())
+        if verdict == FAILED and still_ms >= STOOD_STILL_MS and tries < MOST_TRIES:
+            verdict = AGAIN
+            text += f"    a processor of this machine ran nothing for {still_ms:.0f} ms of it: asked again at the end\n"
         with lock:
             counts[verdict] += 1
             if verdict == SKIPPED:
                 skipped.append(f"{case.name}: {text.strip()}")
+            if verdict == AGAIN:
+                again.append((number, case, tries + 1))
             print(f"{verdict:<8}{case.name:<40} {seconds:6.1f} s", flush=True)
             if text:
                 print(text.rstrip("\n"), flush=True)
 
     numbered = list(enumerate(chosen))
-    with awake():
+    with awake(), watched(root, options) as machine:
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            list(pool.map(lambda nc: one(*nc), [nc for nc in numbered if not nc[1].alone]))
+            list(pool.map(lambda nc: one(machine, *nc), [nc for nc in numbered if not nc[1].alone]))
         for number, case in numbered:
             if case.alone:
-                one(number, case)
+                one(machine, number, case)
+        while again:
+            one(machine, *again.pop(0))
+        print(f"\nthis machine: {machine.told()}")
     if not options.keep:
         shutil.rmtree(root, ignore_errors=True)
     return report(counts, skipped, time.monotonic() - began)
+
+
+@contextlib.contextmanager
+def watched(root, options):
+    """The machine, whose own timers tell when it ran nothing."""
+    ground = kit.Ground(root / "machine", options)
+    try:
+        yield Machine(ground, loaded=False)
+    finally:
+        ground.close()
 
 
 def run_apart(case, folder, apart, options):
@@ -181,6 +210,8 @@ def report(counts, skipped, seconds):
     print(f"\nlive tests took {seconds:.0f} s")
     for line in skipped:
         print(f"SKIPPED {line}")
+    if counts[AGAIN]:
+        print(f"asked again because the machine stood still: {counts[AGAIN]}")
     line = f"{counts[PASSED]} passed, {counts[FAILED]} failed, {counts[SKIPPED]} skipped"
     if total := os.environ.get("OFFHOOK_TEST_TOTAL"):
         with open(total, "a", encoding="utf-8") as file:
