@@ -27,6 +27,7 @@ static TASK: Key = text(
     "You answer the telephone. Speak in short, plain sentences, without lists and without markup.",
 );
 static LANGUAGE: Key = text("speech.language", Kind::Name, "");
+static SERVICE: Key = choice("speech.service", &["built-in", "none"], "built-in");
 static VOICE_PROTOCOL: Key = choice(
     "speech.voice_protocol",
     &["elevenlabs", "elevenlabs-single", "deepgram", "wyoming"],
@@ -70,11 +71,12 @@ static TRUEVOICE_MAX_AGE: Key = Key::at_restart(
     Expects::Whole { unit: "whole seconds", from: 5, to: 3_600, default: 60 },
 );
 
-pub(crate) static KEYS: [&Key; 28] = [
+pub(crate) static KEYS: [&Key; 29] = [
     &GREETING,
     &SORRY,
     &TASK,
     &LANGUAGE,
+    &SERVICE,
     &VOICE_PROTOCOL,
     &VOICE_URL,
     &VOICE_KEY_FILE,
@@ -184,6 +186,8 @@ pub struct Speech {
     pub task: String,
     /// The language of both ends, where the services shall not choose.
     pub language: Option<String>,
+    /// Whether the lab stands in for a part without an address; else such a part is off.
+    pub is_lab_asked: bool,
     /// How the voice is asked.
     pub voice_protocol: VoiceProtocol,
     /// From text to speech.
@@ -244,6 +248,7 @@ pub(crate) fn read(reading: &mut Reading) -> Speech {
         sorry: reading.text(&SORRY),
         task: reading.text(&TASK),
         language: name(reading, &LANGUAGE),
+        is_lab_asked: reading.text(&SERVICE) == "built-in",
         voice_protocol,
         voice: service(reading, &VOICE_URL, &VOICE_KEY_FILE, &VOICE_MODEL),
         voice_id: name(reading, &VOICE_ID),

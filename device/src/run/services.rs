@@ -32,33 +32,39 @@ pub(super) enum Key {
     Here(Pii<String>),
     /// The service asks for none.
     NotAsked,
-    /// The service asks for one, and this is why there is none.
+    /// The service cannot be asked, and this is why: it asks for a key and there is none, or it is nowhere.
     Missing(String),
 }
 
 impl Key {
     /// The key of a service. One in the open internet asks for one; one without TLS is on this machine or beside it.
-    pub(super) fn read(service: &Service, places: &Places) -> Self {
-        let is_far = service.url.as_ref().is_some_and(|url| url.starts_with("https://"));
-        Self::of_file(service.key_file.as_deref(), is_far, places)
+    pub(super) fn read(wanted: &Wanted, service: &Service, places: &Places) -> Self {
+        Self::of(wanted, service.url.as_deref(), service.key_file.as_deref(), places)
     }
 
     /// Of what does all of it.
-    pub(super) fn of_all_in_one(service: &AllInOne, places: &Places) -> Self {
+    pub(super) fn of_all_in_one(wanted: &Wanted, service: &AllInOne, places: &Places) -> Self {
         match service {
-            AllInOne::TrueVoice(service) => Self::of_truevoice(service, places),
-            AllInOne::Realtime(Realtime { service, .. }) => Self::read(service, places),
+            AllInOne::TrueVoice(service) => Self::of_truevoice(wanted, service, places),
+            AllInOne::Realtime(Realtime { service, .. }) => Self::read(wanted, service, places),
         }
     }
 
     /// TrueVoice's, which the environment may hold itself.
-    fn of_truevoice(service: &TrueVoice, places: &Places) -> Self {
-        if let Some(key) = &places.truevoice_key {
-            return Self::Here(key.clone());
+    fn of_truevoice(wanted: &Wanted, service: &TrueVoice, places: &Places) -> Self {
+        let url = service.ws_url.as_deref().or(service.url.as_deref());
+        match &places.truevoice_key {
+            Some(key) if is_somewhere(wanted, url) => Self::Here(key.clone()),
+            _ => Self::of(wanted, url, service.key_file.as_deref(), places),
         }
-        let url = service.ws_url.as_ref().or(service.url.as_ref());
+    }
+
+    fn of(wanted: &Wanted, url: Option<&str>, file: Option<&Path>, places: &Places) -> Self {
+        if !is_somewhere(wanted, url) {
+            return Self::Missing("no address is given".to_owned());
+        }
         let is_far = url.is_some_and(|url| url.starts_with("https://") || url.starts_with("wss://"));
-        Self::of_file(service.key_file.as_deref(), is_far, places)
+        Self::of_file(file, is_far, places)
     }
 
     fn of_file(file: Option<&Path>, is_far: bool, places: &Places) -> Self {
@@ -95,8 +101,16 @@ impl Key {
     }
 }
 
+/// Whether a service can be asked: without an address it is in the lab, if that shall be asked.
+const fn is_somewhere(wanted: &Wanted, url: Option<&str>) -> bool {
+    url.is_some() || wanted.is_lab_asked
+}
+
 /// Whether one of the parts that are asked is to be found in the lab, and whether it is asked by Wyoming there.
 pub(super) fn needs_lab(wanted: &Wanted) -> (bool, bool) {
+    if !wanted.is_lab_asked {
+        return (false, false);
+    }
     match &wanted.all_in_one {
         Some(AllInOne::TrueVoice(service)) => {
             return (service.ws_url.is_none() && service.url.is_none(), false);
@@ -300,7 +314,7 @@ mod tests {
         let places = Places { truevoice_key: Some(Pii::new("e".to_owned())), ..Places::default() };
         let all = |text: &str, places: &Places| {
             let Some(AllInOne::TrueVoice(service)) = wanted(text).all_in_one else { panic!("{text}") };
-            let key = Key::of_truevoice(&service, places);
+            let key = Key::of_truevoice(&wanted(text), &service, places);
             let missing = key.is_missing();
             let settings = truevoice(&service, &key, None).unwrap();
             (settings.url.to_string(), settings.key.map(|key| key.reveal().clone()), missing)
@@ -325,7 +339,7 @@ mod tests {
         let all = |text: &str| {
             let wanted = wanted(text);
             let service = wanted.all_in_one.as_ref().unwrap();
-            let key = Key::of_all_in_one(service, &Places::default());
+            let key = Key::of_all_in_one(&wanted, service, &Places::default());
             let AllInOne::Realtime(realtime) = service else { panic!("{service:?}") };
             (super::realtime(&wanted, realtime, &key, None), key, needs_lab(&wanted), pool(service))
         };
@@ -349,7 +363,10 @@ mod tests {
     #[test]
     fn a_far_service_without_its_key_is_off_and_says_why() {
         let places = Places::default();
-        let key = |text: &str| Key::read(&wanted(text).voice, &places);
+        let key = |text: &str| {
+            let wanted = wanted(text);
+            Key::read(&wanted, &wanted.voice, &places)
+        };
         assert!(matches!(key("voice_url = \"http://127.0.0.1:1\""), Key::NotAsked));
         assert!(matches!(key(""), Key::NotAsked));
         let complaint = |text: &str| key(text).complaint("the voice", "the device speaks").unwrap();
@@ -357,5 +374,22 @@ mod tests {
         assert_eq!(complaint(far), "the voice is off, since no key file is given: the device speaks");
         let lost = complaint(&format!("{far}voice_key_file = \"/nowhere/at/all\""));
         assert!(lost.contains("/nowhere/at/all cannot be read"), "{lost}");
+    }
+
+    #[test]
+    fn without_the_lab_a_part_without_an_address_is_off_and_says_why() {
+        let places = Places { truevoice_key: Some(Pii::new("e".to_owned())), ..Places::default() };
+        let alone = "service = \"none\"\n";
+        let some = wanted(&format!("{alone}voice_url = \"http://127.0.0.1:1\""));
+        assert!(matches!(Key::read(&some, &some.voice, &places), Key::NotAsked));
+        let complaint =
+            Key::read(&some, &some.ears, &places).complaint("recognition", "nobody listens").unwrap();
+        assert_eq!(complaint, "recognition is off, since no address is given: nobody listens");
+        assert_eq!(needs_lab(&some), (false, false));
+        for service in ["truevoice", "openai-realtime"] {
+            let all = wanted(&format!("{alone}all_in_one = \"{service}\""));
+            let key = Key::of_all_in_one(&all, all.all_in_one.as_ref().unwrap(), &places);
+            assert_eq!((key.is_missing(), needs_lab(&all)), (true, (false, false)), "{service}");
+        }
     }
 }

@@ -218,13 +218,13 @@ struct Keys {
 
 impl Keys {
     fn read(wanted: &Wanted, places: &Places) -> Self {
-        let key = |service| Key::read(service, places);
+        let key = |service| Key::read(wanted, service, places);
         let all_in_one = wanted.all_in_one.as_ref().map(|service| {
             let name = match service {
                 AllInOne::TrueVoice(_) => "TrueVoice",
                 AllInOne::Realtime(_) => "OpenAI Realtime",
             };
-            (name, Key::of_all_in_one(service, places))
+            (name, Key::of_all_in_one(wanted, service, places))
         });
         Self { voice: key(&wanted.voice), ears: key(&wanted.ears), mind: key(&wanted.mind), all_in_one }
     }
