@@ -44,11 +44,20 @@ pub(super) struct Answer {
     pub(super) written: bool,
 }
 
+/// An item of the turn that the caller hears.
+#[derive(Debug)]
+struct Item {
+    name: String,
+    /// Samples of it that came.
+    came: u64,
+    /// More of it was to come: nobody wants it, or others say it.
+    is_cut: bool,
+}
+
 /// An answer that was stopped.
 #[derive(Debug)]
 pub(super) struct Stopped {
     pub(super) response: String,
-    pub(super) item: String,
     pub(super) written: bool,
 }
 
@@ -59,9 +68,9 @@ pub(super) struct Answers {
     /// The response that the service is at; empty where it did not say which.
     response: Option<String>,
     answer: Option<Answer>,
-    /// Samples of each item of the turn that the caller hears, in their order,
-    came: VecDeque<(String, u64)>,
-    /// and of those before them.
+    /// Those of the turn that the caller hears, in their order,
+    items: VecDeque<Item>,
+    /// and samples of those before them.
     before: u64,
     /// What was cut off last: what still comes of it is dropped.
     stale: Option<Part>,
@@ -75,7 +84,7 @@ impl Answers {
             format,
             response: None,
             answer: None,
-            came: VecDeque::new(),
+            items: VecDeque::new(),
             before: 0,
             stale: None,
             taken: false,
@@ -106,9 +115,9 @@ impl Answers {
         }
         self.response = Some(part.response.clone());
         let (decoder, part) = (AudioDecoder::new(self.format), part.clone());
-        self.came.push_back((part.item.clone(), 0));
-        if self.came.len() > ITEMS_MAX {
-            self.before += self.came.pop_front().map_or(0, |(_, samples)| samples);
+        self.items.push_back(Item { name: part.item.clone(), came: 0, is_cut: false });
+        if self.items.len() > ITEMS_MAX {
+            self.before += self.items.pop_front().map_or(0, |item| item.came);
         }
         let answer = Answer { part, decoder, last: now, has_sound: false, is_left: false, written: false };
         if self.answer.replace(answer).is_some() {
@@ -124,12 +133,12 @@ impl Answers {
     /// The samples of the audio that came with it.
     pub(super) fn audio(&mut self, bytes: &[u8]) -> Vec<i16> {
         let mut samples = Vec::new();
-        if let (Some(answer), Some((_, came))) = (&mut self.answer, self.came.back_mut())
+        if let (Some(answer), Some(item)) = (&mut self.answer, self.items.back_mut())
             && !answer.is_left
         {
             answer.decoder.put(bytes, &mut samples);
             answer.has_sound |= !samples.is_empty();
-            *came += samples.len() as u64;
+            item.came += samples.len() as u64;
         }
         samples
     }
@@ -162,35 +171,49 @@ impl Answers {
     /// or none any more.
     pub(super) fn leaves_alone(&mut self) -> Option<bool> {
         let answer = self.answer.as_mut()?;
-        (!std::mem::replace(&mut answer.is_left, true)).then_some(answer.written)
+        let is_new = !std::mem::replace(&mut answer.is_left, true);
+        let written = answer.written;
+        self.cuts();
+        is_new.then_some(written)
+    }
+
+    /// No more of the answer that came last is heard in the service's voice.
+    pub(super) fn cuts(&mut self) {
+        if let Some(item) = self.items.back_mut() {
+            item.is_cut = true;
+        }
     }
 
     /// What comes is not wanted any more: what it was, if anything came or was to come.
     pub(super) fn stop(&mut self) -> Option<Stopped> {
         let (response, answer) = (self.response.take()?, self.answer.take());
+        if answer.is_some() {
+            self.cuts();
+        }
         let written = answer.as_ref().is_some_and(|answer| answer.written);
         let item = answer.map(|answer| answer.part.item).unwrap_or_default();
-        self.stale = Some(Part { response: response.clone(), item: item.clone() });
-        Some(Stopped { response, item, written })
+        self.stale = Some(Part { response: response.clone(), item });
+        Some(Stopped { response, written })
     }
 
-    /// The items of the turn that were not heard whole when the turn was heard so far, with how much of each was, in
-    /// milliseconds; `also_whole` too, of which more may be on its way. The item that comes now is of the next turn.
-    pub(super) fn truncate(&mut self, heard: Span, also_whole: Option<&str>) -> Vec<(String, u64)> {
+    /// The items of the turn that were not heard whole when so much of its audio was heard, with how much of each was, in
+    /// milliseconds. What others said of an item cannot be told: the service rather knows of a word too few. The item that
+    /// comes now is of the next turn.
+    pub(super) fn truncate(&mut self, heard: Span) -> Vec<(String, u64)> {
         let rate = u64::from(self.format.rate_hz());
         let mut left = (heard.as_micros().max(0) as u64 * rate / 1_000_000).saturating_sub(self.before);
         let comes = self.answer.as_ref().map(|answer| answer.part.item.clone());
         let mut cut = Vec::new();
-        self.came.retain(|(item, came)| {
-            if comes.as_ref() == Some(item) {
+        self.items.retain(|Item { name, came, is_cut }| {
+            if comes.as_ref() == Some(name) {
                 return true;
             }
             // More than came is refused.
             let of_it = left.min(*came);
             left -= of_it;
             let (heard_ms, came_ms) = (of_it * 1000 / rate, came * 1000 / rate);
-            if !item.is_empty() && (heard_ms < came_ms || also_whole == Some(item)) {
-                cut.push((item.clone(), heard_ms));
+            if !name.is_empty() && (heard_ms < came_ms || *is_cut) {
+                cut.push((name.clone(), heard_ms));
             }
             false
         });
@@ -200,14 +223,14 @@ impl Answers {
 
     /// The answer that comes is the first of its turn.
     pub(super) fn turn_begins(&mut self) {
-        let over = self.came.len().saturating_sub(1);
-        self.came.drain(..over);
+        let over = self.items.len().saturating_sub(1);
+        self.items.drain(..over);
         self.before = 0;
     }
 
     /// The connection is gone: the answer that came on it, if there was one.
     pub(super) fn broken(&mut self) -> Option<Answer> {
-        self.came.clear();
+        self.items.clear();
         (self.before, self.taken) = (0, false);
         (self.response, self.stale) = (None, None);
         self.answer.take()

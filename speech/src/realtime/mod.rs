@@ -211,6 +211,7 @@ impl Realtime {
             Status::Cancelled => self.event(AllInOneEvent::Taken),
             Status::Failed(fault) => {
                 if let Some(answer) = answer {
+                    self.answers.cuts();
                     self.event(AllInOneEvent::Breaks { written: answer.written });
                 }
                 match fault {
@@ -249,8 +250,8 @@ impl Realtime {
         });
     }
 
-    fn truncate(&mut self, heard: Span, also_whole: Option<&str>) {
-        for (item, end_ms) in self.answers.truncate(heard, also_whole) {
+    fn truncate(&mut self, heard: Span) {
+        for (item, end_ms) in self.answers.truncate(heard) {
             self.send(&json!({
                 "type": "conversation.item.truncate", "item_id": item, "content_index": 0, "audio_end_ms": end_ms,
             }));
@@ -259,7 +260,7 @@ impl Realtime {
 
     /// The answer is not waited for any more.
     fn breaks(&mut self, stopped: Option<Stopped>) {
-        if let Some(Stopped { response, written, .. }) = stopped {
+        if let Some(Stopped { response, written }) = stopped {
             self.event(AllInOneEvent::Breaks { written });
             self.stop(&response);
         }
@@ -310,16 +311,15 @@ impl Protocol for Realtime {
     fn binary(&mut self, _now: Moment, _bytes: &[u8]) {}
 
     fn cancel(&mut self, _now: Moment, heard: Span) {
-        let stopped = self.answers.stop();
-        if let Some(Stopped { response, .. }) = &stopped {
+        if let Some(Stopped { response, .. }) = self.answers.stop() {
             self.owed = None;
-            self.stop(response);
+            self.stop(&response);
         }
-        self.truncate(heard, stopped.as_ref().map(|stopped| stopped.item.as_str()));
+        self.truncate(heard);
     }
 
     fn overtaken(&mut self, heard: Span) {
-        self.truncate(heard, None);
+        self.truncate(heard);
     }
 
     fn leaves_alone(&mut self, _now: Moment) {

@@ -611,3 +611,29 @@ fn a_turn_of_countless_items_keeps_its_bounds_and_its_sum() {
     bed.cancel(300, 1_985);
     assert_eq!(bed.truncated(), [("i198", 5), ("i199", 0)]);
 }
+
+#[test]
+fn v5_an_item_of_which_others_say_the_rest_is_truncated_to_what_was_heard_in_the_services_voice() {
+    // It breaks off in several ways; the turn goes on with another item, in no voice of the service.
+    for way in ["left", "failed", "silent"] {
+        let mut bed = Bed::open();
+        bed.responds(0, "r");
+        bed.audio(1, "r", "a", 800);
+        match way {
+            "left" => bed.it.leaves_alone(at(1_000)),
+            "failed" => bed.done(1_000, "r", "failed"),
+            _ => bed.until(3_001),
+        }
+        bed.poll(3_001);
+        bed.responds(3_100, "s");
+        let delta = json!({"type": "response.output_audio.delta", "response_id": "s", "item_id": "b", "delta": to_base64(&[0xFF; 80])});
+        bed.it.handle_net(at(3_101), bed.conn, FromNet::Text(delta.to_string()));
+        bed.it.leaves_alone(at(3_101));
+        while bed.it.poll_output().is_some() {}
+        bed.done(3_200, "s", "completed");
+        bed.sent.clear();
+        bed.cancel(4_000, 100);
+        assert_eq!(bed.truncated(), [("a", 100), ("b", 0)], "{way}");
+        assert_eq!(bed.kinds().len(), 2, "{way}");
+    }
+}
