@@ -368,6 +368,52 @@ fn v2_a_turn_that_others_say_and_whose_words_stop_coming_breaks() {
     assert_eq!(bed.events.last(), Some(&AllInOneEvent::Breaks { written: false }));
 }
 
+/// One that others say from its first word on: what the service tells of its audio is about audio that nobody wants.
+#[test]
+fn v2_the_audio_of_a_turn_that_others_have_begun_to_say_stays_unheard_whatever_is_told_of_it() {
+    let tells = |bed: &mut Bed, ms: u64, kind: &str| bed.text(ms, &json!({"type": kind}));
+    // That of the turn before may end first, and some services tell only ends.
+    for (ends_before, starts, early) in
+        [(true, true, false), (false, true, true), (false, true, false), (false, false, false)]
+    {
+        let mut bed = Bed::open();
+        bed.token(0, "One moment.");
+        bed.leaves_alone(0);
+        if ends_before {
+            bed.second(50);
+            tells(&mut bed, 60, "audio_end");
+        }
+        if starts && early {
+            tells(&mut bed, 70, "audio_start");
+        }
+        bed.token(100, " So.");
+        bed.done(200);
+        if starts && !early {
+            tells(&mut bed, 300, "audio_start");
+        }
+        bed.second(310);
+        bed.second(1_310);
+        tells(&mut bed, 2_000, "audio_end");
+        bed.until(2_500);
+        assert_eq!(bed.kinds(), ["begins", "words", "falls silent", "words", "ends"]);
+        // The next one is heard.
+        bed.events.clear();
+        bed.token(3_000, "Well");
+        bed.second(3_100);
+        tells(&mut bed, 3_200, "audio_end");
+        assert_eq!(bed.kinds(), ["begins", "words", "audio", "ends"]);
+    }
+    // What begins without a word begins when the service tells so a second time.
+    let mut bed = Bed::open();
+    bed.token(0, "One moment.");
+    bed.leaves_alone(0);
+    bed.done(200);
+    tells(&mut bed, 300, "audio_start");
+    tells(&mut bed, 400, "audio_start");
+    bed.second(500);
+    assert_eq!(bed.kinds(), ["begins", "words", "falls silent", "ends", "begins", "audio"]);
+}
+
 #[test]
 fn a_turn_whose_end_nobody_tells_is_over_by_itself() {
     let mut bed = Bed::open();

@@ -41,6 +41,8 @@ struct Running {
     piece: Span,
     last: Moment,
     quiet: Quiet,
+    /// Its audio has begun, or the service said so.
+    has_begun: bool,
     /// Others say its words.
     is_left: bool,
 }
@@ -85,11 +87,18 @@ struct Stale {
     written: bool,
     /// The service fell silent in it.
     fell_silent: bool,
+    /// It did so before its audio, which may come as a whole.
+    is_unheard: bool,
     since: Moment,
     last: Moment,
 }
 
 impl Stale {
+    const fn new(now: Moment, running: &Running, written: bool) -> Self {
+        let (fell_silent, is_unheard) = (false, false);
+        Self { number: running.number, written, fell_silent, is_unheard, since: now, last: now }
+    }
+
     fn is_past(&self, now: Moment) -> bool {
         match self.fell_silent {
             true => now >= self.last + SILENT_GAP,
@@ -162,6 +171,7 @@ impl Turns {
         if running.is_left {
             return;
         }
+        running.has_begun = true;
         let mut samples = Vec::new();
         running.decoder.put(bytes, &mut samples);
         let piece_us = samples.len() as u64 * 1_000_000 / u64::from(RATE_HZ);
@@ -175,25 +185,35 @@ impl Turns {
 
     /// The service says that audio of a turn begins.
     pub(super) fn audio_start(&mut self, number: Option<u64>) {
-        let is_its = |stale: &Stale| stale.number.is_some() && stale.number == number;
-        if self.stale.as_ref().is_some_and(|stale| !is_its(stale)) {
-            self.stale = None;
+        if let Some(running) = &mut self.running {
+            running.has_begun = true;
         }
+        self.stale.take_if(|stale| {
+            let is_unheard = std::mem::take(&mut stale.is_unheard);
+            match (stale.number, number) {
+                (Some(its), Some(number)) => its != number,
+                _ => !is_unheard,
+            }
+        });
     }
 
-    /// The service says that all audio of a turn came.
+    /// The service says that all audio of a turn came; of the one before, if that of this one has not begun and nobody
+    /// waits for it.
     pub(super) fn audio_end(&mut self) {
-        if self.stale.take().is_none() {
-            self.end();
+        match (&self.stale, &self.running) {
+            (Some(stale), _) if !stale.is_unheard => self.stale = None,
+            (None, Some(running)) if running.has_begun || !running.is_left => self.end(),
+            _ => {}
         }
     }
 
     /// The caller took the turn; what the service still sends of ours is stale.
     pub(super) fn callers_turn(&mut self, now: Moment) {
         match (self.running.take(), &mut self.stale) {
-            (Some(running), _) => self.forsake(now, running.number, true, false),
+            (Some(running), _) => self.stale = Some(Stale::new(now, &running, true)),
             (None, Some(stale)) => {
                 stale.written = true;
+                stale.is_unheard = false;
                 if std::mem::take(&mut stale.fell_silent) {
                     (stale.since, stale.last) = (now, now);
                 }
@@ -205,7 +225,7 @@ impl Turns {
     /// Nobody wants the turn that runs any more. Gives its number, if it has one.
     pub(super) fn cancel(&mut self, now: Moment) -> Option<u64> {
         let running = self.running.take()?;
-        self.forsake(now, running.number, running.written, false);
+        self.stale = Some(Stale::new(now, &running, running.written));
         running.number
     }
 
@@ -263,7 +283,8 @@ impl Turns {
     /// The turn that runs is over, for the others who have said its words: should its audio come after all, it is dropped.
     fn give_up(&mut self, now: Moment, event: AllInOneEvent) {
         if let Some(running) = self.running.take() {
-            self.forsake(now, running.number, true, true);
+            let is_unheard = !running.has_begun;
+            self.stale = Some(Stale { fell_silent: true, is_unheard, ..Stale::new(now, &running, true) });
             self.out.push_back(Said::Event(event));
         }
     }
@@ -275,10 +296,6 @@ impl Turns {
             Some(running) if !is_all => running.quiet = Quiet::InMidTurn,
             _ => self.end(),
         }
-    }
-
-    fn forsake(&mut self, now: Moment, number: Option<u64>, written: bool, fell_silent: bool) {
-        self.stale = Some(Stale { number, written, fell_silent, since: now, last: now });
     }
 
     /// The turn that runs; it begins with whatever comes first of it. The service may greet without any word.
@@ -295,6 +312,7 @@ impl Turns {
                 piece: Span::ZERO,
                 last: now,
                 quiet: Quiet::No,
+                has_begun: false,
                 is_left: false,
             }
         })
