@@ -124,8 +124,11 @@ impl Session {
     }
 
     fn service_begins(&mut self, now: Moment) {
+        if self.speaking.foreign_is_stood_in_for() {
+            return self.service_goes_on(now);
+        }
         if !self.speaking.foreign_may_go_on() {
-            // The device, with an apology or with the rest of what the service broke off.
+            // The device, with an apology or a prompt.
             self.flush(now);
         }
         let is_new = self.speaking.begin_foreign(now);
@@ -138,6 +141,16 @@ impl Session {
             self.event(SessionEvent::TurnBegins);
             // Its words and its voice are one.
             self.event(SessionEvent::TextSent);
+        }
+    }
+
+    /// It is at its next turn while the device says the rest of the one before, of which nothing may be lost: the device
+    /// says both.
+    fn service_goes_on(&mut self, now: Moment) {
+        self.speaking.foreign_follows(now);
+        self.conversation.service_answers(false);
+        if let Some(all) = &mut self.all_in_one {
+            all.service.leaves_alone(now);
         }
     }
 }

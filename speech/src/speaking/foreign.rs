@@ -83,6 +83,25 @@ impl Speaking {
         self.turn.as_ref().is_some_and(|turn| turn.is_foreign)
     }
 
+    /// Whether others say the rest of such a turn, or will in a moment, and the caller has not heard all of it. Not where
+    /// they have shown that they cannot.
+    pub fn foreign_is_stood_in_for(&self) -> bool {
+        self.turn.as_ref().filter(|turn| turn.is_foreign && !turn.is_cut).is_some_and(|turn| {
+            let others_speak =
+                |stream: &Stream| stream.source != Source::AllInOne || stream.placed_by.is_some();
+            turn.stream.as_ref().map_or(!self.foreign_may_go_on(), others_speak)
+        })
+    }
+
+    /// Another turn of such a service begins meanwhile. It is said by those others, too, behind that rest: as
+    /// [`Speaking::foreign_words`] tells it, until [`Speaking::foreign_end`].
+    pub fn foreign_follows(&mut self, now: Moment) {
+        let Some(turn) = &mut self.turn else { return };
+        let before = turn.coming.replace(Splitter::new());
+        turn.goes_on();
+        self.say_all(now, &before.map_or_else(Vec::new, |mut before| before.finish()));
+    }
+
     /// The next words of such a turn.
     pub fn foreign_words(&mut self, now: Moment, text: &str) {
         let is_spoken = self.foreign_job().is_some();
@@ -101,7 +120,7 @@ impl Speaking {
 
     /// The next samples of such a turn; they are heard as they are.
     pub fn foreign_audio(&mut self, now: Moment, samples: &[i16], rate_hz: u32) {
-        if self.foreign_job().is_none() {
+        if self.foreign_voice().is_none() {
             return;
         }
         if let Some(turn) = &mut self.turn {
@@ -121,7 +140,7 @@ impl Speaking {
         if self.says_what_comes() {
             return self.all_words_came(now);
         }
-        let Some(job) = self.foreign_job() else { return };
+        let Some(job) = self.foreign_voice() else { return };
         let Some((letters, came_us)) = self.foreign_so_far() else { return };
         if letters > 0 && came_us == 0 {
             return self.foreign_break(now);
@@ -151,7 +170,7 @@ impl Speaking {
         stream.listening.to_its_end = false;
         // Whoever takes too little for heard makes the device say it again, where nothing is wrong.
         let reached = came.and_then(Came::surely_reached).map(|chars| u64::from(chars) + MISHEARD);
-        let all = turn.phrases.last().map_or(0, Phrase::chars);
+        let all = turn.phrases.get(stream.phrase).map_or(0, Phrase::chars);
         self.event(SpeakingEvent::HeardOut(reached.is_none_or(|chars| is_surely_nearly(chars, all))));
     }
 
@@ -160,7 +179,7 @@ impl Speaking {
         if self.says_what_comes() {
             return self.all_words_came(now);
         }
-        let Some(job) = self.foreign_job() else { return };
+        let Some(job) = self.foreign_voice() else { return };
         self.complete_foreign();
         self.lost(now, job);
         self.pump(now);
@@ -169,7 +188,7 @@ impl Speaking {
     /// No more audio of such a turn is wanted, but its words still come: the device says what is left of them, and those
     /// that [`Speaking::foreign_words`] tells until [`Speaking::foreign_end`].
     pub fn foreign_falls_silent(&mut self, now: Moment) {
-        let Some(job) = self.foreign_job() else { return };
+        let Some(job) = self.foreign_voice() else { return };
         self.mix.end_pass();
         if let Some(turn) = &mut self.turn {
             let mut coming = Splitter::new();
@@ -241,6 +260,11 @@ impl Speaking {
         }
     }
 
+    /// While nobody has told that no more of it comes.
+    fn foreign_voice(&self) -> Option<JobId> {
+        self.foreign_job().filter(|_| !self.is_placing())
+    }
+
     fn foreign_job(&self) -> Option<JobId> {
         let stream = self.turn.as_ref()?.stream.as_ref()?;
         (stream.source == Source::AllInOne).then_some(stream.job)
@@ -249,8 +273,9 @@ impl Speaking {
     /// Characters of its words that came, and its audio in microseconds.
     fn foreign_so_far(&self) -> Option<(u32, u64)> {
         let turn = self.turn.as_ref()?;
-        let came_us = turn.stream.as_ref()?.came_us();
-        Some((turn.phrases.last().map_or(0, Phrase::chars), came_us))
+        let stream = turn.stream.as_ref()?;
+        // Behind its own phrase others may stand already that were not for it to say.
+        Some((turn.phrases.get(stream.phrase).map_or(0, Phrase::chars), stream.came_us()))
     }
 
     /// Before a service was measured.

@@ -128,6 +128,9 @@ impl Speaking {
         let Some(turn) = &mut self.turn else { return };
         let (text, before) = turn.tail(at, skip);
         let before_it = turn.last_source.replace(source);
+        if turn.is_foreign {
+            turn.own_voice_to.get_or_insert(self.mix.position());
+        }
         let moved = before_it.filter(|&from| from != source);
         let by_phrase =
             source != Source::Socket || self.cloud.as_ref().is_some_and(|cloud| !cloud.socket.takes_turns());

@@ -297,9 +297,12 @@ impl Speaking {
         Some(turn.spoken(heard))
     }
 
-    /// How much of the turn is heard when the stream is heard up to `heard`.
+    /// How much of the turn is heard when the stream is heard up to `heard`; of a service that speaks by itself, how much of
+    /// its own voice.
     pub fn heard_of_turn(&self, heard: u64) -> Span {
-        let frames = self.turn.as_ref().map_or(0, |turn| heard.saturating_sub(turn.starts));
+        let heard_of =
+            |turn: &Turn| heard.min(turn.own_voice_to.unwrap_or(heard)).saturating_sub(turn.starts);
+        let frames = self.turn.as_ref().map_or(0, heard_of);
         Span::from_micros((frames * 1_000_000 / u64::from(self.mix.rate_hz().max(1))) as i64)
     }
 

@@ -3,6 +3,7 @@
 
 mod by_ear;
 mod failing;
+mod follows;
 mod left_alone;
 mod sound;
 mod splices;

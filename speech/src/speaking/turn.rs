@@ -5,7 +5,7 @@ use super::Spoken;
 use super::script::{Phrase, phrases, words_end};
 use super::stream::Stream;
 use super::timeline::{Place, Timeline};
-use crate::text::{PlanSettings, Planner, Sentence, SpeechRate, Splitter};
+use crate::text::{End, PlanSettings, Planner, Sentence, SpeechRate, Splitter};
 use offhook_units::Moment;
 
 /// So much of what was said before is told to a service, for the melody.
@@ -39,8 +39,10 @@ pub(super) struct Turn {
     /// The last phrase that was begun: the rest before it is in the stream, whoever says it in the end.
     pub(super) begun: Option<usize>,
     pub(super) last_source: Option<Source>,
-    /// A service that speaks by itself began it.
+    /// A service that speaks by itself began it,
     pub(super) is_foreign: bool,
+    /// and its own voice came to here before others went on.
+    pub(super) own_voice_to: Option<u64>,
     /// Some of its audio came.
     pub(super) has_sounded: bool,
     /// Where in the stream of samples it starts.
@@ -67,6 +69,7 @@ impl Turn {
             begun: None,
             last_source: None,
             is_foreign: false,
+            own_voice_to: None,
             has_sounded: false,
             starts,
         }
@@ -78,6 +81,15 @@ impl Turn {
             self.sentences += 1;
         }
         self.phrases.extend(more);
+    }
+
+    /// More follows behind all that it has so far, as sentences of its own.
+    pub(super) fn goes_on(&mut self) {
+        if let Some(last) = self.phrases.last_mut() {
+            last.trim();
+        }
+        self.planner.follows(End::Line);
+        (self.complete, self.is_made) = (false, false);
     }
 
     /// What of phrase `at` is left behind its first `skip` characters, and what was said before that.

@@ -75,6 +75,11 @@ impl Planner {
         Self { settings, random, spoken, before: None }
     }
 
+    /// Words that were not planned here stand before the next sentence, and end like this.
+    pub fn follows(&mut self, end: End) {
+        self.before.get_or_insert(end);
+    }
+
     /// The steps of the next sentence, at the speech rate measured so far. The pause that the sentence
     /// before it leaves comes first, so that none stands at the end of the answer.
     pub fn plan(&mut self, sentence: &Sentence, rate: SpeechRate) -> Vec<Step> {

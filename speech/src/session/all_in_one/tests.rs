@@ -1,5 +1,7 @@
 //! The session with an all-in-one service that is played by hand, in virtual time.
 
+mod follows;
+
 use super::super::{Breakers, Input, SessionSettings};
 use super::*;
 use crate::conversation::ConversationSettings;
@@ -69,7 +71,11 @@ fn heard(broken: &Broken, letter_ms: usize) -> Came {
 
 impl Bed {
     fn new() -> Self {
-        let mut session = Session::open(at(0), settings(), &Breakers::default());
+        Self::with(settings())
+    }
+
+    fn with(settings: SessionSettings) -> Self {
+        let mut session = Session::open(at(0), settings, &Breakers::default());
         session.answered(at(0));
         let mut bed = Self {
             session,

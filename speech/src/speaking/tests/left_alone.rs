@@ -7,7 +7,7 @@ use crate::speaking::foreign::sentence_ends;
 use crate::speaking::script::count;
 
 /// One that has begun to say `text`; there is an ear.
-fn begun(text: &str) -> World {
+pub(super) fn begun(text: &str) -> World {
     let mut world = World::new(true);
     world.ear_ms = Some(30);
     world.speaking.begin_foreign(at(world.now_ms));
@@ -16,13 +16,13 @@ fn begun(text: &str) -> World {
 }
 
 impl World {
-    fn writes(&mut self, text: &str) {
+    pub(super) fn writes(&mut self, text: &str) {
         self.speaking.foreign_words(at(self.now_ms), text);
         self.poll();
     }
 
     /// The service says `text` from `from_ms` until `to_ms` of its sound, at `pace` percent of real time.
-    fn sends(&mut self, text: &str, from_ms: usize, to_ms: usize, pace: u64) {
+    pub(super) fn sends(&mut self, text: &str, from_ms: usize, to_ms: usize, pace: u64) {
         let sound: Vec<i16> = voice(text, CHAR_MS).into_iter().flat_map(|(_, samples)| samples).collect();
         let at_ms = |ms: usize| (ms * RATE as usize / 1_000).min(sound.len());
         for part in sound[at_ms(from_ms)..at_ms(to_ms)].chunks(800) {
