@@ -206,8 +206,8 @@ impl AllInOneService {
         self.settle(now);
     }
 
-    /// The caller hears nothing more of our turn in the middle of a sentence, and others can say its words: no more of
-    /// its audio is wanted.
+    /// The caller hears nothing more of our turn in the middle of a sentence, and others can say its words; or they still
+    /// say those of the one before. No more of its audio is wanted.
     pub fn leaves_alone(&mut self, now: Moment) {
         self.protocol.leaves_alone(now);
         self.settle(now);
