@@ -532,3 +532,21 @@ fn v3_old_connections_are_replaced_and_a_failing_service_is_not_stormed() {
     }
     assert!((4..30).contains(&attempts), "{attempts} attempts in half a minute");
 }
+
+/// The caller breaks in before the audio of an answer, whose beginning is told all the same.
+#[test]
+fn b1_audio_that_begins_behind_the_cancel_of_its_turn_is_not_heard() {
+    let mut bed = Bed::open();
+    bed.token(0, "One");
+    bed.cancel(100);
+    bed.events.clear();
+    bed.text(150, &json!({"type": "audio_start"}));
+    bed.second(150);
+    bed.token(200, " two.");
+    bed.done(200);
+    assert!(bed.events.is_empty(), "{:?}", bed.events);
+    // The next turn's is another one.
+    bed.text(900, &json!({"type": "audio_start"}));
+    bed.second(900);
+    assert_eq!(bed.events.first(), Some(&AllInOneEvent::Begins));
+}

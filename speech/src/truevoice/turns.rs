@@ -47,7 +47,7 @@ struct Running {
     is_left: bool,
 }
 
-/// What is known of a turn that is written and of which no more audio comes, though it could be all of it.
+/// What is known of a turn of which no more audio comes, though it could be all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Quiet {
     /// It is not quiet for long enough.
@@ -73,6 +73,7 @@ impl Running {
             (true, false) => self.piece + AUDIO_GAP,
             (true, true) => OWED.max(self.piece + AUDIO_GAP),
             (false, _) if is_silent => UNTOLD_SILENT,
+            (false, false) if self.quiet == Quiet::Asked => UNTOLD + ASKED,
             (false, _) => UNTOLD,
         };
         self.last + patience
@@ -87,7 +88,7 @@ struct Stale {
     written: bool,
     /// The service fell silent in it.
     fell_silent: bool,
-    /// It did so before its audio, which may come as a whole.
+    /// Its audio had not begun: that it does may still be told.
     is_unheard: bool,
     since: Moment,
     last: Moment,
@@ -95,8 +96,8 @@ struct Stale {
 
 impl Stale {
     const fn new(now: Moment, running: &Running, written: bool) -> Self {
-        let (fell_silent, is_unheard) = (false, false);
-        Self { number: running.number, written, fell_silent, is_unheard, since: now, last: now }
+        let is_unheard = !running.has_begun;
+        Self { number: running.number, written, fell_silent: false, is_unheard, since: now, last: now }
     }
 
     fn is_past(&self, now: Moment) -> bool {
@@ -201,7 +202,7 @@ impl Turns {
     /// waits for it.
     pub(super) fn audio_end(&mut self) {
         match (&self.stale, &self.running) {
-            (Some(stale), _) if !stale.is_unheard => self.stale = None,
+            (Some(stale), _) if !(stale.fell_silent && stale.is_unheard) => self.stale = None,
             (None, Some(running)) if running.has_begun || !running.is_left => self.end(),
             _ => {}
         }
@@ -210,7 +211,9 @@ impl Turns {
     /// The caller took the turn; what the service still sends of ours is stale.
     pub(super) fn callers_turn(&mut self, now: Moment) {
         match (self.running.take(), &mut self.stale) {
-            (Some(running), _) => self.stale = Some(Stale::new(now, &running, true)),
+            (Some(running), _) => {
+                self.stale = Some(Stale { is_unheard: false, ..Stale::new(now, &running, true) });
+            }
             (None, Some(stale)) => {
                 stale.written = true;
                 stale.is_unheard = false;
@@ -251,7 +254,6 @@ impl Turns {
     /// That time has come, perhaps.
     pub(super) fn handle_timeout(&mut self, now: Moment) {
         if let Some(running) = &mut self.running
-            && running.written
             && !running.owes()
             && running.quiet == Quiet::No
             && now >= running.over_at()
@@ -283,8 +285,7 @@ impl Turns {
     /// The turn that runs is over, for the others who have said its words: should its audio come after all, it is dropped.
     fn give_up(&mut self, now: Moment, event: AllInOneEvent) {
         if let Some(running) = self.running.take() {
-            let is_unheard = !running.has_begun;
-            self.stale = Some(Stale { fell_silent: true, is_unheard, ..Stale::new(now, &running, true) });
+            self.stale = Some(Stale { fell_silent: true, ..Stale::new(now, &running, true) });
             self.out.push_back(Said::Event(event));
         }
     }
