@@ -101,6 +101,8 @@ impl Answers {
     pub(super) fn responds(&mut self, response: String) {
         // Where nothing has a name what comes from now on is of this one.
         self.stale.take_if(|stale| stale.response.is_empty());
+        // Others have said the last one, and nobody told its end.
+        self.answer.take_if(|answer| answer.is_left && answer.written);
         self.response = Some(response);
     }
 

@@ -454,6 +454,21 @@ fn v2_of_an_answer_that_others_say_the_words_still_come_and_no_audio() {
     }
 }
 
+/// Nothing has a name, and the end of the answer that others said was never told.
+#[test]
+fn v2_a_new_answer_is_heard_after_one_that_fell_silent_without_an_end() {
+    let mut bed = Bed::open();
+    let words = json!({"type": "response.output_audio_transcript.delta", "delta": "So"});
+    bed.message(0, &json!({"type": "response.created"}));
+    bed.message(0, &words);
+    bed.it.leaves_alone(at(500));
+    bed.message(900, &json!({"type": "response.output_audio_transcript.done"}));
+    bed.events.clear();
+    bed.message(1_500, &json!({"type": "response.created"}));
+    bed.message(1_500, &words);
+    assert_eq!(bed.events, [AllInOneEvent::Begins, AllInOneEvent::Words("So".to_owned())]);
+}
+
 #[test]
 fn v2_a_greeting_that_the_service_does_not_say_is_said_by_the_device_once() {
     let ungreeted = AllInOneEvent::Ungreeted("Hello.".to_owned());
