@@ -15,10 +15,13 @@ const WORDS_MAX: usize = 16_000;
 const USUAL_CHARS_PER_S: u64 = 12;
 
 /// When no more came for so long the last word is not a part of one.
-const WORD: Span = Span::from_millis(250);
+pub(super) const WORD: Span = Span::from_millis(250);
+
+/// A voice on the device needs so long to begin.
+const STARTS: Span = Span::from_millis(150);
 
 /// By so many characters the ear may be wrong at the end of a text.
-const MISHEARD: u64 = 3;
+pub(super) const MISHEARD: u64 = 3;
 /// Where it cannot tell, the pace of the voice does: it surely lies between these, in percent of what it was before.
 const SLOWEST: u64 = 60;
 const FASTEST: u64 = 150;
@@ -154,8 +157,13 @@ impl Speaking {
     /// No more of such a turn comes, and nobody told its end: whether all of its words came [`SpeakingEvent::HeardOut`]
     /// tells, once the ear has. Without one they did.
     pub fn foreign_pauses(&mut self, now: Moment) {
-        let stream = self.turn.as_mut().and_then(|turn| turn.stream.as_mut());
-        let Some(stream) = stream.filter(|stream| stream.source == Source::AllInOne) else { return };
+        let Some(turn) = &mut self.turn else { return };
+        let stream = turn.stream.as_mut().filter(|stream| stream.source == Source::AllInOne);
+        let Some(stream) = stream else { return };
+        // It knows better than the pace does.
+        if let Some(came) = stream.surely_came(&turn.phrases).cloned() {
+            return self.heard_out(Some(&came));
+        }
         stream.listening.to_its_end = true;
         if stream.listening.is_asked() || (self.has_device && !self.foreign_is_said() && self.ask(now)) {
             return;
@@ -180,7 +188,10 @@ impl Speaking {
             return self.all_words_came(now);
         }
         let Some(job) = self.foreign_voice() else { return };
-        self.complete_foreign();
+        self.stops_short();
+        if let Some(turn) = &mut self.turn {
+            turn.complete = true;
+        }
         self.lost(now, job);
         self.pump(now);
     }
@@ -189,10 +200,11 @@ impl Speaking {
     /// that [`Speaking::foreign_words`] tells until [`Speaking::foreign_end`].
     pub fn foreign_falls_silent(&mut self, now: Moment) {
         let Some(job) = self.foreign_voice() else { return };
-        self.mix.end_pass();
+        self.stops_short();
         if let Some(turn) = &mut self.turn {
             let mut coming = Splitter::new();
-            let reached = turn.stream.as_ref().and_then(Stream::surely_reached).unwrap_or(0);
+            let reached =
+                turn.stream.as_ref().and_then(|stream| stream.surely_reached(&turn.phrases)).unwrap_or(0);
             let may_be_open = now < turn.written_to + WORD;
             if let Some(phrase) = turn.phrases.last_mut() {
                 if may_be_open && phrase.has_before_open_word(reached) {
@@ -209,6 +221,28 @@ impl Speaking {
     /// Whether others say the words of such a turn that still come.
     fn says_what_comes(&self) -> bool {
         self.turn.as_ref().is_some_and(|turn| turn.coming.is_some())
+    }
+
+    /// When words are said that came so and end no sentence: the caller would hear nothing. The last one must be whole.
+    pub(super) fn coming_due(&self) -> Option<Moment> {
+        let turn = self.turn.as_ref()?;
+        let coming = turn.coming.as_ref()?;
+        let is_free = turn.stream.is_none() && turn.next >= turn.phrases.len();
+        let due = self.dry_at() - STARTS;
+        let is_whole = turn.written_to + WORD;
+        let with_last = || coming.holds_words(true).then(|| due.max(is_whole));
+        let due = if coming.holds_words(false) { Some(due) } else { with_last() };
+        due.filter(|_| is_free)
+    }
+
+    /// That time has come.
+    pub(super) fn say_what_came(&mut self, now: Moment) {
+        let Some(turn) = &mut self.turn else { return };
+        let with_last = now >= turn.written_to + WORD;
+        if let Some(coming) = &mut turn.coming {
+            let sentences = coming.words(with_last);
+            self.say_all(now, &sentences);
+        }
     }
 
     /// Nothing more is written of a turn that others say.
@@ -231,7 +265,7 @@ impl Speaking {
     pub(super) fn foreign_is_in_mid_sentence(&self) -> bool {
         let Some((letters, came_us)) = self.foreign_so_far() else { return false };
         let Some(turn) = &self.turn else { return false };
-        let ear = turn.stream.as_ref().and_then(Stream::surely_reached);
+        let ear = turn.stream.as_ref().and_then(|stream| stream.surely_reached(&turn.phrases));
         let (least, most, is_all) = match ear.map(u64::from) {
             Some(chars) => {
                 let most = chars + MISHEARD;
@@ -251,6 +285,16 @@ impl Speaking {
         self.foreign_job().and(self.foreign_so_far()).is_some_and(|(letters, came_us)| {
             came_us > 0 && is_nearly(came_us * self.foreign_chars_per_s / 1_000_000, letters)
         })
+    }
+
+    /// Of a voice that stops in the middle of a sound a filter still holds a millisecond. Where the caller has heard the rest
+    /// already it would be a click, and taken for something heard.
+    fn stops_short(&mut self) {
+        if self.played.0 < self.mix.made() {
+            self.mix.end_pass();
+        } else {
+            self.mix.drop_pass();
+        }
     }
 
     fn complete_foreign(&mut self) {

@@ -99,6 +99,11 @@ impl Mixdown {
         }
     }
 
+    /// No more of them comes, and what a filter still holds is not wanted.
+    pub(super) fn drop_pass(&mut self) {
+        self.resampler = None;
+    }
+
     fn take_whole(&mut self, samples: &[i16]) {
         let kept = self.kept(samples);
         self.ready.extend(kept);

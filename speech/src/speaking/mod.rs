@@ -418,12 +418,15 @@ impl Speaking {
         if self.silence_due().is_some_and(|due| now >= due) {
             self.seems_silent(now);
         }
+        if self.coming_due().is_some_and(|due| now >= due) {
+            self.say_what_came(now);
+        }
     }
 
     /// When [`Speaking::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Moment> {
         let socket = self.cloud.as_ref().and_then(|cloud| cloud.socket.poll_timeout());
-        [socket, self.watch_due(), self.silence_due()].into_iter().flatten().min()
+        [socket, self.watch_due(), self.silence_due(), self.coming_due()].into_iter().flatten().min()
     }
 
     /// What to do next.

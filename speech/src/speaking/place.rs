@@ -2,8 +2,9 @@
 //! whole is asked of the ear (`crate::ear`), which hears what came beside the text. What is there goes on meanwhile; of a
 //! voice that is not known to go on, no further than the last whole word, so that another one can say the next.
 
+use super::foreign::MISHEARD;
 use super::layout::{behind, lay_out_heard};
-use super::script::Phrase;
+use super::script::{Phrase, count};
 use super::turn::Turn;
 use super::{Broken, Source, Speaking, SpeakingOutput, ToDevice, stream::Stream};
 use crate::ear::{Came, LONGEST_S, Reached};
@@ -91,6 +92,8 @@ const LITTLE_MORE_US: u64 = 50_000;
 pub(super) struct Listening {
     /// So much of the stream had come when it was asked last.
     pub(super) asked_us: u64,
+    /// and so many characters of its text.
+    asked_of: u32,
     /// As this job, and when that was, if it has not answered.
     asked: Option<(JobId, Moment)>,
     /// What it hears is to tell whether the stream is over.
@@ -122,9 +125,27 @@ pub(super) enum Answer {
 
 impl Stream {
     /// So many of its characters were heard in all that came of it, if the ear is sure of that.
-    pub(super) fn surely_reached(&self) -> Option<u32> {
-        let came = self.listening.came.as_ref().filter(|_| self.listening.asked_us == self.came_us);
-        came.and_then(Came::surely_reached)
+    pub(super) fn surely_reached(&self, phrases: &[Phrase]) -> Option<u32> {
+        self.surely_came(phrases).and_then(Came::surely_reached)
+    }
+
+    /// What was heard then.
+    pub(super) fn surely_came(&self, phrases: &[Phrase]) -> Option<&Came> {
+        let came = self.listening.came.as_ref().filter(|_| self.is_all_heard(phrases));
+        came.filter(|came| came.surely_reached().is_some())
+    }
+
+    /// Whether the ear was asked of all that came of it, be it that more of its words came since: where it heard those that
+    /// it was asked of to their end, the others may be in what it heard, too.
+    fn is_all_heard(&self, phrases: &[Phrase]) -> bool {
+        let Listening { asked_us, asked_of, came, .. } = &self.listening;
+        let reached = came.as_ref().and_then(|came| came.part.last().or(came.words.last()));
+        let reached = u64::from(reached.map_or(0, |reached| reached.chars));
+        let is_outgrown = self.source == Source::AllInOne
+            && phrases.get(self.phrase).is_some_and(|phrase| phrase.chars() > *asked_of)
+            && came.is_some()
+            && reached + MISHEARD >= u64::from(*asked_of);
+        *asked_us == self.came_us && !is_outgrown
     }
 }
 
@@ -189,8 +210,8 @@ impl Speaking {
 
     /// Whether the ear would say anything new of a stream.
     pub(super) fn may_be_asked(&self, stream: &Stream) -> bool {
-        let Listening { asked_us, asked, .. } = &stream.listening;
-        let is_new = asked.is_none() && *asked_us != stream.came_us();
+        let phrases = self.turn.as_ref().map_or(&[][..], |turn| &turn.phrases);
+        let is_new = !stream.listening.is_asked() && !stream.is_all_heard(phrases);
         let is_worth_it = stream.came_us() >= WORTH_US;
         is_new && is_worth_it && self.may_be_heard(stream) && !stream.sound.samples.is_empty()
     }
@@ -215,7 +236,8 @@ impl Speaking {
         let job = JobId(self.last_job);
         let to_its_end = stream.listening.to_its_end;
         let (asked_us, asked) = (stream.came_us(), Some((job, now)));
-        stream.listening = Listening { asked_us, asked, came: None, to_its_end };
+        let asked_of = stream.sound.from_chars + count(&text);
+        stream.listening = Listening { asked_us, asked_of, asked, came: None, to_its_end };
         let broken = Broken { text, samples, rate_hz };
         self.out.push_back(SpeakingOutput::Device(ToDevice::Place(job, broken)));
         true
@@ -247,7 +269,8 @@ impl Speaking {
             return self.found(now, came.as_ref());
         }
         let came = came.map(|came| stream.sound.in_stream(came));
-        let is_all = stream.listening.asked_us == stream.came_us();
+        stream.listening.came.clone_from(&came);
+        let is_all = stream.is_all_heard(&turn.phrases);
         if stream.placed_by.is_some() {
             let job = stream.job;
             turn.stream = Some(stream);
@@ -269,7 +292,6 @@ impl Speaking {
             }
         }
         let to_its_end = stream.listening.to_its_end;
-        stream.listening.came.clone_from(&came);
         turn.stream = Some(stream);
         if to_its_end && (is_all || !self.ask(now)) {
             self.heard_out(came.as_ref());
@@ -279,21 +301,18 @@ impl Speaking {
     /// The stream broke off: asks the ear which of its words came.
     pub(super) fn ask_ear(&mut self, now: Moment) -> Answer {
         let has_device = self.has_device;
-        let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else {
-            return Answer::Deaf;
-        };
+        let Some(turn) = &mut self.turn else { return Answer::Deaf };
+        let Some(stream) = &mut turn.stream else { return Answer::Deaf };
         // Below the voice on the device there is none that could go on; and of what is kept back nothing was heard.
         if !has_device || stream.source == Source::Device || stream.heard.is_some() {
             return Answer::Deaf;
         }
-        let came_us = stream.came_us();
-        let Listening { asked_us, asked, came, .. } = &mut stream.listening;
-        if *asked_us == came_us
-            && let Some(came) = came.take()
+        if stream.is_all_heard(&turn.phrases)
+            && let Some(came) = stream.listening.came.take()
         {
             return Answer::Knows(came);
         }
-        let is_asked = asked.is_some();
+        let is_asked = stream.listening.is_asked();
         if is_asked || self.ask(now) {
             if let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) {
                 stream.placed_by = Some(now + PATIENCE);

@@ -516,6 +516,9 @@ impl Speaking {
             if let (Some(at), Some(breath)) = (breath_at, rest.breath) {
                 marks.push(Mark { at, kind: MarkKind::Breath(breath.kind) });
             }
+        } else if is_new && stream.phrase > 0 && stream.source != Source::AllInOne {
+            // It goes on with a sentence that was cut between two words.
+            self.mix.rest(&Rest { kind: None, length: WORD_GAP, breath: None });
         }
         let position = self.mix.position();
         if stream.last_audio.is_some() && stream.starts == 0 {

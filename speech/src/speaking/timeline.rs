@@ -70,6 +70,13 @@ impl Timeline {
         }
     }
 
+    /// What lies behind `place` is said again: it is not over yet.
+    pub(super) fn back_to(&mut self, place: Place) {
+        while self.points.back().is_some_and(|last| last.place > place) {
+            self.points.pop_back();
+        }
+    }
+
     /// What is over at `position`. Between two points of one phrase the characters are spread evenly; behind the
     /// last one nothing is claimed.
     pub(super) fn at(&self, position: u64) -> Place {

@@ -118,6 +118,10 @@ impl Speaking {
             // In the middle of the word: no rest is before it.
             self.begin_phrase();
             self.mix.rise();
+        } else if let Some(turn) = &mut self.turn
+            && let Some(first) = turn.stream.as_ref().map(|stream| stream.first)
+        {
+            turn.timeline.back_to(Place::new(first.0, first.1));
         }
         let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else { return };
         let Untold { samples, rate_hz, is_over, .. } = std::mem::take(&mut stream.untold);

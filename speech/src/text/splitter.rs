@@ -11,7 +11,7 @@
 
 use super::boundary::{self, Condition, Ending};
 use super::markup::{Markup, Token};
-use super::sentence::{Cue, CueKind, End, Sentence, end_of};
+use super::sentence::{Cue, CueKind, End, Sentence, end_of, is_speakable};
 
 /// More cues than this in one sentence are left out: nobody breathes that often.
 const CUES_MAX: usize = 32;
@@ -96,6 +96,22 @@ impl Splitter {
         }
         self.first = true;
         done
+    }
+
+    /// Whether words wait for the end of their sentence: whole ones, or with the last one that may not be.
+    pub fn holds_words(&self, with_last: bool) -> bool {
+        is_speakable(self.text.get(..self.words_to(with_last)).unwrap_or_default())
+    }
+
+    /// Gives out the words that wait for the end of their sentence; that goes on behind them.
+    pub fn words(&mut self, with_last: bool) -> Vec<Sentence> {
+        let mut done = Vec::new();
+        self.split(self.words_to(with_last), End::Cut, &mut done);
+        done
+    }
+
+    fn words_to(&self, with_last: bool) -> usize {
+        if with_last { self.text.len() } else { self.text.rfind(' ').unwrap_or(0) }
     }
 
     /// A whole text.

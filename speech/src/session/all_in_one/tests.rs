@@ -320,6 +320,42 @@ fn v2_a_service_that_says_no_more_is_done_when_all_was_heard_and_else_stood_in_f
     }
 }
 
+/// What the ear has heard already counts more than the pace of the last turn.
+#[test]
+fn v2_v5_a_service_that_falls_silent_before_its_last_words_is_stood_in_for_whatever_its_pace() {
+    let mut bed = Bed::new();
+    bed.letter_ms = Some(60);
+    bed.caller_says("Count.");
+    bed.answers("one two three four five six seven eight nine", 2_000);
+    bed.tells(&json!({"type": "audio_end"}));
+    bed.pass(3_000);
+    let text = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twentyone";
+    bed.answers(text, 0);
+    for _ in 0..(70 * 60 / 20) {
+        bed.speaks(20);
+        bed.pass(20);
+    }
+    bed.pass(4_000);
+    assert_eq!(bed.device_speaks(), ["twentyone"]);
+    bed.pass(3_000);
+    assert_eq!(bed.turns()[1], Spoken { text: text.to_owned(), whole: true });
+}
+
+/// At the end of a sentence, and it does not tell that all is written.
+#[test]
+fn v2_v5_words_that_a_silent_service_still_owes_after_a_sentence_are_said_though_their_end_was_never_told() {
+    let text = "One two three four five six seven eight. Nine ten.";
+    let mut bed = Bed::new();
+    bed.letter_ms = Some(70);
+    bed.caller_says("Well?");
+    bed.tells(&json!({"type": "llm_token", "text": text}));
+    bed.speaks(34 * 70);
+    bed.pass(7_000);
+    assert_eq!(bed.device_speaks(), ["Nine ten."]);
+    bed.pass(3_000);
+    assert_eq!(bed.turns()[0], Spoken { text: text.to_owned(), whole: true });
+}
+
 #[test]
 fn v2_words_without_a_voice_are_said_by_the_device() {
     let mut bed = Bed::new();

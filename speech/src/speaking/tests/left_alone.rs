@@ -1,7 +1,7 @@
 //! V3: services that think and speak by themselves, and leave the caller alone in the middle of what they say.
 
 use super::by_ear::long_phrase;
-use super::splices::{judge, sounds};
+use super::splices::{LONG, judge, sounds};
 use super::*;
 use crate::speaking::foreign::sentence_ends;
 use crate::speaking::script::count;
@@ -120,6 +120,47 @@ fn v2_v3_words_that_come_when_the_voice_is_silent_already_are_said_too() {
     }
 }
 
+/// Its words come behind its audio: the ear was asked of fewer than it could hear.
+#[test]
+fn v2_words_that_come_behind_their_sound_are_not_said_again() {
+    for silent_ms in (500..1_500).step_by(95) {
+        let mut world = begun(&TEXT[..5]);
+        world.sends(TEXT, 0, silent_ms, 150);
+        world.run(100 + silent_ms as u64 + 170);
+        world.writes(&TEXT[5..]);
+        let case = format!("silent behind {silent_ms} ms");
+        assert!(world.is_left_alone(6_000), "{case}");
+        world.breaks();
+        world.run(world.now_ms + 14_000);
+        judge(&world, TEXT, &case);
+    }
+}
+
+/// The service never tells that it has written all of them.
+#[test]
+fn v2_words_of_a_silent_voice_are_said_before_the_caller_has_waited_for_their_end() {
+    for every_ms in [10, 300] {
+        let (written, more) = TEXT.split_at(27);
+        let mut world = begun(written);
+        world.speaking.cloud = None;
+        world.sends(TEXT, 0, 600, 150);
+        assert!(world.is_left_alone(6_000));
+        world.speaking.foreign_falls_silent(at(world.now_ms));
+        world.poll();
+        for word in more.split_inclusive(' ') {
+            world.run(world.now_ms + every_ms);
+            world.writes(word);
+        }
+        world.run(world.now_ms + 9_000);
+        let silence = longest_silence_ms(&world.heard);
+        assert!(silence <= 700, "a word each {every_ms} ms: {silence} ms");
+        world.speaking.foreign_end(at(world.now_ms));
+        world.poll();
+        world.run(world.now_ms + 100);
+        judge(&world, TEXT, &format!("a word each {every_ms} ms"));
+    }
+}
+
 #[test]
 fn v3_a_service_that_rests_where_a_sentence_or_all_of_its_words_end_is_waited_for() {
     for (text, silent_ms) in
@@ -163,6 +204,38 @@ fn v2_v3_without_an_ear_only_a_service_that_surely_owes_words_has_left_the_calle
         world.writes(&text);
         world.sends(&text, 0, 2_000, 150);
         assert_eq!(world.is_left_alone(5_000), is_left, "{} letters", text.len() / 2);
+    }
+}
+
+#[test]
+fn v2_what_a_filter_still_holds_of_a_voice_that_fell_silent_is_not_heard_behind_the_silence() {
+    let mut world = begun(TEXT);
+    world.speaking.foreign_audio(at(world.now_ms), &[8_000; 16_000], 2 * RATE);
+    world.run(world.now_ms + 1_500);
+    let made = world.speaking.mix.made();
+    world.speaking.foreign_falls_silent(at(world.now_ms));
+    assert_eq!(world.speaking.mix.made(), made);
+}
+
+/// The device's voice tells no letters and its place is not found: it says the word whole, from before what was heard of it.
+#[test]
+fn v5_of_a_word_that_is_said_again_history_claims_nothing_before_it_was_heard() {
+    for silent_ms in (600..3_000).step_by(170) {
+        for stopped_ms in (300..2_000).step_by(60) {
+            let mut world = begun(LONG);
+            (world.speaking.cloud, world.device_tells) = (None, false);
+            world.sends(LONG, 0, silent_ms, 150);
+            assert!(world.is_left_alone(6_000));
+            world.breaks();
+            world.ear_ms = None;
+            world.run(world.now_ms + stopped_ms);
+            let heard = sounds(&world.heard);
+            let spoken = world.speaking.stop(at(world.now_ms), world.taken).unwrap();
+            let claimed = spoken.text.split_whitespace().count();
+            let whole = LONG.split_whitespace().zip(&heard);
+            let whole = whole.filter(|(word, (_, ms))| *ms + 25 >= word.len() as u64 * CHAR_MS).count();
+            assert!(claimed <= whole, "{silent_ms} and {stopped_ms} ms: {spoken:?} of {heard:?}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::*;
 
 /// Words long enough to break in, each of a pitch of its own.
-const LONG: &str = "a01 unfortunately02 incomprehensibly03 misunderstood04 conversations05 end06.";
+pub(super) const LONG: &str = "a01 unfortunately02 incomprehensibly03 misunderstood04 conversations05 end06.";
 
 /// What is heard of each word, in milliseconds, in the order in which it is heard.
 pub(super) fn sounds(audio: &[i16]) -> Vec<(u32, u64)> {
