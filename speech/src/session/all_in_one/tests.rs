@@ -1,6 +1,7 @@
 //! The session with an all-in-one service that is played by hand, in virtual time.
 
 mod follows;
+mod schedules;
 
 use super::super::{Breakers, Input, SessionSettings};
 use super::*;
