@@ -28,7 +28,7 @@ const PAUSE: Span = Span::from_millis(100);
 /// hears nothing for less than 700 ms.
 const LEFT_ALONE: Span = Span::from_millis(350);
 /// Be it that words came only just now.
-const LONGEST: Span = Span::from_millis(550);
+const LONGEST: Span = Span::from_millis(450);
 
 const fn patience(source: Source) -> Option<Patience> {
     match source {

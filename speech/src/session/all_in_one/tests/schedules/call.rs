@@ -115,10 +115,6 @@ impl Call {
         call
     }
 
-    pub(super) const fn ear_ms(&self) -> usize {
-        self.plan.ear_ms as usize
-    }
-
     pub(super) const fn is_realtime(&self) -> bool {
         self.plan.is_realtime
     }

@@ -5,7 +5,7 @@ use super::voice::{RATE, Sound, number, sounds};
 use crate::llm::Role;
 
 /// The caller hears nothing for no longer than this in the middle of a sentence that words promise; and a frame. Beside it
-/// stand what the service itself puts between two words and, where too little came to be listened to before, the ear's time.
+/// stands what the service itself puts between two words.
 const SILENCE_MS: usize = 700 + 20;
 /// Of the end of an answer so many letters may be taken for heard, and so near to a sentence's end it may be at it.
 const ENDING: usize = 5;
@@ -81,7 +81,7 @@ pub(super) fn judge(call: &Call, letter_ms: u64, device_tells: bool) -> Result<(
         if turn.is_undisturbed {
             nothing_is_lost(call, turn, &heard, letter_ms)?;
         }
-        no_silence(call, turn, &sounds, letter_ms)?;
+        no_silence(turn, &sounds, letter_ms)?;
     }
     history_is_true(call, &heard, letter_ms)
 }
@@ -101,7 +101,8 @@ fn each_once_and_in_order(
         let length = heard.iter().find(|heard| heard.word == number).map_or(0, |heard| heard.ms);
         // A voice on the device that tells no letters says the word whole where it has not found the place in time.
         let again = if device_tells { 0 } else { letters * letter_ms };
-        if length > letters * letter_ms + letter_ms / 2 + again {
+        // The ear tells whole letters.
+        if length >= (letters + 1) * letter_ms + again {
             return Err(format!("longer: {length} ms of word {number}, which has {}", letters * letter_ms));
         }
     }
@@ -133,7 +134,7 @@ fn nothing_is_lost(call: &Call, turn: &Came, heard: &[Heard], letter_ms: usize) 
 }
 
 /// Between two sounds of one turn.
-fn no_silence(call: &Call, turn: &Came, sounds: &[Sound], letter_ms: usize) -> Result<(), String> {
+fn no_silence(turn: &Came, sounds: &[Sound], letter_ms: usize) -> Result<(), String> {
     let of_turn = |word: u32| words(&turn.text).find(|(number, ..)| *number == word as usize);
     for pair in sounds.windows(2) {
         let (before, after) = (pair[0], pair[1]);
@@ -141,7 +142,7 @@ fn no_silence(call: &Call, turn: &Came, sounds: &[Sound], letter_ms: usize) -> R
         let Some((word, from, _)) = of_turn(before.word).filter(|_| of_turn(after.word).is_some()) else {
             continue;
         };
-        if gap <= SILENCE_MS + letter_ms + call.ear_ms() {
+        if gap <= SILENCE_MS + letter_ms {
             continue;
         }
         let heard_of_it = sounds.iter().filter(|sound| sound.word as usize == word && sound.to <= before.to);
