@@ -12,7 +12,6 @@ The last line is "N passed, N failed, N skipped"; it is also appended to the fil
 
 import argparse
 import concurrent.futures
-import contextlib
 import os
 import pathlib
 import shutil
@@ -30,14 +29,11 @@ sys.dont_write_bytecode = True
 import kit
 import netns
 from awake import awake
-from measure.machine import Machine
+from measure.machine import MOST_TRIES, watched
 
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "SKIPPED"
-# Failed while a processor of the machine ran nothing: that says nothing of the program.
+# Failed while a processor of the machine ran nothing.
 AGAIN = "AGAIN"
-# For how long, by a timer above the priority of all that a case starts.
-STOOD_STILL_MS = 100
-MOST_TRIES = 3
 # Exit codes of a case's own process.
 CODES = {0: PASSED, 1: FAILED, 3: SKIPPED}
 
@@ -136,8 +132,8 @@ def run_all(chosen, options):
         since = time.monotonic()
         folder = root / (f"{number:03}-{case.name}" + (f"-{tries}" if tries > 1 else ""))
         verdict, seconds, text = run_apart(case, folder, apart, options)
-        still_ms = machine.was_late(since, time.monotonic())
-        if verdict == FAILED and still_ms >= STOOD_STILL_MS and tries < MOST_TRIES:
+        still_ms = machine.stood_still_ms(since, time.monotonic())
+        if verdict == FAILED and still_ms and tries < MOST_TRIES:
             verdict = AGAIN
             text += f"    a processor of this machine ran nothing for {still_ms:.0f} ms of it: asked again at the end\n"
         with lock:
@@ -151,7 +147,7 @@ def run_all(chosen, options):
                 print(text.rstrip("\n"), flush=True)
 
     numbered = list(enumerate(chosen))
-    with awake(), watched(root, options) as machine:
+    with awake(), watched(root / "machine", options) as machine:
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             list(pool.map(lambda nc: one(machine, *nc), [nc for nc in numbered if not nc[1].alone]))
         for number, case in numbered:
@@ -163,16 +159,6 @@ def run_all(chosen, options):
     if not options.keep:
         shutil.rmtree(root, ignore_errors=True)
     return report(counts, skipped, time.monotonic() - began)
-
-
-@contextlib.contextmanager
-def watched(root, options):
-    """The machine, whose own timers tell when it ran nothing."""
-    ground = kit.Ground(root / "machine", options)
-    try:
-        yield Machine(ground, loaded=False)
-    finally:
-        ground.close()
 
 
 def run_apart(case, folder, apart, options):

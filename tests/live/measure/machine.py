@@ -1,10 +1,12 @@
 """What the machine does beside the program that is measured: load on purpose, and how well it keeps its own timers."""
 
+import contextlib
 import os
 import pathlib
 import shutil
 import sys
 
+from kit import Ground
 from measure.usage import stolen_s
 from peers.process import Process
 
@@ -13,6 +15,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROBE_PRIORITY = 80
 # What counts as a late tick. A timer of every millisecond meets the end of such a stall at least 1 ms late.
 LATE_MS = 2.0
+# A test that failed while a processor ran nothing for so long says nothing of the program, and is asked again ...
+STOOD_STILL_MS = 100
+# ... until it was asked so often.
+MOST_TRIES = 3
 
 
 class Load(Process):
@@ -60,3 +66,18 @@ class Machine:
     def was_late(self, since, until):
         """The latest of its timers between these two moments, ms; 0 when none was over 1 ms late."""
         return max((ms for p in self.probes for ms, at in p.late() if since <= at + ms / 1e3 and at <= until), default=0.0)
+
+    def stood_still_ms(self, since, until):
+        """For how long at most a processor ran nothing between these two moments; 0 when that excuses no failure."""
+        late_ms = self.was_late(since, until)
+        return late_ms if late_ms >= STOOD_STILL_MS else 0.0
+
+
+@contextlib.contextmanager
+def watched(folder, options=None):
+    """The machine, whose own timers tell when it ran nothing."""
+    ground = Ground(folder, options)
+    try:
+        yield Machine(ground, loaded=False)
+    finally:
+        ground.close()
