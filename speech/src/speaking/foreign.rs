@@ -155,8 +155,8 @@ impl Speaking {
     }
 
     /// No more of such a turn comes, and nobody told its end: whether all of its words came [`SpeakingEvent::HeardOut`]
-    /// tells, once the ear has. Without one they did.
-    pub fn foreign_pauses(&mut self, now: Moment) {
+    /// tells, once the ear has. Without one they did. Of a service that owes its end the pace proves nothing.
+    pub fn foreign_pauses(&mut self, now: Moment, end_is_owed: bool) {
         let Some(turn) = &mut self.turn else { return };
         let stream = turn.stream.as_mut().filter(|stream| stream.source == Source::AllInOne);
         let Some(stream) = stream else { return };
@@ -165,7 +165,8 @@ impl Speaking {
             return self.heard_out(Some(&came));
         }
         stream.listening.to_its_end = true;
-        if stream.listening.is_asked() || (self.has_device && !self.foreign_is_said() && self.ask(now)) {
+        let is_asked = stream.listening.is_asked();
+        if is_asked || (self.has_device && (end_is_owed || !self.foreign_is_said()) && self.ask(now)) {
             return;
         }
         self.heard_out(None);

@@ -66,9 +66,10 @@ impl Running {
             || self.quiet == Quiet::InMidTurn
     }
 
-    fn over_at(&self) -> Moment {
+    fn over_at(&self, end_is_owed: bool) -> Moment {
         let is_silent = self.came_us == 0;
         let patience = match (self.written, self.owes() || is_silent) {
+            (true, false) if self.quiet == Quiet::Asked && end_is_owed => OWED.max(self.piece + AUDIO_GAP),
             (true, false) if self.quiet == Quiet::Asked => self.piece + AUDIO_GAP + ASKED,
             (true, false) => self.piece + AUDIO_GAP,
             (true, true) => OWED.max(self.piece + AUDIO_GAP),
@@ -111,6 +112,8 @@ impl Stale {
 /// The turns of one connection after the other.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
+    /// The service tells where its audio begins or ends: an end that it does not tell has not come.
+    tells_audio: bool,
     running: Option<Running>,
     stale: Option<Stale>,
     pub(super) out: VecDeque<Said>,
@@ -186,6 +189,7 @@ impl Turns {
 
     /// The service says that audio of a turn begins.
     pub(super) fn audio_start(&mut self, number: Option<u64>) {
+        self.tells_audio = true;
         if let Some(running) = &mut self.running {
             running.has_begun = true;
         }
@@ -201,6 +205,7 @@ impl Turns {
     /// The service says that all audio of a turn came; of the one before, if that of this one has not begun and nobody
     /// waits for it.
     pub(super) fn audio_end(&mut self) {
+        self.tells_audio = true;
         match (&self.stale, &self.running) {
             (Some(stale), _) if !(stale.fell_silent && stale.is_unheard) => self.stale = None,
             (None, Some(running)) if running.has_begun || !running.is_left => self.end(),
@@ -248,20 +253,22 @@ impl Turns {
 
     /// When a turn is over that nobody says the end of.
     pub(super) fn poll_timeout(&self) -> Option<Moment> {
-        self.running.as_ref().map(Running::over_at)
+        self.running.as_ref().map(|running| running.over_at(self.tells_audio))
     }
 
     /// That time has come, perhaps.
     pub(super) fn handle_timeout(&mut self, now: Moment) {
+        let end_is_owed = self.tells_audio;
         if let Some(running) = &mut self.running
             && !running.owes()
             && running.quiet == Quiet::No
-            && now >= running.over_at()
+            && now >= running.over_at(end_is_owed)
         {
             running.quiet = Quiet::Asked;
-            self.out.push_back(Said::Event(AllInOneEvent::Pauses));
+            self.out.push_back(Said::Event(AllInOneEvent::Pauses { end_is_owed }));
         }
-        let Some(running) = self.running.as_ref().filter(|running| now >= running.over_at()) else { return };
+        let is_over = |running: &&Running| now >= running.over_at(end_is_owed);
+        let Some(running) = self.running.as_ref().filter(is_over) else { return };
         if running.owes() {
             let written = running.written;
             self.give_up(now, AllInOneEvent::Breaks { written });

@@ -119,6 +119,10 @@ impl Call {
         self.plan.is_realtime
     }
 
+    pub(super) const fn tells_start(&self) -> bool {
+        self.plan.tells_start
+    }
+
     fn later(&mut self, ms: u64, what: Happens) {
         self.order += 1;
         self.queue.insert((ms.max(self.ms), self.order), what);

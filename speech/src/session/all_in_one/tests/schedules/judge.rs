@@ -11,10 +11,10 @@ const SILENCE_MS: usize = 700 + 20;
 const ENDING: usize = 5;
 const NEAR: usize = 4;
 
-/// Where TrueVoice falls silent near its end the pace of its last turn decides, unless the ear is asked: so many letters may
-/// be taken for heard of those that came.
+/// Where a TrueVoice that tells nothing of its audio falls silent near its end the pace of its last turn decides, unless the
+/// ear is asked: so many letters may be taken for heard of those that came.
 const fn in_doubt(call: &Call, turn: &Came, came: usize) -> usize {
-    if turn.falls_silent && !call.is_realtime() { came / 4 } else { 0 }
+    if turn.falls_silent && !call.is_realtime() && !call.tells_start() { came / 4 } else { 0 }
 }
 
 /// Letters that must be heard of those that came.
