@@ -11,8 +11,8 @@ use crate::ear::{Came, LONGEST_S, Reached};
 use crate::tts::JobId;
 use offhook_units::{Moment, Span};
 
-/// The ear answers within tens of milliseconds, and in its turn when many calls break at once. What has not come by then
-/// would be heard as a hole: the pace of the voice has to do.
+/// The ear answers within tens of milliseconds, and in its turn when many calls break at once. When the caller has heard
+/// nothing for so long the pace of the voice has to do.
 const PATIENCE: Span = Span::from_millis(250);
 
 /// What came of a stream, at the rate at which it came, behind the last word that is known to be over.
@@ -314,8 +314,9 @@ impl Speaking {
         }
         let is_asked = stream.listening.is_asked();
         if is_asked || self.ask(now) {
+            let by = self.dry_at().max(now) + PATIENCE;
             if let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) {
-                stream.placed_by = Some(now + PATIENCE);
+                stream.placed_by = Some(by);
             }
             return Answer::Asked;
         }
