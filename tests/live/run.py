@@ -29,7 +29,7 @@ sys.dont_write_bytecode = True
 import kit
 import netns
 from awake import awake
-from measure.machine import MOST_TRIES, watched
+from measure.machine import MEASURING_MS, MOST_TRIES, STOOD_STILL_MS, watched
 
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "SKIPPED"
 # Failed while a processor of the machine ran nothing.
@@ -132,7 +132,7 @@ def run_all(chosen, options):
         since = time.monotonic()
         folder = root / (f"{number:03}-{case.name}" + (f"-{tries}" if tries > 1 else ""))
         verdict, seconds, text = run_apart(case, folder, apart, options)
-        still_ms = machine.stood_still_ms(since, time.monotonic())
+        still_ms = machine.stood_still_ms(since, time.monotonic(), MEASURING_MS if case.alone else STOOD_STILL_MS)
         if verdict == FAILED and still_ms and tries < MOST_TRIES:
             verdict = AGAIN
             text += f"    a processor of this machine ran nothing for {still_ms:.0f} ms of it: asked again at the end\n"
@@ -154,6 +154,7 @@ def run_all(chosen, options):
             if case.alone:
                 one(machine, number, case)
         while again:
+            machine.wait_for_calm()
             one(machine, *again.pop(0))
         print(f"\nthis machine: {machine.told()}")
     if not options.keep:

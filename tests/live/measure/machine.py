@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import sys
+import time
 
 from kit import Ground
 from measure.usage import stolen_s
@@ -17,8 +18,12 @@ PROBE_PRIORITY = 80
 LATE_MS = 2.0
 # A test that failed while a processor ran nothing for so long says nothing of the program, and is asked again ...
 STOOD_STILL_MS = 100
+# ... and one that measures milliseconds when it was for so long ...
+MEASURING_MS = 5
 # ... until it was asked so often.
 MOST_TRIES = 3
+# Before that it is waited for so long a time without a late timer, and no longer than that for all of them.
+CALM_S, WAITS_S = 5, 300
 
 
 class Load(Process):
@@ -52,6 +57,7 @@ class Machine:
         self.probes = [ground.start(Probe(ground, cpu)) for cpu in cpus if watched]
         self.load = [ground.start(Load(ground, number)) for number in range(len(cpus))] if loaded else []
         self.stolen_before = stolen_s()
+        self.may_wait_s = WAITS_S
 
     def told(self):
         """How well it kept time, in words."""
@@ -67,10 +73,20 @@ class Machine:
         """The latest of its timers between these two moments, ms; 0 when none was over 1 ms late."""
         return max((ms for p in self.probes for ms, at in p.late() if since <= at + ms / 1e3 and at <= until), default=0.0)
 
-    def stood_still_ms(self, since, until):
+    def stood_still_ms(self, since, until, least_ms=STOOD_STILL_MS):
         """For how long at most a processor ran nothing between these two moments; 0 when that excuses no failure."""
         late_ms = self.was_late(since, until)
-        return late_ms if late_ms >= STOOD_STILL_MS else 0.0
+        return late_ms if late_ms >= least_ms else 0.0
+
+    def wait_for_calm(self):
+        """Returns when it kept time for a while. What else its host runs comes in stretches of minutes."""
+        began = time.monotonic()
+        while time.monotonic() - began < self.may_wait_s:
+            time.sleep(CALM_S)
+            now = time.monotonic()
+            if self.was_late(now - CALM_S, now) <= LATE_MS:
+                break
+        self.may_wait_s -= time.monotonic() - began
 
 
 @contextlib.contextmanager
