@@ -7,6 +7,7 @@ use super::super::{Breakers, Input, SessionSettings};
 use super::*;
 use crate::conversation::ConversationSettings;
 use crate::ear::{Came, Reached};
+use crate::realtime::RealtimeSettings;
 use crate::speaking::{Broken, ChunkSettings, FromDevice, Source, Spoken, ToDevice};
 use crate::text::PlanSettings;
 use crate::transport::{Closed, FromNet, Lost, ToNet};
@@ -17,6 +18,21 @@ use serde_json::{Value, json};
 
 fn at(ms: u64) -> Moment {
     Moment::from_millis(ms)
+}
+
+/// Another of them, which greets nobody.
+fn realtime() -> RealtimeSettings {
+    RealtimeSettings {
+        base: Url::parse("http://127.0.0.1:1/v1").unwrap(),
+        key: None,
+        model: "m".to_owned(),
+        voice: None,
+        ears_model: None,
+        language: None,
+        endpointing_ms: 300,
+        task: String::new(),
+        greeting: String::new(),
+    }
 }
 
 fn settings() -> SessionSettings {

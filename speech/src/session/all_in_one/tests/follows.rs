@@ -1,7 +1,6 @@
 //! A turn of the service that begins, without a word of the caller, while the device says the rest of the one before.
 
 use super::*;
-use crate::realtime::RealtimeSettings;
 use crate::wire::audio::{to_base64, to_mulaw};
 
 const FIRST: &str = "one two three four five six seven eight nine ten eleven twelve";
@@ -35,20 +34,6 @@ fn cases() -> impl Iterator<Item = (Kind, Written)> {
     let all =
         KINDS.into_iter().flat_map(|kind| [Written::All, Written::Later].map(|written| (kind, written)));
     all.filter(|case| *case != (Kind::Items, Written::All))
-}
-
-fn realtime() -> RealtimeSettings {
-    RealtimeSettings {
-        base: Url::parse("http://127.0.0.1:1/v1").unwrap(),
-        key: None,
-        model: "m".to_owned(),
-        voice: None,
-        ears_model: None,
-        language: None,
-        endpointing_ms: 300,
-        task: String::new(),
-        greeting: String::new(),
-    }
 }
 
 struct Play {

@@ -3,7 +3,6 @@
 use super::super::*;
 use super::plan::{Caller, Message, Plan, Turn};
 use super::voice::{RATE, letters, listen, voice};
-use crate::realtime::RealtimeSettings;
 use crate::tts::CharTime;
 use crate::wire::audio::{to_base64, to_bytes};
 use std::collections::{BTreeMap, VecDeque};
@@ -67,18 +66,7 @@ fn settings_of(plan: &Plan) -> SessionSettings {
     SORRY.clone_into(&mut settings.conversation.sorry);
     settings.plan.breath_level.level_db = -90.0;
     if plan.is_realtime {
-        let realtime = RealtimeSettings {
-            base: Url::parse("http://127.0.0.1:1").unwrap(),
-            key: None,
-            model: "m".to_owned(),
-            voice: None,
-            ears_model: None,
-            language: None,
-            endpointing_ms: 300,
-            task: String::new(),
-            greeting: String::new(),
-        };
-        settings.all_in_one = Some(realtime.into());
+        settings.all_in_one = Some(realtime().into());
     }
     settings
 }
