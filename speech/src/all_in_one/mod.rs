@@ -69,10 +69,7 @@ pub enum AllInOneEvent {
     Audio(Vec<i16>),
     /// All words of our turn came and no more audio does: it may be complete, or the service has fallen silent.
     /// [`AllInOneService::heard_out`] tells which; if nobody tells soon, it ends.
-    Pauses {
-        /// The service tells the ends of its audio, and has not told this one.
-        end_is_owed: bool,
-    },
+    Pauses,
     /// No more audio of our turn comes, as [`AllInOneService::leaves_alone`] told, but its words still do.
     FallsSilent,
     /// Our turn is complete: all of its audio came, or all of its words where they are said by others.

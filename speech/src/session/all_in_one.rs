@@ -96,7 +96,7 @@ impl Session {
                 let rate_hz = self.all_in_one.as_ref().map_or(0, |all| all.service.rate_hz());
                 self.speaking.foreign_audio(now, &samples, rate_hz);
             }
-            AllInOneEvent::Pauses { end_is_owed } => self.speaking.foreign_pauses(now, end_is_owed),
+            AllInOneEvent::Pauses => self.speaking.foreign_pauses(now),
             AllInOneEvent::FallsSilent => self.speaking.foreign_falls_silent(now),
             AllInOneEvent::Ends => self.speaking.foreign_end(now),
             AllInOneEvent::Breaks { written } => {

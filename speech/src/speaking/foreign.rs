@@ -31,11 +31,15 @@ const fn is_nearly(chars: u64, all: u32) -> bool {
     chars * 10 >= all as u64 * 9
 }
 
-/// Where it is known so well how far it came, no more than this may be missing.
-const ENDING: u64 = 2;
-
-const fn is_surely_nearly(chars: u64, all: u32) -> bool {
-    is_nearly(chars, all) && chars + ENDING >= all as u64
+/// So many of its characters are there to be spoken: it may end with a sign, a smiley, or a direction in brackets.
+fn spoken(mut text: &str) -> u32 {
+    loop {
+        text = text.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ']');
+        match text.strip_suffix(']').and_then(|inside| inside.rsplit_once('[')) {
+            Some((before, _)) => text = before,
+            None => return count(text.trim_end_matches(|c: char| !c.is_alphanumeric())),
+        }
+    }
 }
 
 /// How many characters of a text are over where its sentences end, those included that are not spoken.
@@ -155,8 +159,8 @@ impl Speaking {
     }
 
     /// No more of such a turn comes, and nobody told its end: whether all of its words came [`SpeakingEvent::HeardOut`]
-    /// tells, once the ear has. Without one they did. Of a service that owes its end the pace proves nothing.
-    pub fn foreign_pauses(&mut self, now: Moment, end_is_owed: bool) {
+    /// tells, once the ear has. Where it cannot tell they did.
+    pub fn foreign_pauses(&mut self, now: Moment) {
         let Some(turn) = &mut self.turn else { return };
         let stream = turn.stream.as_mut().filter(|stream| stream.source == Source::AllInOne);
         let Some(stream) = stream else { return };
@@ -166,7 +170,7 @@ impl Speaking {
         }
         stream.listening.to_its_end = true;
         let is_asked = stream.listening.is_asked();
-        if is_asked || (self.has_device && (end_is_owed || !self.foreign_is_said()) && self.ask(now)) {
+        if is_asked || (self.has_device && self.ask(now)) {
             return;
         }
         self.heard_out(None);
@@ -177,10 +181,9 @@ impl Speaking {
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = &mut turn.stream else { return };
         stream.listening.to_its_end = false;
-        // Whoever takes too little for heard makes the device say it again, where nothing is wrong.
-        let reached = came.and_then(Came::surely_reached).map(|chars| u64::from(chars) + MISHEARD);
-        let all = turn.phrases.get(stream.phrase).map_or(0, Phrase::chars);
-        self.event(SpeakingEvent::HeardOut(reached.is_none_or(|chars| is_surely_nearly(chars, all))));
+        let all = turn.phrases.get(stream.phrase).map_or(0, |phrase| spoken(phrase.text()));
+        let reached = came.and_then(Came::surely_reached);
+        self.event(SpeakingEvent::HeardOut(reached.is_none_or(|chars| chars >= all)));
     }
 
     /// No more of such a turn comes: the device says what is left of its words.
@@ -270,7 +273,7 @@ impl Speaking {
         let (least, most, is_all) = match ear.map(u64::from) {
             Some(chars) => {
                 let most = chars + MISHEARD;
-                (chars.saturating_sub(MISHEARD), most, is_surely_nearly(most, letters))
+                (chars.saturating_sub(MISHEARD), most, most >= u64::from(letters))
             }
             None => {
                 let chars = |percent: u64| came_us * self.foreign_chars_per_s * percent / 100_000_000;
@@ -326,5 +329,34 @@ impl Speaking {
     /// Before a service was measured.
     pub(super) const fn usual_foreign_pace() -> u64 {
         USUAL_CHARS_PER_S
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_ends_where_there_is_nothing_more_to_be_spoken() {
+        for (text, all) in [
+            ("", 0),
+            ("...", 0),
+            ("See you.", 6),
+            ("It is **nine**", 10),
+            ("See you! \u{1F44B}\u{1F3FD}", 6),
+            ("See you. [laughs] \u{1F600}", 6),
+            ("[whispers] See you [sighs][smiles].", 16),
+            ("See you]", 6),
+            ("[laughs]", 0),
+        ] {
+            assert_eq!(spoken(text), all, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn brackets_without_end_take_no_time() {
+        let closed = "]".repeat(WORDS_MAX);
+        assert_eq!((spoken(&closed), spoken(&format!("[{closed}"))), (0, 0));
+        assert_eq!(spoken(&"[a]".repeat(WORDS_MAX / 3)), 0);
     }
 }

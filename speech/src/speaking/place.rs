@@ -212,8 +212,7 @@ impl Speaking {
     pub(super) fn may_be_asked(&self, stream: &Stream) -> bool {
         let phrases = self.turn.as_ref().map_or(&[][..], |turn| &turn.phrases);
         let is_new = !stream.listening.is_asked() && !stream.is_all_heard(phrases);
-        let is_worth_it = stream.came_us() >= WORTH_US;
-        is_new && is_worth_it && self.may_be_heard(stream) && !stream.sound.samples.is_empty()
+        is_new && self.may_be_heard(stream) && !stream.sound.samples.is_empty()
     }
 
     pub(super) fn ask(&mut self, now: Moment) -> bool {

@@ -66,13 +66,11 @@ impl Running {
             || self.quiet == Quiet::InMidTurn
     }
 
-    fn over_at(&self, end_is_owed: bool) -> Moment {
+    fn over_at(&self) -> Moment {
         let is_silent = self.came_us == 0;
         let patience = match (self.written, self.owes() || is_silent) {
-            (true, false) if self.quiet == Quiet::Asked && end_is_owed => OWED.max(self.piece + AUDIO_GAP),
-            (true, false) if self.quiet == Quiet::Asked => self.piece + AUDIO_GAP + ASKED,
-            (true, false) => self.piece + AUDIO_GAP,
-            (true, true) => OWED.max(self.piece + AUDIO_GAP),
+            (true, false) if self.quiet == Quiet::No => self.piece + AUDIO_GAP,
+            (true, _) => OWED.max(self.piece + AUDIO_GAP),
             (false, _) if is_silent => UNTOLD_SILENT,
             (false, false) if self.quiet == Quiet::Asked => UNTOLD + ASKED,
             (false, _) => UNTOLD,
@@ -112,8 +110,6 @@ impl Stale {
 /// The turns of one connection after the other.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    /// The service tells where its audio begins or ends: an end that it does not tell has not come.
-    tells_audio: bool,
     running: Option<Running>,
     stale: Option<Stale>,
     pub(super) out: VecDeque<Said>,
@@ -189,7 +185,6 @@ impl Turns {
 
     /// The service says that audio of a turn begins.
     pub(super) fn audio_start(&mut self, number: Option<u64>) {
-        self.tells_audio = true;
         if let Some(running) = &mut self.running {
             running.has_begun = true;
         }
@@ -205,7 +200,6 @@ impl Turns {
     /// The service says that all audio of a turn came; of the one before, if that of this one has not begun and nobody
     /// waits for it.
     pub(super) fn audio_end(&mut self) {
-        self.tells_audio = true;
         match (&self.stale, &self.running) {
             (Some(stale), _) if !(stale.fell_silent && stale.is_unheard) => self.stale = None,
             (None, Some(running)) if running.has_begun || !running.is_left => self.end(),
@@ -253,21 +247,20 @@ impl Turns {
 
     /// When a turn is over that nobody says the end of.
     pub(super) fn poll_timeout(&self) -> Option<Moment> {
-        self.running.as_ref().map(|running| running.over_at(self.tells_audio))
+        self.running.as_ref().map(Running::over_at)
     }
 
     /// That time has come, perhaps.
     pub(super) fn handle_timeout(&mut self, now: Moment) {
-        let end_is_owed = self.tells_audio;
         if let Some(running) = &mut self.running
             && !running.owes()
             && running.quiet == Quiet::No
-            && now >= running.over_at(end_is_owed)
+            && now >= running.over_at()
         {
             running.quiet = Quiet::Asked;
-            self.out.push_back(Said::Event(AllInOneEvent::Pauses { end_is_owed }));
+            self.out.push_back(Said::Event(AllInOneEvent::Pauses));
         }
-        let is_over = |running: &&Running| now >= running.over_at(end_is_owed);
+        let is_over = |running: &&Running| now >= running.over_at();
         let Some(running) = self.running.as_ref().filter(is_over) else { return };
         if running.owes() {
             let written = running.written;

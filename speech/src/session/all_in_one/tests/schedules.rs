@@ -10,13 +10,48 @@ mod voice;
 
 use call::Call;
 use judge::judge;
-use plan::{Plan, plan};
+use plan::{Caller, Mark, Plan, Speaks, Told, Turn, Writes, plan};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 fn outcome(plan: &Plan) -> Result<(), String> {
     let call = Call::of(plan);
     judge(&call, plan.letter_ms, plan.device_tells).map_err(|rule| format!("{rule}\n{}", call.log.join("\n")))
+}
+
+/// One answer, all of it written at once, that falls silent behind so many thousandths of its sound.
+fn silent_from(until: u64, is_realtime: bool, tells_start: bool) -> Plan {
+    let words = [6, 4, 8, 0, 5, 9].map(|letters| (letters, Mark::Nothing)).to_vec();
+    let end = Told::Behind(0);
+    let turn = Turn {
+        is_asked: true,
+        words,
+        writes: Writes { from_ms: 0, piece: 9, every_ms: 0, rests: Vec::new(), end },
+        speaks: Speaks { from_ms: 50, piece_ms: 60, pace: 150, rests: Vec::new(), until: Some(until), end },
+        breaks_ms: None,
+        caller: Caller::Listens,
+        rest_ms: 0,
+    };
+    let (letter_ms, ear_ms) = (60, 40);
+    Plan {
+        is_realtime,
+        is_named: true,
+        tells_start,
+        letter_ms,
+        ear_ms,
+        device_tells: true,
+        turns: vec![turn.clone(), turn],
+    }
+}
+
+#[test]
+fn v2_of_an_answer_that_falls_silent_near_its_end_the_last_letters_are_heard_too() {
+    for (is_realtime, tells_start) in [(true, false), (false, true), (false, false)] {
+        for until in (700..1_000).step_by(5) {
+            let outcome = outcome(&silent_from(until, is_realtime, tells_start));
+            assert_eq!(outcome, Ok(()), "realtime {is_realtime}, tells {tells_start}, until {until}");
+        }
+    }
 }
 
 proptest! {

@@ -28,8 +28,6 @@ pub(super) struct Came {
     pub(super) written: Vec<(u64, usize)>,
     /// The caller let it come to its end.
     pub(super) is_undisturbed: bool,
-    /// The service did not.
-    pub(super) falls_silent: bool,
 }
 
 enum Happens {
@@ -103,14 +101,6 @@ impl Call {
         call
     }
 
-    pub(super) const fn is_realtime(&self) -> bool {
-        self.plan.is_realtime
-    }
-
-    pub(super) const fn tells_start(&self) -> bool {
-        self.plan.tells_start
-    }
-
     fn later(&mut self, ms: u64, what: Happens) {
         self.order += 1;
         self.queue.insert((ms.max(self.ms), self.order), what);
@@ -130,8 +120,7 @@ impl Call {
             self.caller_speaks(conn);
         }
         let from_ms = self.ms;
-        let falls_silent = turn.speaks.until.is_some();
-        self.turns.push(Came { text, written: Vec::new(), is_undisturbed: true, falls_silent });
+        self.turns.push(Came { text, written: Vec::new(), is_undisturbed: true });
         for (ms, message) in messages {
             self.later(from_ms + ms, Happens::Says(conn, message));
         }
@@ -357,7 +346,11 @@ impl Call {
         let letter_ms = self.plan.letter_ms;
         let silence_ms = 100;
         let frames = |ms: u64| (ms * u64::from(RATE) / 1000) as usize;
-        let sound = voice(text, letter_ms, RATE);
+        let mut sound = voice(text, letter_ms, RATE);
+        if text == SORRY {
+            // Where it is cut off by the service's next word the two would be taken for one sound.
+            sound.fill(0);
+        }
         let mut ms = self.ms + 60;
         for (n, part) in sound.chunks(frames(2 * letter_ms)).enumerate() {
             let mut samples = vec![0; if n == 0 { frames(silence_ms) } else { 0 }];

@@ -7,20 +7,9 @@ use crate::llm::Role;
 /// The caller hears nothing for no longer than this in the middle of a sentence that words promise; and a frame. Beside it
 /// stands what the service itself puts between two words.
 const SILENCE_MS: usize = 700 + 20;
-/// Of the end of an answer so many letters may be taken for heard, and so near to a sentence's end it may be at it.
+/// So near to a sentence's end a service may be at it.
 const ENDING: usize = 5;
 const NEAR: usize = 4;
-
-/// Where a TrueVoice that tells nothing of its audio falls silent near its end the pace of its last turn decides, unless the
-/// ear is asked: so many letters may be taken for heard of those that came.
-const fn in_doubt(call: &Call, turn: &Came, came: usize) -> usize {
-    if turn.falls_silent && !call.is_realtime() && !call.tells_start() { came / 4 } else { 0 }
-}
-
-/// Letters that must be heard of those that came.
-fn owed(call: &Call, turn: &Came, came: usize) -> usize {
-    came.saturating_sub(ENDING.max(in_doubt(call, turn, came)))
-}
 
 /// A word that was heard, or a part of it, be it in two voices.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +68,7 @@ pub(super) fn judge(call: &Call, letter_ms: u64, device_tells: bool) -> Result<(
     each_once_and_in_order(call, &heard, letter_ms, device_tells)?;
     for turn in &call.turns {
         if turn.is_undisturbed {
-            nothing_is_lost(call, turn, &heard, letter_ms)?;
+            nothing_is_lost(turn, &heard, letter_ms)?;
         }
         no_silence(turn, &sounds, letter_ms)?;
     }
@@ -118,14 +107,18 @@ fn came_of(turn: &Came) -> usize {
     whole.bytes().filter(|c| *c != b' ').count()
 }
 
-fn nothing_is_lost(call: &Call, turn: &Came, heard: &[Heard], letter_ms: usize) -> Result<(), String> {
+/// Of the last word the full stop need not be heard: no voice but the one of these tests says it.
+fn needed(turn: &Came, before: usize, letters: usize) -> usize {
+    let all = turn.text.bytes().filter(|c| *c != b' ').count();
+    letters - usize::from(before + letters == all)
+}
+
+fn nothing_is_lost(turn: &Came, heard: &[Heard], letter_ms: usize) -> Result<(), String> {
     let came = came_of(turn);
     for (number, before, letters) in words(&turn.text).filter(|(_, before, letters)| before + letters <= came)
     {
         let length = length_of(number, heard);
-        // What may be missing at the end.
-        let needed = letters.min(owed(call, turn, came).saturating_sub(before));
-        if !is_whole(length, needed, letter_ms) {
+        if !is_whole(length, needed(turn, before, letters), letter_ms) {
             let all = letters * letter_ms;
             return Err(format!("lost: {length} ms of word {number}, which has {all}; {came} letters came"));
         }
@@ -178,11 +171,10 @@ fn history_is_true(call: &Call, heard: &[Heard], letter_ms: usize) -> Result<(),
             let length = length_of(number, heard);
             let claimed = said.iter().find(|(word, _)| *word == number).map(|(_, letters)| *letters);
             let is_claimed = claimed.is_some();
-            // The end of an answer may be taken for heard; a word that was not written whole is remembered as it was said.
-            let most = letters.min(owed(call, turn, came).saturating_sub(before));
-            let needed = claimed.map_or(0, |claimed| claimed.min(most));
+            // A word that was not written whole is remembered as it was said.
+            let needed = claimed.map_or(0, |claimed| claimed.min(needed(turn, before, letters)));
             // Where a voice is stopped that tells no letters they are thought to be spread evenly.
-            let spread = if turn.is_undisturbed { 0 } else { 1 + in_doubt(call, turn, came) };
+            let spread = usize::from(!turn.is_undisturbed);
             let length = length + spread * letter_ms;
             if is_claimed && !is_whole(length, needed, letter_ms) {
                 let all = letters * letter_ms;
