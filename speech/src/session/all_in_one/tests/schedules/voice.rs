@@ -12,6 +12,13 @@ pub(super) fn number(word: &str) -> u32 {
     word.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0)
 }
 
+/// Whether it is that word, or the beginning of it in the middle of its number.
+fn begins(word: &str, number: u32) -> bool {
+    let digits = word.trim_start_matches('a');
+    let is_cut = digits.chars().all(|c| c.is_ascii_digit());
+    self::number(word) == number || (is_cut && number.to_string().starts_with(digits))
+}
+
 /// Where the characters of a text lie when each takes `letter_ms`, a space too.
 pub(super) fn letters(text: &str, letter_ms: u64) -> impl Iterator<Item = (char, u64)> {
     text.chars().zip((0..).map(move |at| at * letter_ms))
@@ -81,7 +88,7 @@ pub(super) fn listen(broken: &Broken, letter_ms: u64) -> Came {
     let (mut came, mut chars) = (Came { is_sure: true, ..Came::default() }, 0);
     let came_ms = ms(broken.samples.len());
     for word in broken.text.split_whitespace() {
-        let Some(first) = heard.next_if(|sound| sound.word == number(word)) else { break };
+        let Some(first) = heard.next_if(|sound| begins(word, sound.word)) else { break };
         let mut to = first.to;
         while let Some(more) = heard.next_if(|sound| sound.word == first.word) {
             to = more.to;
