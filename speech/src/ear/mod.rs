@@ -40,6 +40,9 @@ const UNLIKE_SURE: f32 = 0.6;
 const SILENCE: f32 = 8.0;
 /// So much quieter than the loudest is the silence before a sound: the natural logarithm of a power, 26 dB.
 const QUIET: f32 = 6.0;
+/// So much below the loudest a voice is where it ends by itself, and seldom in the middle of a word: the natural logarithm of
+/// a power, 12 dB.
+const SOFT: f32 = 2.8;
 /// A soft beginning of a word, in frames.
 const LEAD: usize = 3;
 
@@ -65,6 +68,8 @@ pub struct Came {
     pub letters: Vec<Reached>,
     /// It was surely this text that was heard, and no other.
     pub is_sure: bool,
+    /// The sound does not break off in the middle of something loud.
+    pub ends_softly: bool,
 }
 
 impl Came {
@@ -79,6 +84,11 @@ impl Came {
     pub(crate) fn surely_reached(&self) -> Option<u32> {
         let last = self.part.last().or(self.words.last())?;
         self.is_sure.then_some(last.chars)
+    }
+
+    /// The same, and whether it ends softly there.
+    pub(crate) fn surely(&self) -> Option<(u32, bool)> {
+        self.surely_reached().map(|chars| (chars, self.ends_softly))
     }
 }
 
@@ -141,7 +151,10 @@ impl Ear {
         let warped = laid_over(frames, all);
         let is_sure = warped.as_ref().is_some_and(|warped| warped.unlike <= UNLIKE_SURE);
         let path = warped.map(|warped| warped.path).or(by_clock)?;
-        let mut came = Came { is_sure: is_sure && frames.len() >= SURE, ..Came::default() };
+        let loudest = heard.loudness.iter().copied().fold(0.0, f32::max);
+        let ends_softly = heard.loudness.last().is_some_and(|last| *last <= loudest - SOFT);
+        let is_sure = is_sure && frames.len() >= SURE;
+        let mut came = Came { is_sure, ends_softly, ..Came::default() };
         let reaches = |ends_ms: u32, missing: usize| {
             let end = frame_at(ends_ms).saturating_sub(reference_from + missing);
             path.partition_point(|place| *place < end)

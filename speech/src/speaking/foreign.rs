@@ -31,15 +31,30 @@ const fn is_nearly(chars: u64, all: u32) -> bool {
     chars * 10 >= all as u64 * 9
 }
 
-/// So many of its characters are there to be spoken: it may end with a sign, a smiley, or a direction in brackets.
-fn spoken(mut text: &str) -> u32 {
+/// What of a text is there to be spoken: it may end with signs, smileys, or directions as "[laughs]".
+fn spoken(mut text: &str) -> &str {
     loop {
         text = text.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ']');
-        match text.strip_suffix(']').and_then(|inside| inside.rsplit_once('[')) {
-            Some((before, _)) => text = before,
-            None => return count(text.trim_end_matches(|c: char| !c.is_alphanumeric())),
+        let before = text.strip_suffix(']').and_then(|inside| inside.rsplit_once('['));
+        match before {
+            Some((before, inside)) if inside.chars().all(char::is_lowercase) => text = before,
+            _ => return text.trim_end_matches(|c: char| !c.is_alphanumeric()),
         }
     }
+}
+
+/// Of the last word of a text so many characters may not be heard where the voice ends softly: it may be written otherwise
+/// than it is spoken, or the silence behind it was cut off.
+const ENDING: u32 = 5;
+/// A word as short need not be one.
+const SHORT: u32 = 2;
+
+/// Whether all of a text came, of which surely so much was heard.
+fn is_whole(text: &str, reached: u32, ends_softly: bool) -> bool {
+    let text = spoken(text);
+    let missing = count(text).saturating_sub(reached);
+    let last = text.split_whitespace().next_back().map_or(0, count);
+    missing == 0 || (ends_softly && missing <= ENDING && (missing < last || last <= SHORT))
 }
 
 /// How many characters of a text are over where its sentences end, those included that are not spoken.
@@ -133,6 +148,8 @@ impl Speaking {
         if let Some(turn) = &mut self.turn {
             turn.last_source = Some(Source::AllInOne);
             if let Some(stream) = &mut turn.stream {
+                // It was no end.
+                stream.listening.to_its_end = false;
                 stream.heard(now, samples, rate_hz, false);
             }
         }
@@ -181,9 +198,10 @@ impl Speaking {
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = &mut turn.stream else { return };
         stream.listening.to_its_end = false;
-        let all = turn.phrases.get(stream.phrase).map_or(0, |phrase| spoken(phrase.text()));
-        let reached = came.and_then(Came::surely_reached);
-        self.event(SpeakingEvent::HeardOut(reached.is_none_or(|chars| chars >= all)));
+        let text = turn.phrases.get(stream.phrase).map_or("", Phrase::text);
+        let surely = came.and_then(Came::surely);
+        let is_all = surely.is_none_or(|(reached, ends_softly)| is_whole(text, reached, ends_softly));
+        self.event(SpeakingEvent::HeardOut(is_all));
     }
 
     /// No more of such a turn comes: the device says what is left of its words.
@@ -267,20 +285,22 @@ impl Speaking {
 
     /// Whether the words of such a turn surely go on where its audio ends, and no sentence ends there.
     pub(super) fn foreign_is_in_mid_sentence(&self) -> bool {
-        let Some((letters, came_us)) = self.foreign_so_far() else { return false };
+        let Some((_, came_us)) = self.foreign_so_far() else { return false };
         let Some(turn) = &self.turn else { return false };
-        let ear = turn.stream.as_ref().and_then(|stream| stream.surely_reached(&turn.phrases));
-        let (least, most, is_all) = match ear.map(u64::from) {
-            Some(chars) => {
+        let text = turn.phrases.last().map_or("", Phrase::text);
+        let letters = count(spoken(text));
+        let ear = turn.stream.as_ref().and_then(|stream| stream.surely_came(&turn.phrases));
+        let (least, most, is_all) = match ear.and_then(Came::surely) {
+            Some((reached, ends_softly)) => {
+                let (chars, is_whole) = (u64::from(reached), is_whole(text, reached, ends_softly));
                 let most = chars + MISHEARD;
-                (chars.saturating_sub(MISHEARD), most, most >= u64::from(letters))
+                (chars.saturating_sub(MISHEARD), most, is_whole || most >= u64::from(letters))
             }
             None => {
                 let chars = |percent: u64| came_us * self.foreign_chars_per_s * percent / 100_000_000;
                 (chars(SLOWEST), chars(FASTEST), is_nearly(chars(FASTEST), letters))
             }
         };
-        let text = turn.phrases.last().map_or("", Phrase::text);
         !is_all && !sentence_ends(text).iter().any(|end| (least..=most).contains(end))
     }
 
@@ -339,15 +359,16 @@ mod tests {
     #[test]
     fn a_text_ends_where_there_is_nothing_more_to_be_spoken() {
         for (text, all) in [
-            ("", 0),
-            ("...", 0),
-            ("See you.", 6),
-            ("It is **nine**", 10),
-            ("See you! \u{1F44B}\u{1F3FD}", 6),
-            ("See you. [laughs] \u{1F600}", 6),
-            ("[whispers] See you [sighs][smiles].", 16),
-            ("See you]", 6),
-            ("[laughs]", 0),
+            ("", ""),
+            ("...", ""),
+            ("See you.", "See you"),
+            ("It is **nine**", "It is **nine"),
+            ("See you! \u{1F44B}\u{1F3FD}", "See you"),
+            ("See you. [laughs] \u{1F600}", "See you"),
+            ("[whispers] See you [sighs][smiles].", "[whispers] See you"),
+            ("You find it on [our website].", "You find it on [our website"),
+            ("See you]", "See you"),
+            ("[laughs]", ""),
         ] {
             assert_eq!(spoken(text), all, "{text:?}");
         }
@@ -356,7 +377,19 @@ mod tests {
     #[test]
     fn brackets_without_end_take_no_time() {
         let closed = "]".repeat(WORDS_MAX);
-        assert_eq!((spoken(&closed), spoken(&format!("[{closed}"))), (0, 0));
-        assert_eq!(spoken(&"[a]".repeat(WORDS_MAX / 3)), 0);
+        assert_eq!((spoken(&closed), spoken(&format!("[{closed}"))), ("", ""));
+        assert_eq!(spoken(&"[a]".repeat(WORDS_MAX / 3)), "");
+    }
+
+    #[test]
+    fn a_text_is_whole_to_its_last_letter_or_to_a_soft_end_in_its_last_word() {
+        let text = "How can I help you today?";
+        let whole =
+            |missing: u32, ends_softly| is_whole(text, count("HowcanIhelpyoutoday") - missing, ends_softly);
+        assert_eq!([0, 1, 4, 5, 8].map(|missing| whole(missing, false)), [true, false, false, false, false]);
+        assert_eq!([0, 1, 4, 5, 8].map(|missing| whole(missing, true)), [true, true, true, false, false]);
+        assert!(is_whole("You are cancelling it, appointment", 25, true));
+        assert!(!is_whole("You are cancelling it, appointment", 24, true));
+        assert!(is_whole("See you then! XD", 11, true) && !is_whole("See you then! XD", 11, false));
     }
 }

@@ -107,6 +107,11 @@ impl Listening {
         self.asked.is_some()
     }
 
+    /// When it was asked what it has not answered.
+    pub(super) fn asked_at(&self) -> Option<Moment> {
+        self.asked.map(|(_, at)| at)
+    }
+
     /// Whether it knows which words came whole, or will in a moment.
     fn knows(&self, now: Moment) -> bool {
         self.asked.map_or(self.came.is_some(), |(_, asked)| now < asked + PATIENCE)

@@ -29,6 +29,8 @@ const PAUSE: Span = Span::from_millis(100);
 const LEFT_ALONE: Span = Span::from_millis(350);
 /// Be it that words came only just now.
 const LONGEST: Span = Span::from_millis(450);
+/// Or the ear has just been asked.
+const ANSWERS: Span = Span::from_millis(100);
 
 const fn patience(source: Source) -> Option<Patience> {
     match source {
@@ -79,7 +81,9 @@ impl Speaking {
             since + PAUSE
         } else {
             // Words that have just come need a moment to be spoken.
-            (since + LEFT_ALONE).max((turn.written_to + LEFT_ALONE).min(since + LONGEST))
+            let due = (since + LEFT_ALONE).max((turn.written_to + LEFT_ALONE).min(since + LONGEST));
+            let answers = stream.listening.asked_at().map(|asked| asked + ANSWERS);
+            answers.map_or(due, |answers| due.max(answers.min(since + LONGEST + ANSWERS)))
         };
         let is_dry = self.played.0 >= self.mix.made();
         (is_dry && may_be_judged && stream.judged_us != stream.came_us).then_some(due)

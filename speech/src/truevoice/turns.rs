@@ -20,7 +20,7 @@ const UNTOLD_SILENT: Span = Span::from_millis(10_000);
 /// Nobody says more characters a second than this: if more are left, they are owed.
 const FASTEST_CHARS_PER_S: u64 = 20;
 /// So long it is waited for somebody to tell whether all was heard.
-const ASKED: Span = Span::from_millis(300);
+const ASKED: Span = Span::from_millis(1_000);
 /// Audio that stops coming for so long belongs to no stale turn: what comes after it is new.
 const STALE_GAP: Span = Span::from_millis(1_500);
 /// The gap may be longer where the service fell silent by itself: it may go on at any time.
@@ -69,8 +69,9 @@ impl Running {
     fn over_at(&self) -> Moment {
         let is_silent = self.came_us == 0;
         let patience = match (self.written, self.owes() || is_silent) {
-            (true, false) if self.quiet == Quiet::No => self.piece + AUDIO_GAP,
-            (true, _) => OWED.max(self.piece + AUDIO_GAP),
+            (true, false) if self.quiet == Quiet::Asked => self.piece + AUDIO_GAP + ASKED,
+            (true, false) => self.piece + AUDIO_GAP,
+            (true, true) => OWED.max(self.piece + AUDIO_GAP),
             (false, _) if is_silent => UNTOLD_SILENT,
             (false, false) if self.quiet == Quiet::Asked => UNTOLD + ASKED,
             (false, _) => UNTOLD,

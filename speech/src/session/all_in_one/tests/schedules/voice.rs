@@ -80,6 +80,9 @@ fn pitch_hz(part: &[i16], rate_hz: u32) -> f32 {
     periods.len() as f32 * rate_hz as f32 / periods.iter().sum::<f32>().max(1.0)
 }
 
+/// So much quiet at its end is no part of a word.
+const QUIET_MS: usize = 15;
+
 /// How far `broken` came in its text. It is sure, unless what came is no part of that.
 pub(super) fn listen(broken: &Broken, letter_ms: u64) -> Came {
     let ms = |samples: usize| samples as u64 * 1000 / u64::from(broken.rate_hz);
@@ -112,6 +115,8 @@ pub(super) fn listen(broken: &Broken, letter_ms: u64) -> Came {
         chars += count;
         came.words.push(reached(chars, ends_ms));
     }
+    let quiet = broken.samples.len().saturating_sub(QUIET_MS * broken.rate_hz as usize / 1000);
+    came.ends_softly = broken.samples.iter().skip(quiet).all(|sample| sample.unsigned_abs() < 500);
     came.is_sure = heard.next().is_none_or(|_| broken.text.split_whitespace().count() == came.words.len());
     came
 }
