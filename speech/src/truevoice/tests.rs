@@ -287,7 +287,7 @@ fn v2_a_service_that_falls_silent_in_mid_sentence_is_given_up_later_than_one_tha
 #[test]
 fn v2_a_turn_that_falls_silent_is_over_when_all_of_it_was_heard_and_given_up_when_it_was_not() {
     for (all_is_heard, event, over_at) in
-        [(Some(true), "ends", 1_400), (None, "ends", 2_400), (Some(false), "breaks", 2_600)]
+        [(Some(true), "ends", 1_400), (None, "ends", 1_900), (Some(false), "breaks", 2_600)]
     {
         let mut bed = Bed::open();
         bed.all_is_heard = all_is_heard;
@@ -312,9 +312,9 @@ fn v2_the_ear_has_time_to_tell_whether_a_turn_whose_end_nobody_tells_is_over() {
     bed.second(1_100);
     bed.done(1_200);
     bed.second(2_100);
-    bed.until(4_399);
+    bed.until(3_899);
     assert_eq!((bed.kinds(), bed.asked), (vec!["begins", "words", "audio", "audio"], 1));
-    bed.until(4_400);
+    bed.until(3_900);
     assert_eq!(bed.kinds().last(), Some(&"ends"));
 }
 

@@ -20,7 +20,7 @@ const UNTOLD_SILENT: Span = Span::from_millis(10_000);
 /// Nobody says more characters a second than this: if more are left, they are owed.
 const FASTEST_CHARS_PER_S: u64 = 20;
 /// So long it is waited for somebody to tell whether all was heard.
-const ASKED: Span = Span::from_millis(1_000);
+const ASKED: Span = Span::from_millis(500);
 /// Audio that stops coming for so long belongs to no stale turn: what comes after it is new.
 const STALE_GAP: Span = Span::from_millis(1_500);
 /// The gap may be longer where the service fell silent by itself: it may go on at any time.

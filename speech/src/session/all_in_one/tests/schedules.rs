@@ -54,6 +54,33 @@ fn v2_of_an_answer_that_falls_silent_near_its_end_the_last_letters_are_heard_too
     }
 }
 
+#[test]
+fn v2_words_that_trickle_in_behind_a_voice_that_fell_silent_are_said_where_it_stopped() {
+    let end = Told::Behind(0);
+    let turn = Turn {
+        is_asked: false,
+        words: vec![(6, Mark::Nothing), (6, Mark::Nothing)],
+        writes: Writes { from_ms: 222, piece: 3, every_ms: 52, rests: vec![(0, 1_039)], end },
+        speaks: Speaks { from_ms: 0, piece_ms: 10, pace: 91, rests: Vec::new(), until: Some(679), end },
+        ..silent_from(0, true, false).turns.remove(0)
+    };
+    let plan = Plan { letter_ms: 62, ear_ms: 6, turns: vec![turn], ..silent_from(0, true, false) };
+    assert_eq!(outcome(&plan), Ok(()));
+}
+
+#[test]
+fn v2_a_service_that_rests_and_goes_on_does_not_keep_the_ear_busy() {
+    let mut plan = silent_from(0, false, false);
+    plan.turns.truncate(1);
+    let speaks = &mut plan.turns[0].speaks;
+    (speaks.piece_ms, speaks.pace, speaks.until, speaks.end) = (20, 130, None, Told::Never);
+    speaks.rests = vec![(900, 340)];
+    let call = Call::of(&plan);
+    let asked = call.log.iter().filter(|line| line.contains("the ear")).count();
+    assert!((1..=3).contains(&asked), "asked {asked} times: {}", call.log.join("\n"));
+    assert_eq!(judge(&call, plan.letter_ms, plan.device_tells), Ok(()));
+}
+
 proptest! {
     // The same calls each time.
     #![proptest_config(ProptestConfig {

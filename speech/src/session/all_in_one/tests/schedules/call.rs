@@ -34,8 +34,8 @@ enum Happens {
     Net(ConnId, FromNet),
     Says(ConnId, Message),
     Device(JobId, FromDevice),
-    /// The service has noticed that it shall stop.
-    Stops(ConnId),
+    /// The service has noticed that it shall stop the turn that was the last of so many.
+    Stops(ConnId, usize),
 }
 
 /// The call.
@@ -148,7 +148,7 @@ impl Call {
                     self.disturbs();
                     self.input(Input::BargeIn(self.taken));
                     if let Some(conn) = self.conn {
-                        self.later(self.ms + stops_ms, Happens::Stops(conn));
+                        self.later(self.ms + stops_ms, Happens::Stops(conn, self.turns.len()));
                     }
                 }
             }
@@ -296,7 +296,7 @@ impl Call {
                 Output::Net(ToNet::Close(conn)) if self.conn == Some(conn) => self.gone(),
                 Output::Net(ToNet::Text(conn, text)) if text.contains("cancel") => {
                     self.log.push(format!("{} to the service: {text}", self.ms));
-                    self.later(self.ms + self.stops_ms, Happens::Stops(conn));
+                    self.later(self.ms + self.stops_ms, Happens::Stops(conn, self.turns.len()));
                 }
                 Output::Net(_) => {}
                 Output::Device(ToDevice::Say(job, text)) => self.device_says(job, &text),
@@ -385,7 +385,8 @@ impl Call {
                 Happens::Net(conn, what) => self.net(conn, what),
                 Happens::Says(conn, message) => self.says(conn, message),
                 Happens::Device(job, answer) => self.input(Input::Device(job, answer)),
-                Happens::Stops(conn) => self.stop(conn),
+                Happens::Stops(conn, turn) if turn == self.turns.len() => self.stop(conn),
+                Happens::Stops(..) => {}
             }
         }
         let mut times = 0;
