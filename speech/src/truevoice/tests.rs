@@ -101,6 +101,13 @@ impl Bed {
         }
     }
 
+    /// The machine stood still until then.
+    fn late(&mut self, ms: u64) {
+        self.now = at(ms);
+        self.it.handle_timeout(self.now);
+        self.poll();
+    }
+
     fn kinds(&self) -> Vec<&'static str> {
         let kind = |event: &AllInOneEvent| match event {
             AllInOneEvent::Interim(_) => "interim",
@@ -316,6 +323,20 @@ fn v2_the_ear_has_time_to_tell_whether_a_turn_whose_end_nobody_tells_is_over() {
     assert_eq!((bed.kinds(), bed.asked), (vec!["begins", "words", "audio", "audio"], 1));
     bed.until(3_900);
     assert_eq!(bed.kinds().last(), Some(&"ends"));
+}
+
+#[test]
+fn v2_the_ear_is_waited_for_where_the_machine_stood_still_and_the_time_is_over() {
+    let mut bed = Bed::open();
+    bed.all_is_heard = None;
+    bed.token(0, "Fifteen letters here");
+    bed.done(10);
+    bed.second(100);
+    bed.late(5_000);
+    assert_eq!((bed.kinds(), bed.asked), (vec!["begins", "words", "audio"], 1));
+    bed.it.heard_out(bed.now, false);
+    bed.late(5_001);
+    assert_eq!(bed.kinds().last(), Some(&"breaks"));
 }
 
 #[test]

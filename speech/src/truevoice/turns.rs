@@ -52,8 +52,8 @@ struct Running {
 enum Quiet {
     /// It is not quiet for long enough.
     No,
-    /// The session was asked whether all of it was heard.
-    Asked,
+    /// The session was asked whether all of it was heard, and is waited for until then.
+    Asked(Moment),
     /// It was not.
     InMidTurn,
 }
@@ -68,12 +68,13 @@ impl Running {
 
     fn over_at(&self) -> Moment {
         let is_silent = self.came_us == 0;
+        if let Quiet::Asked(by) = self.quiet {
+            return by;
+        }
         let patience = match (self.written, self.owes() || is_silent) {
-            (true, false) if self.quiet == Quiet::Asked => self.piece + AUDIO_GAP + ASKED,
             (true, false) => self.piece + AUDIO_GAP,
             (true, true) => OWED.max(self.piece + AUDIO_GAP),
             (false, _) if is_silent => UNTOLD_SILENT,
-            (false, false) if self.quiet == Quiet::Asked => UNTOLD + ASKED,
             (false, _) => UNTOLD,
         };
         self.last + patience
@@ -258,7 +259,7 @@ impl Turns {
             && running.quiet == Quiet::No
             && now >= running.over_at()
         {
-            running.quiet = Quiet::Asked;
+            running.quiet = Quiet::Asked(now + ASKED);
             self.out.push_back(Said::Event(AllInOneEvent::Pauses));
         }
         let is_over = |running: &&Running| now >= running.over_at();
@@ -294,7 +295,7 @@ impl Turns {
     /// Whether all words of the turn that runs were heard in its audio.
     pub(super) fn heard_out(&mut self, is_all: bool) {
         match &mut self.running {
-            Some(running) if running.quiet != Quiet::Asked => {}
+            Some(running) if !matches!(running.quiet, Quiet::Asked(_)) => {}
             Some(running) if !is_all => running.quiet = Quiet::InMidTurn,
             _ => self.end(),
         }
