@@ -31,7 +31,7 @@ const fn is_nearly(chars: u64, all: u32) -> bool {
     chars * 10 >= all as u64 * 9
 }
 
-/// What of a text is there to be spoken: it may end with signs, smileys, or directions as "[laughs]".
+/// What of a text is there to be spoken: it may end with signs, smileys, or directions as `[laughs]`.
 fn spoken(mut text: &str) -> &str {
     loop {
         text = text.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ']');
