@@ -162,9 +162,9 @@ impl World {
                 };
                 let (words, part) = bytes.split_at(bytes.len() / 2);
                 let reached = |bytes: &[u8]| bytes.as_chunks().0.iter().map(reached).collect();
-                let letters = reached(part);
-                let came =
-                    told.then(|| Came { words: reached(words), part: reached(part), letters, is_sure: true });
+                let (words, part, letters) = (reached(words), reached(part), reached(part));
+                let ends_softly = bytes.len().is_multiple_of(2);
+                let came = told.then_some(Came { words, part, letters, is_sure: true, ends_softly });
                 if let Some(job) = self.placed.pop() {
                     self.session.handle_input(now, Input::Device(job, FromDevice::Places(came)));
                 }
