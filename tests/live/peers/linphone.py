@@ -30,6 +30,7 @@ audio_adaptive_jitt_comp_enabled=1
 [net]
 firewall_policy=0
 mtu=1300
+adaptive_rate_control=0
 
 [video]
 enabled=0
