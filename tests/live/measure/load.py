@@ -14,7 +14,6 @@ the callers themselves over 2 ms late, as the machine held them up, and "read la
 for which they were there: a buffer may have given those up.
 
 "beyond 1" is what each call but the first costs, "+-" how far that may be wrong, as looks at the same calls differ so much.
-Where that is more than the bound for it, this machine cannot tell.
 """
 
 import argparse
@@ -177,8 +176,8 @@ def uncertain(first, row):
 
 
 def judge(rows, options):
-    """What is beyond a bound, and what cannot be told."""
-    faults, doubts = [], []
+    """What is beyond a bound."""
+    faults = []
     for row in rows:
         if row.told["answered"] != row.calls * row.looks:
             faults.append(f"{row.calls} calls: only {row.told['answered']} of {row.calls * row.looks} were answered")
@@ -194,14 +193,9 @@ def judge(rows, options):
         faults.append(f"one call: {rows[0].rss_mb:.1f} MB resident, over {MOST_RSS_ONE_MB}")
     for row in rows[1:]:
         each, last = beyond_first(rows[0], row), beyond_first(rows[0], most)
-        doubt, bound = uncertain(rows[0], row), FLAT_WITHIN * last
-        if rows[0].calls == 1 and abs(each - last) > bound:
-            words = f"{row.calls} calls: {each:.3f} % each, not within {FLAT_WITHIN:.0%} of the {last:.3f} at {most.calls}"
-            if abs(each - last) - doubt > bound:
-                faults.append(words)
-            else:
-                doubts.append(f"{words}, and {doubt:.3f} uncertain; scripts/guest load counts instructions")
-    return faults, doubts
+        if rows[0].calls == 1 and abs(each - last) > FLAT_WITHIN * last:
+            faults.append(f"{row.calls} calls: {each:.3f} % each, not within {FLAT_WITHIN:.0%} of the {last:.3f} at {most.calls}")
+    return faults
 
 
 def body():
@@ -216,9 +210,8 @@ def body():
     if options.counted:
         each = beyond_first(rows[0], rows[-1]) / 100 * options.counted
         print(f"\neach call beyond the first: {each:.2f} million instructions a second at {rows[-1].calls}")
-    faults, doubts = judge(rows, options)
-    said = [f"BEYOND A BOUND: {fault}" for fault in faults] + [f"CANNOT TELL: {doubt}" for doubt in doubts]
-    print("\n" + ("\n".join(said) or "all within their bounds"))
+    faults = judge(rows, options)
+    print("\n" + ("\n".join(f"BEYOND A BOUND: {fault}" for fault in faults) or "all within their bounds"))
     return 1 if faults else 0
 
 
