@@ -25,10 +25,18 @@ const SPOKEN: f32 = 5.0;
 /// One frame.
 pub(super) type Frame = [f32; COUNT];
 
-/// The frames of a sound, and how loud each is, as the logarithm of its power.
+/// The frames of a sound, and how loud each is.
 pub(super) struct Features {
     pub(super) frames: Vec<Frame>,
     pub(super) loudness: Vec<f32>,
+}
+
+impl Features {
+    /// Without what is behind so many frames.
+    pub(super) fn truncate(&mut self, count: usize) {
+        self.frames.truncate(count);
+        self.loudness.truncate(count);
+    }
 }
 
 /// What `samples` are like, at [`RATE_HZ`].
@@ -37,13 +45,13 @@ pub(super) fn features(samples: &[i16]) -> Features {
         std::array::from_fn(|n| 0.54 - 0.46 * (TAU * n as f32 / (WINDOW - 1) as f32).cos());
     let bands = bands();
     let count = (samples.len() + HOP).saturating_sub(WINDOW) / HOP;
+    let seen_of = |frame: usize| samples.get(frame * HOP..frame * HOP + WINDOW).unwrap_or_default();
     let (mut spectra, mut loudness) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for frame in 0..count {
         let mut seen = [0.0; SIZE];
-        let (mut before, mut power) = (0.0, 1.0);
-        for ((to, &x), weight) in seen.iter_mut().zip(samples.iter().skip(frame * HOP)).zip(&window) {
+        let mut before = 0.0;
+        for ((to, &x), weight) in seen.iter_mut().zip(seen_of(frame)).zip(&window) {
             let x = f32::from(x);
-            power += x * x;
             // Speech falls off towards high frequencies; this evens it.
             *to = weight * (x - 0.97 * before);
             before = x;
@@ -54,7 +62,7 @@ pub(super) fn features(samples: &[i16]) -> Features {
             let sum: f32 = weights.iter().zip(*from..).map(|(weight, bin)| weight * energy(bin)).sum();
             (sum + 1.0).ln()
         }));
-        loudness.push((power / WINDOW as f32).ln());
+        loudness.push(self::loudness(seen_of(frame)));
     }
     let loudest = spectra.iter().flatten().copied().fold(0.0, f32::max);
     let frames = spectra
@@ -69,6 +77,12 @@ pub(super) fn features(samples: &[i16]) -> Features {
         })
         .collect();
     Features { frames, loudness }
+}
+
+/// How loud `samples` are, as the natural logarithm of their power.
+pub(super) fn loudness(samples: &[i16]) -> f32 {
+    let power: f32 = samples.iter().map(|&x| f32::from(x).powi(2)).sum();
+    ((power + 1.0) / samples.len().max(1) as f32).ln()
 }
 
 /// `frames` without what is the same in the first `part` of them: a voice, a line and a microphone each add a constant.

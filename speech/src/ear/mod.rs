@@ -15,11 +15,11 @@ use crate::tts::CharTime;
 use crate::voice::flite::{Flite, FliteSettings, FliteVoice};
 use crate::voice::{Spoke, Voice};
 use crate::wire::resample::Resampler;
-use features::{Features, Frame, HOP, RATE_HZ, features, levelled};
+use features::{Features, Frame, HOP, RATE_HZ, features, levelled, loudness};
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
-use warp::{Warped, warp};
+use warp::warp;
 
 /// Sound beyond this is not listened to, in seconds: a phrase is shorter. It bounds what is kept and what it costs.
 pub(crate) const LONGEST_S: usize = 15;
@@ -34,15 +34,15 @@ const MISSING: usize = 2;
 const UNLIKE_MAX: f32 = 0.85;
 /// Of the end of a first warp nobody is sure: so many frames.
 const AROUND: usize = 20;
-/// And when it is heard for a second and longer, what is more like it is surely no other text.
-const UNLIKE_SURE: f32 = 0.6;
 /// What is never louder is silence: the natural logarithm of a power, -55 dB below full scale.
 const SILENCE: f32 = 8.0;
 /// So much quieter than the loudest is the silence before a sound: the natural logarithm of a power, 26 dB.
 const QUIET: f32 = 6.0;
-/// So much below the loudest a voice is where it ends by itself, and seldom in the middle of a word: the natural logarithm of
-/// a power, 12 dB.
-const SOFT: f32 = 2.8;
+/// So much below the loudest a voice is in the last ten milliseconds where it ends by itself, and seldom in the middle of a
+/// word: the natural logarithm of a power, 16 dB.
+const SOFT: f32 = 3.7;
+/// So much of the silence behind a sound is listened to, in frames: in a text there is no more of it.
+const REST: usize = 20;
 /// A soft beginning of a word, in frames.
 const LEAD: usize = 3;
 
@@ -95,7 +95,12 @@ impl Came {
 /// In less than this no word is told from another, in frames.
 const LEAST: usize = 30;
 /// And one text from another.
-const SURE: usize = 100;
+const SURE: usize = 50;
+/// What is heard is surely a text and no other when it is so much more like it than like what nobody says: less than one by
+/// this, where a second is heard, and the more is heard the less by chance.
+const BY_CHANCE: f32 = 0.22;
+/// What nobody says is the same voice backwards, begun at so many places.
+const BACKWARDS: usize = 4;
 /// What came of a word is known within some tens of milliseconds: so much of it is rather heard again than lost,
 const BACK_MS: u32 = 40;
 /// and nobody is so much faster than the quick voice, in percent.
@@ -135,7 +140,14 @@ impl Ear {
         if samples.len() > LONGEST_S * rate_hz as usize {
             return None;
         }
-        let heard = features(&narrow(samples, rate_hz));
+        let sound = narrow(samples, rate_hz);
+        let mut heard = features(&sound);
+        let mut length_ms = (samples.len() * 1000 / rate_hz.max(1) as usize) as u32;
+        let ends = last_sound(&heard.loudness) + REST;
+        if ends < heard.frames.len() {
+            heard.truncate(ends);
+            length_ms = ms_of(ends);
+        }
         let most = (samples.len() / rate_hz.max(1) as usize + 1) * CHARS_PER_S;
         let text = text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text);
         let Reference { features: reference, times, .. } = self.reference(text)?;
@@ -148,12 +160,16 @@ impl Ear {
         let words = word_ends(text, times)?;
         // Of a sound that has only begun it cannot be told what it is: how far it came is taken from the clock.
         let by_clock = (frames.len() < LEAST).then(|| (0..frames.len()).collect());
-        let warped = laid_over(frames, all);
-        let is_sure = warped.as_ref().is_some_and(|warped| warped.unlike <= UNLIKE_SURE);
-        let path = warped.map(|warped| warped.path).or(by_clock)?;
+        let over = frame_at(times.last()?.end_ms).saturating_sub(reference_from + MISSING);
+        let warped = laid_over(frames, all, over);
+        let is_sure = warped.as_ref().is_some_and(|(_, until)| {
+            let sound = last_sound(&heard.loudness).saturating_sub(heard_from);
+            is_surely(frames.get(..sound).unwrap_or(frames), all.get(..*until).unwrap_or(all))
+        });
+        let path = warped.map(|(path, _)| path).or(by_clock)?;
         let loudest = heard.loudness.iter().copied().fold(0.0, f32::max);
-        let ends_softly = heard.loudness.last().is_some_and(|last| *last <= loudest - SOFT);
-        let is_sure = is_sure && frames.len() >= SURE;
+        let end = sound.get(sound.len().saturating_sub(HOP)..).unwrap_or_default();
+        let ends_softly = loudness(end) <= loudest - SOFT;
         let mut came = Came { is_sure, ends_softly, ..Came::default() };
         let reaches = |ends_ms: u32, missing: usize| {
             let end = frame_at(ends_ms).saturating_sub(reference_from + missing);
@@ -172,7 +188,6 @@ impl Ear {
             .map(|(chars, at)| Reached { chars, mille: 0, at_ms: ms_of(heard_from + at) })
             .collect();
         let whole = came.words.last().map_or(0, |word| word.chars);
-        let length_ms = (samples.len() * 1000 / rate_hz.max(1) as usize) as u32;
         let ends_ms = {
             let since_ms = came.words.last().map_or(ms_of(heard_from), |word| word.at_ms);
             let since = frames.len().min(frame_at(since_ms).saturating_sub(heard_from));
@@ -239,13 +254,41 @@ impl fmt::Debug for Ear {
     }
 }
 
-/// What was heard laid over the reference; `None` where the one is not the other's text.
-fn laid_over(heard: &[Frame], reference: &[Frame]) -> Option<Warped> {
+/// What was heard laid over the reference, and to where of it at most; `None` where the one is not the other's text.
+fn laid_over(heard: &[Frame], reference: &[Frame], over: usize) -> Option<(Vec<usize>, usize)> {
     let frames = levelled(heard, heard.len());
     // How far it came is known roughly after the first time, and then what the reference is like until there.
-    let came = *warp(&frames, &levelled(reference, reference.len()))?.path.last()? + AROUND;
-    let warped = warp(&frames, &levelled(reference, came))?;
-    (warped.unlike <= UNLIKE_MAX).then_some(warped)
+    let reached = *warp(&frames, &levelled(reference, reference.len()), over)?.path.last()?;
+    let came = reached + AROUND;
+    let reference = levelled(reference, came);
+    // The second time the reference is said at the pace of what was heard, as far as that is speech.
+    let pace = reached.max(heard.len() / 2);
+    let place = |at: usize| at * pace / heard.len();
+    let paced: Vec<Frame> = (0..).map_while(|at| reference.get(place(at)).copied()).collect();
+    let warped = warp(&frames, &paced, (over * heard.len()).div_ceil(pace))?;
+    (warped.unlike <= UNLIKE_MAX).then(|| (warped.path.into_iter().map(place).collect(), came))
+}
+
+/// Whether what was heard is surely that of the reference, which goes no farther. Every second frame tells.
+fn is_surely(heard: &[Frame], reference: &[Frame]) -> bool {
+    if heard.len() < SURE {
+        return false;
+    }
+    let half = |frames: &[Frame]| -> Vec<Frame> {
+        levelled(frames, frames.len()).into_iter().step_by(2).collect()
+    };
+    let (frames, mut reference) = (half(heard), half(reference));
+    let cost = |reference: &[Frame]| warp(&frames, reference, reference.len()).map(|warped| warped.cost);
+    let Some(own) = cost(&reference) else { return false };
+    reference.reverse();
+    let turn = reference.len() / BACKWARDS;
+    let nobody = (0..BACKWARDS).map(|_| {
+        reference.rotate_left(turn);
+        cost(&reference)
+    });
+    let Some(nobody) = nobody.sum::<Option<f32>>() else { return false };
+    let by_chance = BY_CHANCE * (RATE_HZ as f32 / (HOP * heard.len()) as f32).sqrt();
+    own <= (1.0 - by_chance) * nobody / BACKWARDS as f32
 }
 
 /// Each word of `text` by the characters that are over behind it, whether it is the last, and the middle between its end
@@ -279,6 +322,12 @@ fn first_sound(loudness: &[f32]) -> Option<usize> {
     }
     let first = loudness.iter().position(|loudness| *loudness > loudest - QUIET)?;
     Some(first.saturating_sub(LEAD))
+}
+
+/// How many frames are over behind the last sound.
+fn last_sound(loudness: &[f32]) -> usize {
+    let loudest = loudness.iter().copied().fold(0.0, f32::max);
+    loudness.iter().rposition(|loudness| *loudness > loudest - QUIET).map_or(0, |last| last + 1)
 }
 
 fn narrow(samples: &[i16], rate_hz: u32) -> Vec<i16> {

@@ -183,7 +183,7 @@ fn v2_it_is_known_whether_a_text_was_heard_to_its_end_and_another_text_never_sur
             "{voice:?} at {speed}: of {COUNT}, with and without the silence behind them, {sure} are sure, {wrong} of \
              them wrong; {other} of another text; letters missing, sure, told: {missing:?}"
         );
-        assert!(sure > 3 && (wrong, other) == (0, 0), "{voice:?} at {speed}: {sure}, {wrong}, {other}");
+        assert!(sure > COUNT && (wrong, other) == (0, 0), "{voice:?} at {speed}: {sure}, {wrong}, {other}");
         for (letters, sure, told) in missing {
             assert!(
                 letters < 3 || told * 10 >= sure * 7,

@@ -6,16 +6,21 @@ use super::features::Frame;
 /// What it costs more to stay at a frame of the reference, to go on to the next, and to leave one out.
 const STEPS: [f32; 3] = [1.0, 0.0, 0.6];
 
+/// To end where the words are over may cost so much more than to end elsewhere: that is where most sounds end.
+const AT_END: f32 = 2.0;
+
 /// What came of it.
 pub(super) struct Warped {
     /// For each frame that was heard the one of the reference.
     pub(super) path: Vec<usize>,
-    /// How unlike the frames on it are, against any two frames of the sounds: 1 is chance.
+    /// What it costs, a frame.
+    pub(super) cost: f32,
+    /// The same against any two frames of the sounds: 1 is chance.
     pub(super) unlike: f32,
 }
 
-/// `None` where one of them is nothing.
-pub(super) fn warp(heard: &[Frame], reference: &[Frame]) -> Option<Warped> {
+/// The words of the reference are over at its frame `over`. `None` where one of them is nothing.
+pub(super) fn warp(heard: &[Frame], reference: &[Frame], over: usize) -> Option<Warped> {
     let width = reference.len();
     let (mut costs, mut next) = (vec![f32::INFINITY; width], vec![f32::INFINITY; width]);
     let mut steps = vec![0u8; width * heard.len()];
@@ -38,14 +43,19 @@ pub(super) fn warp(heard: &[Frame], reference: &[Frame]) -> Option<Warped> {
         }
         std::mem::swap(&mut costs, &mut next);
     }
-    let (mut at, cost) = costs.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let cheapest = |from: usize| {
+        costs.iter().copied().enumerate().skip(from).min_by(|(_, a), (_, b)| a.total_cmp(b))
+    };
+    let (at, cost) = cheapest(0)?;
+    let mut at = cheapest(over).filter(|(_, at_end)| *at_end <= cost + AT_END).map_or(at, |(end, _)| end);
     let mut path = vec![0; heard.len()];
     for (n, place) in path.iter_mut().enumerate().rev() {
         *place = at;
         at = at.saturating_sub(usize::from(*steps.get(n * width + at)?));
     }
-    let unlike = cost / heard.len() as f32 * count / sum.max(f32::MIN_POSITIVE);
-    (cost.is_finite() && !heard.is_empty()).then_some(Warped { path, unlike })
+    let cost = cost / heard.len() as f32;
+    let unlike = cost * count / sum.max(f32::MIN_POSITIVE);
+    (cost.is_finite() && !heard.is_empty()).then_some(Warped { path, cost, unlike })
 }
 
 fn distance(a: &Frame, b: &Frame) -> f32 {
@@ -63,7 +73,7 @@ mod tests {
     #[test]
     fn what_is_slower_and_faster_finds_its_place_and_may_end_before_the_reference() {
         let reference = frames(&[0, 1, 2, 3, 4, 5, 6, 7]);
-        let path = |heights: &[usize]| warp(&frames(heights), &reference).map(|warped| warped.path);
+        let path = |heights: &[usize]| warp(&frames(heights), &reference, 8).map(|warped| warped.path);
         assert_eq!(path(&[0, 1, 2, 3]), Some(vec![0, 1, 2, 3]));
         assert_eq!(path(&[0, 0, 1, 1, 2, 2]), Some(vec![0, 0, 1, 1, 2, 2]));
         assert_eq!(path(&[0, 2, 4, 6]), Some(vec![0, 2, 4, 6]));
@@ -72,9 +82,9 @@ mod tests {
     #[test]
     fn what_is_unlike_the_reference_is_told() {
         let unlike =
-            |heights: &[usize]| warp(&frames(heights), &frames(&[0, 1, 2, 3, 4])).map(|warped| warped.unlike);
+            |heights: &[usize]| warp(&frames(heights), &frames(&[0, 1, 2, 3, 4]), 5).map(|warped| warped.unlike);
         assert!(unlike(&[0, 1, 2]).is_some_and(|unlike| unlike < 0.1));
         assert!(unlike(&[8, 9, 10]).is_some_and(|unlike| unlike > 0.9));
-        assert!(unlike(&[]).is_none() && warp(&frames(&[1]), &[]).is_none());
+        assert!(unlike(&[]).is_none() && warp(&frames(&[1]), &[], 0).is_none());
     }
 }
