@@ -54,7 +54,10 @@ pub use redacted::Redacted;
 pub use route::{Route, Target};
 pub use sip::Sip;
 pub use sound::{Card, Monitor, Side, Sound};
-pub use speech::{AllInOne, EarsProtocol, Realtime, Service, Speech, TrueVoice, VoiceProtocol};
+pub use speech::{
+    AllInOne, DeviceCommand, DeviceVoice, EarsProtocol, FliteVoice, Realtime, Service, Speech, TrueVoice,
+    VoiceProtocol,
+};
 pub use speed::Speed;
 pub use text::{Misfit, Network, Server};
 pub use trunk::{Transport, Trunk};

@@ -71,7 +71,17 @@ static TRUEVOICE_MAX_AGE: Key = Key::at_restart(
     Expects::Whole { unit: "whole seconds", from: 5, to: 3_600, default: 60 },
 );
 
-pub(crate) static KEYS: [&Key; 29] = [
+static DEVICE_VOICE: Key =
+    choice("speech.device_voice", &["auto", "slt", "rms", "kal16", "espeak-ng", "command"], "auto");
+static DEVICE_COMMAND: Key =
+    Key::at_restart("speech.device_command", Expects::List { kind: Kind::Argument, default: &[] });
+static DEVICE_OUTPUT: Key = choice("speech.device_output", &["pcm", "wav"], "pcm");
+static DEVICE_RATE: Key = Key::at_restart(
+    "speech.device_rate_hz",
+    Expects::Whole { unit: "samples a second", from: 8_000, to: 48_000, default: 22_050 },
+);
+
+pub(crate) static KEYS: [&Key; 33] = [
     &GREETING,
     &SORRY,
     &TASK,
@@ -101,6 +111,10 @@ pub(crate) static KEYS: [&Key; 29] = [
     &REALTIME_MODEL,
     &REALTIME_EARS_MODEL,
     &REALTIME_VOICE,
+    &DEVICE_VOICE,
+    &DEVICE_COMMAND,
+    &DEVICE_OUTPUT,
+    &DEVICE_RATE,
 ];
 
 /// A service and how to ask it.
@@ -175,6 +189,43 @@ pub enum AllInOne {
     Realtime(Realtime),
 }
 
+/// What speaks on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceVoice {
+    /// The best that is there.
+    Auto,
+    /// flite, with one of its voices.
+    Flite(FliteVoice),
+    /// espeak-ng.
+    EspeakNg,
+    /// A command.
+    Command(DeviceCommand),
+}
+
+/// flite's voices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FliteVoice {
+    /// A woman's.
+    Slt,
+    /// A man's.
+    Rms,
+    /// A small one, which is made fastest.
+    Kal16,
+}
+
+/// A command that speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceCommand {
+    /// The program: a file, or a name to be looked for.
+    pub program: String,
+    /// What stands behind it.
+    pub arguments: Vec<String>,
+    /// Whether it writes a WAV file, not samples alone.
+    pub is_wav: bool,
+    /// Samples a second of what it writes.
+    pub rate_hz: u32,
+}
+
 /// What an agent is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Speech {
@@ -202,6 +253,8 @@ pub struct Speech {
     pub mind: Service,
     /// What is asked instead of all three.
     pub all_in_one: Option<AllInOne>,
+    /// What speaks where no service does.
+    pub device_voice: DeviceVoice,
 }
 
 /// The section as it was read. What it returns counts only where no problem was found.
@@ -256,6 +309,45 @@ pub(crate) fn read(reading: &mut Reading) -> Speech {
         ears: service(reading, &EARS_URL, &EARS_KEY_FILE, &EARS_MODEL),
         mind: service(reading, &MIND_URL, &MIND_KEY_FILE, &MIND_MODEL),
         all_in_one,
+        device_voice: device_voice(reading),
+    }
+}
+
+fn device_voice(reading: &mut Reading) -> DeviceVoice {
+    let words: Vec<String> = reading.list(&DEVICE_COMMAND);
+    let wanted = reading.text(&DEVICE_VOICE);
+    let is_sound = reading.setting(&DEVICE_VOICE).sound;
+    for key in [&DEVICE_COMMAND, &DEVICE_OUTPUT, &DEVICE_RATE] {
+        if wanted != "command" && is_sound && reading.is_changed(key) {
+            let (this, other) = (reading.setting(key), reading.setting(&DEVICE_VOICE));
+            let (needs, because) =
+                ("speech.device_voice command", "no other voice on the device is a command");
+            reading.contradiction(&this, &other, Fault::Alone { key: key.path, needs, because });
+        }
+    }
+    match &*wanted {
+        "slt" => DeviceVoice::Flite(FliteVoice::Slt),
+        "rms" => DeviceVoice::Flite(FliteVoice::Rms),
+        "kal16" => DeviceVoice::Flite(FliteVoice::Kal16),
+        "espeak-ng" => DeviceVoice::EspeakNg,
+        "command" => match words.split_first() {
+            Some((program, arguments)) => DeviceVoice::Command(DeviceCommand {
+                program: program.clone(),
+                arguments: arguments.to_vec(),
+                is_wav: reading.text(&DEVICE_OUTPUT) == "wav",
+                rate_hz: reading.whole(&DEVICE_RATE),
+            }),
+            None => {
+                let (this, other) = (reading.setting(&DEVICE_VOICE), reading.setting(&DEVICE_COMMAND));
+                if other.sound {
+                    let (key, needs) = ("speech.device_voice command", DEVICE_COMMAND.path);
+                    let because = "there is no command to speak with";
+                    reading.contradiction(&this, &other, Fault::Alone { key, needs, because });
+                }
+                DeviceVoice::Auto
+            }
+        },
+        _ => DeviceVoice::Auto,
     }
 }
 

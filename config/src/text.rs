@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Card,
     /// Something to be said.
     Words,
+    /// A word of a command.
+    Argument,
 }
 
 impl Kind {
@@ -59,6 +61,7 @@ impl Kind {
             Self::NameOrNone => text.is_empty() || Self::Name.takes(text),
             Self::Card => !text.trim().is_empty() && !text.contains(char::is_control),
             Self::Words => text.chars().count() <= MOST_WORDS && !text.contains('\0'),
+            Self::Argument => !text.is_empty() && !text.contains('\0'),
         }
     }
 }
@@ -79,6 +82,7 @@ impl fmt::Display for Kind {
             Self::NameOrNone => "a name or none (\"\")",
             Self::Card => "a sound card's name, default or none",
             Self::Words => "text",
+            Self::Argument => "words, the program first",
         })
     }
 }

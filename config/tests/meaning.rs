@@ -73,6 +73,16 @@ fn keys_that_would_do_nothing_are_told() {
             "speech = { ears_protocol = \"wyoming\", ears_url = \"tcp://a:1\", ears_key_file = \"k\" }",
             "speech.ears_key_file without another speech.ears_protocol: Wyoming knows no keys",
         ),
+        (
+            "speech.device_voice = \"command\"",
+            "speech.device_voice command without speech.device_command: there is no command",
+        ),
+        (
+            "speech = { device_voice = \"rms\", device_command = [\"piper\"] }",
+            "speech.device_command without speech.device_voice command: no other voice",
+        ),
+        ("speech.device_output = \"wav\"", "speech.device_output without speech.device_voice command"),
+        ("speech.device_rate_hz = 16000", "speech.device_rate_hz without speech.device_voice command"),
     ] {
         let told = error(text);
         assert!(told.contains(expected), "{text}: {told}");
@@ -92,6 +102,7 @@ fn keys_that_do_something_with_others_are_taken() {
         "route.7 = \"transfer 12\"\ntrunk = { server = \"a\", user = \"u\" }",
         "route.7 = \"transfer 12\"\ntrunk.fallback = { server = \"a\", register = false }",
         "speech = { voice_protocol = \"elevenlabs-single\", voice_model = \"m\" }",
+        "speech = { device_voice = \"command\", device_command = [\"a b\", \"{text}\"], device_output = \"wav\" }",
     ] {
         assert!(Config::from_toml(text, "t").is_ok(), "{text}: {}", error(text));
     }
@@ -104,6 +115,9 @@ fn what_is_wrong_by_itself_is_told_once() {
         "trunk = { server = \"a\", user = \"a b\" }",
         "sip = { caller_digest = \"MD5\", caller_user = \"a b\" }",
         "speech = { truevoice_min_idle = 9, truevoice_max_idle = 99 }",
+        "speech = { device_voice = \"command\", device_command = [\"piper\", \"\"] }",
+        "speech = { device_voice = \"comand\", device_command = [\"piper\"] }",
+        "speech = { device_voice = \"command\", device_command = \"piper\" }",
     ] {
         let told = error(text);
         assert!(told.ends_with("\n1 problem in the configuration"), "{text}: {told}");

@@ -1,6 +1,6 @@
 //! File, environment, command line: the later one wins, and each is checked.
 
-use offhook_config::{AllInOne, Chunks, Config, Problems, Sources};
+use offhook_config::{AllInOne, Chunks, Config, DeviceCommand, DeviceVoice, FliteVoice, Problems, Sources};
 use offhook_units::{Ppm, Span};
 
 const FILE: &str = "[jitter]\nmin_ms = 40\ntarget_ms = 120\nmax_ms = 400\n";
@@ -187,4 +187,24 @@ fn realtime_needs_nobody_who_writes_down_what_the_caller_says_but_is_told_the_la
     assert!(speech(&[realtime, language]).is_ok() && speech(&[nobody, language]).is_ok());
     let error = speech(&[realtime, language, nobody]).unwrap_err().to_string();
     assert!(error.contains("speech.language without speech.realtime_ears_model"), "{error}");
+}
+
+#[test]
+fn v6_the_voice_on_the_device_is_chosen_and_a_commands_words_are_kept_apart() {
+    let voice = |options: &[&str]| read(&[], options).unwrap().speech.device_voice;
+    assert_eq!(voice(&[]), DeviceVoice::Auto);
+    for (name, expected) in [("slt", FliteVoice::Slt), ("rms", FliteVoice::Rms), ("kal16", FliteVoice::Kal16)]
+    {
+        assert_eq!(voice(&[&format!("speech.device_voice={name}")]), DeviceVoice::Flite(expected));
+    }
+    assert_eq!(voice(&["speech.device_voice=espeak-ng"]), DeviceVoice::EspeakNg);
+    let words = "speech.device_command=/opt/my voices/piper, --output-raw";
+    let command = DeviceCommand {
+        program: "/opt/my voices/piper".to_owned(),
+        arguments: vec!["--output-raw".to_owned()],
+        is_wav: false,
+        rate_hz: 16_000,
+    };
+    let options = ["speech.device_voice=command", words, "speech.device_rate_hz=16000"];
+    assert_eq!(voice(&options), DeviceVoice::Command(command));
 }

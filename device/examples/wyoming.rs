@@ -11,8 +11,7 @@ use offhook_speech::speaking::ChunkSettings;
 use offhook_speech::stt::EarsSettings;
 use offhook_speech::text::PlanSettings;
 use offhook_speech::tts::VoiceSettings;
-use offhook_speech::voice::VoiceChoice;
-use offhook_speech::voice::command::CommandSettings;
+use offhook_speech::voice::VoiceError;
 use offhook_speech::wire::url::Url;
 use offhook_speech::wyoming::{WyomingEarsSettings, WyomingVoiceSettings};
 use offhook_units::Span;
@@ -137,14 +136,10 @@ fn run(arguments: &[String]) -> Result<String, Box<dyn Error>> {
         return Err("usage: wyoming tcp://VOICE tcp://EARS TEXT".into());
     };
     let clock = Clock::start();
+    let settings_of_all =
+        ServiceSettings { extra_roots_pem: None, pool: None, clock: Box::new(move || clock.now()) };
     // No other voice shall help out.
-    let none = CommandSettings { program: "no-voice-here".to_owned(), ..CommandSettings::espeak_ng() };
-    let speech = Speech::start(ServiceSettings {
-        extra_roots_pem: None,
-        device_voice: VoiceChoice::Command(none),
-        pool: None,
-        clock: Box::new(move || clock.now()),
-    })?;
+    let speech = Speech::start(settings_of_all, Err(VoiceError::Unspeakable), None)?;
     let (call, line) = (Call(1), Shared::default());
     let taken = |outcome: Result<(), _>| outcome.map_err(|error| format!("not taken: {error:?}"));
     taken(speech.open(call, settings(voice, ears, text)?, Box::new(line.clone())))?;

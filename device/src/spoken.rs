@@ -1,8 +1,49 @@
-//! Pauses and breaths of the configuration, as speech takes them.
+//! Pauses, breaths and the voice of the configuration, as speech takes them.
 
-use offhook_config::{Breaths, Pauses, Range};
+use offhook_config::{Breaths, DeviceCommand, DeviceVoice, FliteVoice as Flite, Pauses, Range};
 use offhook_speech::breath::{BreathLevel, BreathRule};
 use offhook_speech::text::{BadPauseRange, PauseRange, PauseTable, PlanSettings};
+use offhook_speech::voice::command::{CommandSettings, Output};
+use offhook_speech::voice::flite::{FliteSettings, FliteVoice};
+use offhook_speech::voice::{self, Voice, VoiceChoice, VoiceError};
+use std::ops::ControlFlow;
+
+/// What a voice must be able to say.
+const TRIAL: &str = "One.";
+
+/// The voice that is wanted on the device, once it has shown that it speaks.
+///
+/// # Errors
+/// [`VoiceError`]: it is not there, or does not speak.
+pub fn tried_voice(wanted: &DeviceVoice) -> Result<Box<dyn Voice>, VoiceError> {
+    let mut voice = voice(wanted)?;
+    // What is there of itself need not be able to say it.
+    if *wanted != DeviceVoice::Auto {
+        voice.speak(TRIAL, &mut |_| ControlFlow::Continue(()))?;
+    }
+    Ok(voice)
+}
+
+/// The voice that is wanted on the device.
+///
+/// # Errors
+/// [`VoiceError`]: it is not there.
+pub fn voice(wanted: &DeviceVoice) -> Result<Box<dyn Voice>, VoiceError> {
+    let flite = |voice| VoiceChoice::Flite(FliteSettings { voice, ..FliteSettings::default() });
+    let choice = match wanted {
+        DeviceVoice::Auto => VoiceChoice::AnyOrPrompts,
+        DeviceVoice::Flite(Flite::Slt) => flite(FliteVoice::Slt),
+        DeviceVoice::Flite(Flite::Rms) => flite(FliteVoice::Rms),
+        DeviceVoice::Flite(Flite::Kal16) => flite(FliteVoice::Kal16),
+        DeviceVoice::EspeakNg => VoiceChoice::Command(CommandSettings::espeak_ng()),
+        DeviceVoice::Command(DeviceCommand { program, arguments, is_wav, rate_hz }) => {
+            let output = if *is_wav { Output::Wav } else { Output::Raw };
+            let (program, arguments) = (program.clone(), arguments.clone());
+            VoiceChoice::Command(CommandSettings::other(program, arguments, output, *rate_hz))
+        }
+    };
+    voice::open(&choice)
+}
 
 /// The plan that these make.
 ///

@@ -253,6 +253,28 @@ fn the_first_route_to_an_agent_begins_it_without_a_restart() {
 }
 
 #[test]
+fn v6_the_voice_on_the_device_is_the_one_that_is_wanted_or_its_fault_is_told() {
+    let speaks =
+        "device_voice = \"command\"\ndevice_command = [\"sh\", \"-c\", \"head -c 4000 /dev/zero\"]\n";
+    let says =
+        "device_voice = \"command\"\ndevice_command = [\"sh\", \"-c\", \"echo no such voice >&2; exit 3\"]\n";
+    let fault = "speech.device_voice cannot be had, and another one speaks: the voice command \"sh\" failed: exit \
+                 status: 3. no such voice; the voice on the device is flite slt";
+    for (name, voice, told) in [
+        ("run-voice-rms", "device_voice = \"rms\"\n", "speech: ready: the voice on the device is flite rms"),
+        ("run-voice-command", speaks, "speech: ready: the voice on the device is sh"),
+        ("run-voice-fault", says, &format!("speech: ready: {fault}")),
+    ] {
+        let folder = Folder::new(name);
+        let service = Service::start(&folder, &format!("[speech]\n{voice}[route]\n\"602\" = \"agent\"\n"));
+        service.wait_for("/ready", "on the device");
+        let ready = service.get("/ready");
+        assert!(ready.contains(&format!("{told}\n")), "{ready}");
+        assert_eq!(service.end("-TERM").code, 0);
+    }
+}
+
+#[test]
 fn the_log_goes_to_stderr_where_the_journals_variable_is_only_inherited() {
     let folder = Folder::new("run-log");
     let service = Service::start_with(&folder, "", &[("JOURNAL_STREAM", "1:1")]);

@@ -75,6 +75,26 @@ fn text_becomes_a_recording() {
 }
 
 #[test]
+fn v6_say_uses_the_voice_that_the_configuration_wants() {
+    let folder = Folder::new("say-command");
+    folder.write(
+        "c.toml",
+        "[speech]\ndevice_voice = \"command\"\ndevice_rate_hz = 8000\n\
+         device_command = [\"sh\", \"-c\", \"printf %s \\\"$1\\\" >said.txt; head -c 16000 /dev/zero\", \"sh\", \"{text}\"]\n",
+    );
+    let done = folder.run(&["say", "Good morning.", "--wav", "say.wav", "--config", "c.toml"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.out.contains("at 8000 Hz, by sh"), "{}", done.out);
+    assert_eq!(std::fs::read_to_string(folder.path("said.txt")).unwrap(), "Good morning.");
+    let done =
+        folder.run(&["say", "Good morning.", "--wav", "say.wav", "--set", "speech.device_voice=kal16"]);
+    assert!(done.out.contains("by flite kal16"), "{done:?}");
+    // What is asked for by name wins.
+    let asked = ["say", "Good morning.", "--wav", "say.wav", "--config", "c.toml", "--voice", "flite"];
+    assert!(folder.run(&asked).out.contains("by flite slt"));
+}
+
+#[test]
 fn every_command_has_help_with_an_example() {
     let folder = Folder::new("help");
     for command in ["check", "demo", "print-config", "replay", "run", "say"] {

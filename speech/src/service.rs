@@ -17,7 +17,7 @@ use crate::ear::Ear;
 use crate::net::{NetError, Network};
 use crate::session::{SessionEvent, SessionSettings};
 use crate::truevoice::{PoolSettings, TrueVoiceSettings};
-use crate::voice::{self, Voice, VoiceChoice, VoiceError};
+use crate::voice::{Voice, VoiceError};
 use device::DeviceVoice;
 use mio::Waker;
 use offhook_units::Moment;
@@ -69,8 +69,6 @@ pub type Clock = Box<dyn Fn() -> Moment + Send>;
 pub struct ServiceSettings {
     /// Certificates to trust beside the system's, as PEM text.
     pub extra_roots_pem: Option<String>,
-    /// The voice on the device.
-    pub device_voice: VoiceChoice,
     /// Warm connections to the all-in-one service.
     pub pool: Option<(TrueVoiceSettings, PoolSettings)>,
     /// The one clock.
@@ -79,7 +77,7 @@ pub struct ServiceSettings {
 
 impl fmt::Debug for ServiceSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServiceSettings").field("device_voice", &self.device_voice).finish_non_exhaustive()
+        f.debug_struct("ServiceSettings").field("pool", &self.pool).finish_non_exhaustive()
     }
 }
 
@@ -110,21 +108,12 @@ pub struct Speech {
 }
 
 impl Speech {
-    /// Starts the thread. A voice on the device that is not there is no error: see [`Speech::device_voice`].
+    /// Starts the thread, with the voice on the device or the reason why there is none, which is no error here; and with what
+    /// hears which words came of a voice that does not tell.
     ///
     /// # Errors
     /// [`NetError`].
-    pub fn start(settings: ServiceSettings) -> Result<Self, NetError> {
-        let voice = voice::open(&settings.device_voice);
-        Self::start_with(settings, voice, Ear::open())
-    }
-
-    /// The same with a voice on the device that is open already, or the reason why there is none; and with what hears which
-    /// words came of a voice that does not tell.
-    ///
-    /// # Errors
-    /// [`NetError`].
-    pub fn start_with(
+    pub fn start(
         settings: ServiceSettings,
         voice: Result<Box<dyn Voice>, VoiceError>,
         ear: Option<Ear>,

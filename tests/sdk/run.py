@@ -10,7 +10,7 @@ import traceback
 
 from lab import Lab
 
-ALL = ["elevenlabs", "deepgram", "deepgram_flux", "openai", "openai_realtime", "wyoming", "wyoming_client"]
+ALL = ["elevenlabs", "deepgram", "deepgram_flux", "openai", "openai_realtime", "wyoming", "wyoming_client", "piper"]
 
 
 def main():

@@ -6,10 +6,8 @@ use super::progress::Progress;
 use crate::interrupt::Interrupt;
 use crate::spoken;
 use clap::{Args, ValueEnum};
-use offhook_config::Config;
+use offhook_config::{Config, DeviceVoice, FliteVoice};
 use offhook_speech::say::{Said, SayError, SaySettings, say_to_wav};
-use offhook_speech::voice::command::CommandSettings;
-use offhook_speech::voice::flite::FliteSettings;
 use offhook_speech::voice::{self, VoiceChoice};
 use std::io;
 use std::ops::ControlFlow;
@@ -18,8 +16,8 @@ use std::path::PathBuf;
 /// Not in the comment below, because the tags would be links there.
 const ABOUT: &str = "Speak text into a WAV file
 
-Uses a voice on this device, no service and no network: flite's slt where it is installed, else espeak-ng. The pauses \
-come from the punctuation, and breaths are put where a person would take one; [pauses] and [breaths] of the configuration tune them. Tags in the text are understood: \
+Uses the voice on this device, no service and no network: that of speech.device_voice, which without a configuration is \
+flite's slt where it is installed, else espeak-ng. The pauses come from the punctuation, and breaths are put where a person would take one; [pauses] and [breaths] of the configuration tune them. Tags in the text are understood: \
 [breath], [breath type=\"deep\"], [sigh]; docs/spoken-text.md lists them.";
 
 /// Speak text into a WAV file
@@ -32,9 +30,9 @@ pub(super) struct Say {
     /// Where to write it: mono, 16-bit, at the voice's own rate
     #[arg(long, value_name = "F.wav")]
     wav: PathBuf,
-    /// Which voice
-    #[arg(long, value_enum, default_value = "any")]
-    voice: VoiceName,
+    /// Which voice, instead of the configuration's
+    #[arg(long, value_enum)]
+    voice: Option<VoiceName>,
     /// Pauses and breaths vary with this number; the same one says the same text the same way
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -55,15 +53,20 @@ enum VoiceName {
 
 impl Say {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let choice = match self.voice {
-            VoiceName::Any => VoiceChoice::Any,
-            VoiceName::Flite => VoiceChoice::Flite(FliteSettings::default()),
-            VoiceName::EspeakNg => VoiceChoice::Command(CommandSettings::espeak_ng()),
-        };
-        let Config { pauses, breaths, .. } = self.configuration.read()?;
+        let Config { pauses, breaths, speech, .. } = self.configuration.read()?;
         // The configuration has checked them.
         let plan = spoken::plan(pauses, breaths).unwrap_or_default();
-        let mut voice = voice::open(&choice)?;
+        let wanted = match self.voice {
+            None => speech.device_voice,
+            Some(VoiceName::Any) => DeviceVoice::Auto,
+            Some(VoiceName::Flite) => DeviceVoice::Flite(FliteVoice::Slt),
+            Some(VoiceName::EspeakNg) => DeviceVoice::EspeakNg,
+        };
+        let mut voice = match wanted {
+            // The prompts that are built in cannot say any text.
+            DeviceVoice::Auto => voice::open(&VoiceChoice::Any)?,
+            wanted => spoken::voice(&wanted)?,
+        };
         let failed = |error| Failure::Write { path: self.wav.clone(), error };
         let interrupt = Interrupt::watch().unwrap_or_default();
         let mut file = super::create(&self.wav)?;

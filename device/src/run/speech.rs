@@ -22,10 +22,11 @@ use offhook_config::{AllInOne, Chunks, Config, Speech as Wanted, Target};
 use offhook_lab::{Lab, LabVoice, Options};
 use offhook_speech::all_in_one::AllInOneSettings;
 use offhook_speech::conversation::ConversationSettings;
+use offhook_speech::ear::Ear;
 use offhook_speech::service::{ServiceSettings, Speech};
 use offhook_speech::speaking::ChunkSettings;
 use offhook_speech::text::PlanSettings;
-use offhook_speech::voice::VoiceChoice;
+use offhook_speech::voice::{self, VoiceChoice};
 use offhook_speech::wire::url::{BadUrl, Url};
 use offhook_units::Codec;
 use std::cell::OnceCell;
@@ -106,7 +107,7 @@ impl Starter {
                 Ok((agent, voice)) => {
                     // Where the trunk is gone already, so is the process.
                     let _ = ready.send(agent);
-                    let why: Vec<String> = keys.complaints().chain([voice]).collect();
+                    let why: Vec<String> = keys.complaints().chain(voice).collect();
                     Agents { is_ready: !keys.is_deaf_or_dumb(), why: why.join("; ") }
                 }
                 Err(why) => {
@@ -251,7 +252,8 @@ impl Keys {
     }
 }
 
-/// Starts the lab where it is needed, and the speech thread; says which voice the device has.
+/// Starts the lab where it is needed, and the speech thread; says which voice the device has, and what is wrong with the
+/// one that was wanted.
 fn begin(
     wanted: &Wanted,
     pace: Pace,
@@ -259,7 +261,7 @@ fn begin(
     clock: Clock,
     told: SyncSender<Told>,
     events: Sender<Event>,
-) -> Result<(Agent, String), String> {
+) -> Result<(Agent, Vec<String>), String> {
     let (needs_lab, by_wyoming) = services::needs_lab(wanted);
     let lab = match needs_lab {
         true => Some(Lab::start(lab_options(by_wyoming)).map_err(|error| error.to_string())?),
@@ -269,9 +271,16 @@ fn begin(
     // Until the thread runs there is no end of it to be told.
     let is_leaving = Arc::new(AtomicBool::new(true));
     let notice = threads::Notice::of(supervisor::Part::Speech, events, is_leaving.clone());
+    let (voice, complaint) = match spoken::tried_voice(&wanted.device_voice) {
+        Ok(voice) => (Ok(voice), None),
+        Err(error) => {
+            let complaint = format!("speech.device_voice cannot be had, and another one speaks: {error}");
+            tracing::warn!("{complaint}");
+            (voice::open(&VoiceChoice::AnyOrPrompts), Some(complaint))
+        }
+    };
     let settings = ServiceSettings {
         extra_roots_pem: None,
-        device_voice: VoiceChoice::AnyOrPrompts,
         // The thread owns its clock: when the thread is over, however that comes, the clock goes, and that is told.
         clock: Box::new(move || {
             let _held = &notice;
@@ -284,14 +293,14 @@ fn begin(
             _ => None,
         },
     };
-    let speech = Speech::start(settings).map_err(|error| error.to_string())?;
+    let speech = Speech::start(settings, voice, Ear::open()).map_err(|error| error.to_string())?;
     is_leaving.store(false, Relaxed);
     let voice = match speech.device_voice() {
         Ok(name) => format!("the voice on the device is {name}"),
         Err(error) => format!("there is no voice on the device: {error}"),
     };
     let conversations = Conversations::new(speech, parts, clock, told);
-    Ok((Agent { conversations, _lab: lab, is_leaving }, voice))
+    Ok((Agent { conversations, _lab: lab, is_leaving }, complaint.into_iter().chain([voice]).collect()))
 }
 
 /// How the voice of the device goes: in which portions, with which rests.

@@ -14,7 +14,7 @@ use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
 use offhook_speech::text::PlanSettings;
 use offhook_speech::truevoice::{PoolSettings, TrueVoiceSettings};
 use offhook_speech::tts::{AuraSettings, ElevenSettings, VoiceSettings};
-use offhook_speech::voice::{PlacedSink, Sink, Spoke, Voice, VoiceChoice, VoiceError};
+use offhook_speech::voice::{PlacedSink, Sink, Spoke, Voice, VoiceError};
 use offhook_speech::wire::audio::AudioFormat;
 use offhook_speech::wire::url::Url;
 use offhook_speech::wyoming::WyomingVoiceSettings;
@@ -269,7 +269,6 @@ impl Bed {
         let timer = Timer::start();
         let settings = ServiceSettings {
             extra_roots_pem: lab.certificate_pem().map(str::to_owned),
-            device_voice: VoiceChoice::Any,
             pool: with.pool.map(|pool| (truevoice(&lab), pool)),
             clock: Box::new(move || timer.now()),
         };
@@ -277,7 +276,7 @@ impl Bed {
         let voice: Result<Box<dyn Voice>, VoiceError> =
             if with.device { Ok(Box::new(Noted(device_said.clone()))) } else { Err(VoiceError::Unspeakable) };
         let ear = with.device.then(|| Ear::with(Box::new(Tones)));
-        let speech = Speech::start_with(settings, voice, ear).expect("the speech thread starts");
+        let speech = Speech::start(settings, voice, ear).expect("the speech thread starts");
         Self { lab, speech, device_said }
     }
 

@@ -6,7 +6,7 @@ use offhook_speech::service::{Port, PortNews, ServiceSettings, Speech};
 use offhook_speech::session::{SessionEvent, SessionSettings};
 use offhook_speech::speaking::ChunkSettings;
 use offhook_speech::text::PlanSettings;
-use offhook_speech::voice::{Voice, VoiceChoice, VoiceError};
+use offhook_speech::voice::{Voice, VoiceError};
 use offhook_units::Moment;
 use std::time::{Duration, Instant};
 
@@ -48,13 +48,8 @@ impl<F: FnMut(usize) + Send> Port for Sink<F> {
 pub(crate) fn start(voice: Result<Box<dyn Voice>, VoiceError>) -> Speech {
     let origin = Instant::now();
     let clock = move || Moment::from_micros(u64::try_from(origin.elapsed().as_micros()).unwrap_or(0));
-    let settings = ServiceSettings {
-        extra_roots_pem: None,
-        device_voice: VoiceChoice::Any,
-        pool: None,
-        clock: Box::new(clock),
-    };
-    Speech::start_with(settings, voice, None).unwrap()
+    let settings = ServiceSettings { extra_roots_pem: None, pool: None, clock: Box::new(clock) };
+    Speech::start(settings, voice, None).unwrap()
 }
 
 /// A narrow-band call that is greeted like this and has no services.

@@ -274,9 +274,8 @@ fn is_surely(heard: &[Frame], reference: &[Frame]) -> bool {
     if heard.len() < SURE {
         return false;
     }
-    let half = |frames: &[Frame]| -> Vec<Frame> {
-        levelled(frames, frames.len()).into_iter().step_by(2).collect()
-    };
+    let half =
+        |frames: &[Frame]| -> Vec<Frame> { levelled(frames, frames.len()).into_iter().step_by(2).collect() };
     let (frames, mut reference) = (half(heard), half(reference));
     let cost = |reference: &[Frame]| warp(&frames, reference, reference.len()).map(|warped| warped.cost);
     let Some(own) = cost(&reference) else { return false };

@@ -43,9 +43,8 @@ pub(super) fn warp(heard: &[Frame], reference: &[Frame], over: usize) -> Option<
         }
         std::mem::swap(&mut costs, &mut next);
     }
-    let cheapest = |from: usize| {
-        costs.iter().copied().enumerate().skip(from).min_by(|(_, a), (_, b)| a.total_cmp(b))
-    };
+    let cheapest =
+        |from: usize| costs.iter().copied().enumerate().skip(from).min_by(|(_, a), (_, b)| a.total_cmp(b));
     let (at, cost) = cheapest(0)?;
     let mut at = cheapest(over).filter(|(_, at_end)| *at_end <= cost + AT_END).map_or(at, |(end, _)| end);
     let mut path = vec![0; heard.len()];
@@ -81,8 +80,9 @@ mod tests {
 
     #[test]
     fn what_is_unlike_the_reference_is_told() {
-        let unlike =
-            |heights: &[usize]| warp(&frames(heights), &frames(&[0, 1, 2, 3, 4]), 5).map(|warped| warped.unlike);
+        let unlike = |heights: &[usize]| {
+            warp(&frames(heights), &frames(&[0, 1, 2, 3, 4]), 5).map(|warped| warped.unlike)
+        };
         assert!(unlike(&[0, 1, 2]).is_some_and(|unlike| unlike < 0.1));
         assert!(unlike(&[8, 9, 10]).is_some_and(|unlike| unlike > 0.9));
         assert!(unlike(&[]).is_none() && warp(&frames(&[1]), &[], 0).is_none());

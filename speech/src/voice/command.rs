@@ -59,17 +59,9 @@ impl CommandSettings {
         }
     }
 
-    /// piper with a voice file that the operator has put there; `rate_hz` stands in the `.json` beside it.
-    pub fn piper(model: &str, rate_hz: u32) -> Self {
-        Self {
-            program: "piper".to_owned(),
-            args: ["--model", model, "--output-raw"].map(str::to_owned).to_vec(),
-            output: Output::Raw,
-            rate_hz,
-            // It loads its network first, which takes seconds on a small board.
-            patience_ms: 15_000,
-            normal_chars_per_s: 15.0,
-        }
+    /// Any other, which may have to load a network first: on a small board that takes seconds.
+    pub const fn other(program: String, args: Vec<String>, output: Output, rate_hz: u32) -> Self {
+        Self { program, args, output, rate_hz, patience_ms: 15_000, normal_chars_per_s: 15.0 }
     }
 }
 

@@ -223,8 +223,8 @@ mod tests {
 
     #[test]
     fn a_command_that_is_chosen_and_missing_is_not_replaced_by_another_voice() {
-        let settings = command::CommandSettings::piper("voice.onnx", 22_050);
-        let settings = command::CommandSettings { program: "no-such-voice-here".to_owned(), ..settings };
+        let program = "no-such-voice-here".to_owned();
+        let settings = command::CommandSettings::other(program, Vec::new(), command::Output::Raw, 22_050);
         let error = open(&VoiceChoice::Command(settings)).map(|_| ()).unwrap_err();
         assert!(matches!(error, VoiceError::CommandMissing { .. }), "{error}");
     }
