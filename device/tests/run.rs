@@ -266,7 +266,10 @@ fn v6_the_voice_on_the_device_is_the_one_that_is_wanted_or_its_fault_is_told() {
         ("run-voice-fault", says, &format!("speech: ready: {fault}")),
     ] {
         let folder = Folder::new(name);
-        let service = Service::start(&folder, &format!("[speech]\n{voice}[route]\n\"602\" = \"agent\"\n"));
+        let service = Service::start(
+            &folder,
+            &format!("[speech]\n{voice}[route]\n\"600\" = \"echo\"\n\"602\" = \"agent\"\n"),
+        );
         service.wait_for("/ready", "on the device");
         let ready = service.get("/ready");
         assert!(ready.contains(&format!("{told}\n")), "{ready}");

@@ -80,7 +80,7 @@ fn v6_say_uses_the_voice_that_the_configuration_wants() {
     folder.write(
         "c.toml",
         "[speech]\ndevice_voice = \"command\"\ndevice_rate_hz = 8000\n\
-         device_command = [\"sh\", \"-c\", \"printf %s \\\"$1\\\" >said.txt; head -c 16000 /dev/zero\", \"sh\", \"{text}\"]\n",
+         device_command = [\"sh\", \"-c\", \"printf %s \\\"$1\\\" >said.txt; yes | head -c 16000\", \"sh\", \"{text}\"]\n",
     );
     let done = folder.run(&["say", "Good morning.", "--wav", "say.wav", "--config", "c.toml"]);
     assert_eq!(done.code, 0, "{done:?}");

@@ -10,6 +10,9 @@
 
 mod features;
 mod warp;
+mod whole;
+
+pub(crate) use whole::spoken;
 
 use crate::tts::CharTime;
 use crate::voice::flite::{Flite, FliteSettings, FliteVoice};
@@ -81,14 +84,9 @@ impl Came {
     }
 
     /// So many characters were heard, if it was surely this text.
-    pub(crate) fn surely_reached(&self) -> Option<u32> {
+    pub fn surely_reached(&self) -> Option<u32> {
         let last = self.part.last().or(self.words.last())?;
         self.is_sure.then_some(last.chars)
-    }
-
-    /// The same, and whether it ends softly there.
-    pub(crate) fn surely(&self) -> Option<(u32, bool)> {
-        self.surely_reached().map(|chars| (chars, self.ends_softly))
     }
 }
 

@@ -158,11 +158,7 @@ fn v2_it_is_known_whether_a_text_was_heard_to_its_end_and_another_text_never_sur
         let mut missing = [(1, 0, 0), (2, 0, 0), (3, 0, 0), (5, 0, 0), (8, 0, 0)];
         for (text, next) in texts.iter().zip(texts.iter().cycle().skip(1)) {
             let (sound, times) = voice.speak(text).unwrap();
-            let is_all = |came: Came| {
-                let (chars, ends_softly) = came.surely()?;
-                let missing = times.len() - chars as usize;
-                Some(missing == 0 || (ends_softly && missing <= 5))
-            };
+            let is_all = |came: Came| came.is_all_of(text);
             let trimmed = sound.iter().rposition(|sample| sample.unsigned_abs() > 200).unwrap_or(0);
             for whole in [&sound[..], &sound[..=trimmed]] {
                 if let Some(is_all) = ear.place(text, whole, RATE_HZ).and_then(is_all) {

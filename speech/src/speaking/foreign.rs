@@ -1,11 +1,11 @@
 //! Turns that a service thinks and speaks by itself: its words and its audio come side by side, nothing tells which
 //! word lies where, and its pauses are its own. When it breaks off, the device says the words that are left.
 
-use super::script::{Phrase, count};
+use super::script::Phrase;
 use super::stream::{Stream, pace};
 use super::{Source, Speaking, SpeakingEvent};
-use crate::ear::Came;
-use crate::text::{End, Sentence, Splitter};
+use crate::ear::{Came, spoken};
+use crate::text::{End, Sentence, Splitter, count};
 use crate::tts::JobId;
 use offhook_units::{Moment, Span};
 
@@ -29,32 +29,6 @@ const FASTEST: u64 = 150;
 /// Nine tenths are all of it: its end is not worth a second voice.
 const fn is_nearly(chars: u64, all: u32) -> bool {
     chars * 10 >= all as u64 * 9
-}
-
-/// What of a text is there to be spoken: it may end with signs, smileys, or directions as `[laughs]`.
-fn spoken(mut text: &str) -> &str {
-    loop {
-        text = text.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ']');
-        let before = text.strip_suffix(']').and_then(|inside| inside.rsplit_once('['));
-        match before {
-            Some((before, inside)) if inside.chars().all(char::is_lowercase) => text = before,
-            _ => return text.trim_end_matches(|c: char| !c.is_alphanumeric()),
-        }
-    }
-}
-
-/// Of the last word of a text so many characters may not be heard where the voice ends softly: it may be written otherwise
-/// than it is spoken, or the silence behind it was cut off.
-const ENDING: u32 = 5;
-/// A word as short need not be one.
-const SHORT: u32 = 2;
-
-/// Whether all of a text came, of which surely so much was heard.
-fn is_whole(text: &str, reached: u32, ends_softly: bool) -> bool {
-    let text = spoken(text);
-    let missing = count(text).saturating_sub(reached);
-    let last = text.split_whitespace().next_back().map_or(0, count);
-    missing == 0 || (ends_softly && missing <= ENDING && (missing < last || last <= SHORT))
 }
 
 /// How many characters of a text are over where its sentences end, those included that are not spoken.
@@ -199,8 +173,7 @@ impl Speaking {
         let Some(stream) = &mut turn.stream else { return };
         stream.listening.to_its_end = false;
         let text = turn.phrases.get(stream.phrase).map_or("", Phrase::text);
-        let surely = came.and_then(Came::surely);
-        let is_all = surely.is_none_or(|(reached, ends_softly)| is_whole(text, reached, ends_softly));
+        let is_all = came.and_then(|came| came.is_all_of(text)).unwrap_or(true);
         self.event(SpeakingEvent::HeardOut(is_all));
     }
 
@@ -290,9 +263,10 @@ impl Speaking {
         let text = turn.phrases.last().map_or("", Phrase::text);
         let letters = count(spoken(text));
         let ear = turn.stream.as_ref().and_then(|stream| stream.surely_came(&turn.phrases));
-        let (least, most, is_all) = match ear.and_then(Came::surely) {
-            Some((reached, ends_softly)) => {
-                let (chars, is_whole) = (u64::from(reached), is_whole(text, reached, ends_softly));
+        let surely = ear.and_then(|came| Some((came.surely_reached()?, came.is_all_of(text)?)));
+        let (least, most, is_all) = match surely {
+            Some((reached, is_whole)) => {
+                let chars = u64::from(reached);
                 let most = chars + MISHEARD;
                 (chars.saturating_sub(MISHEARD), most, is_whole || most >= u64::from(letters))
             }
@@ -349,47 +323,5 @@ impl Speaking {
     /// Before a service was measured.
     pub(super) const fn usual_foreign_pace() -> u64 {
         USUAL_CHARS_PER_S
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_ends_where_there_is_nothing_more_to_be_spoken() {
-        for (text, all) in [
-            ("", ""),
-            ("...", ""),
-            ("See you.", "See you"),
-            ("It is **nine**", "It is **nine"),
-            ("See you! \u{1F44B}\u{1F3FD}", "See you"),
-            ("See you. [laughs] \u{1F600}", "See you"),
-            ("[whispers] See you [sighs][smiles].", "[whispers] See you"),
-            ("You find it on [our website].", "You find it on [our website"),
-            ("See you]", "See you"),
-            ("[laughs]", ""),
-        ] {
-            assert_eq!(spoken(text), all, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn brackets_without_end_take_no_time() {
-        let closed = "]".repeat(WORDS_MAX);
-        assert_eq!((spoken(&closed), spoken(&format!("[{closed}"))), ("", ""));
-        assert_eq!(spoken(&"[a]".repeat(WORDS_MAX / 3)), "");
-    }
-
-    #[test]
-    fn a_text_is_whole_to_its_last_letter_or_to_a_soft_end_in_its_last_word() {
-        let text = "How can I help you today?";
-        let whole =
-            |missing: u32, ends_softly| is_whole(text, count("HowcanIhelpyoutoday") - missing, ends_softly);
-        assert_eq!([0, 1, 4, 5, 8].map(|missing| whole(missing, false)), [true, false, false, false, false]);
-        assert_eq!([0, 1, 4, 5, 8].map(|missing| whole(missing, true)), [true, true, true, false, false]);
-        assert!(is_whole("You are cancelling it, appointment", 25, true));
-        assert!(!is_whole("You are cancelling it, appointment", 24, true));
-        assert!(is_whole("See you then! XD", 11, true) && !is_whole("See you then! XD", 11, false));
     }
 }

@@ -6,6 +6,7 @@ use super::stream::Stream;
 use super::timeline::Place;
 use super::turn::Turn;
 use crate::ear::Reached;
+use crate::text::count;
 
 /// How far a lost stream came: its phrase and the characters of it.
 pub(super) fn came(turn: &Turn, stream: &Stream) -> (usize, u32) {
@@ -62,7 +63,7 @@ pub(super) fn lay_out(turn: &mut Turn, stream: &Stream, end: u64) {
     }
     let (last, chars) = came(turn, stream);
     let text = turn.phrases.get(last).map(script::Phrase::text).unwrap_or_default();
-    let whole = script::count(text.get(..words_end(text, chars)).unwrap_or_default());
+    let whole = count(text.get(..words_end(text, chars)).unwrap_or_default());
     let mut places: Vec<(usize, u32)> = (stream.first.0..last)
         .map(|at| (at, turn.phrases.get(at).map_or(0, script::Phrase::chars)))
         .collect();

@@ -4,10 +4,11 @@
 
 use super::foreign::MISHEARD;
 use super::layout::{behind, lay_out_heard};
-use super::script::{Phrase, count};
+use super::script::Phrase;
 use super::turn::Turn;
 use super::{Broken, Source, Speaking, SpeakingOutput, ToDevice, stream::Stream};
 use crate::ear::{Came, LONGEST_S, Reached};
+use crate::text::count;
 use crate::tts::JobId;
 use offhook_units::{Moment, Span};
 

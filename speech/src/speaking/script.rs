@@ -1,7 +1,7 @@
 //! What is to be spoken in a turn: phrases with the rests between them, counted so that it can be said at any moment
 //! which words are over.
 
-use crate::text::{PauseKind, Planner, Rest, Sentence, SpeechRate, Step};
+use crate::text::{PauseKind, Planner, Rest, Sentence, SpeechRate, Step, count};
 
 /// What is spoken in one go.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,11 +61,6 @@ impl Phrase {
         self.text.push_str(more);
         self.chars += count(more);
     }
-}
-
-/// Characters that are not white space.
-pub(super) fn count(text: &str) -> u32 {
-    text.chars().filter(|c| !c.is_whitespace()).count() as u32
 }
 
 /// The byte offset behind the whole words that the first `chars` characters make.

@@ -9,7 +9,7 @@ use super::turn::Turn;
 use super::untold::Untold;
 use super::{Mark, MarkKind, Source, Speaking, SpeakingEvent, script};
 use crate::ear::{Came, Reached};
-use crate::text::{Rest, is_speakable};
+use crate::text::{Rest, count, is_speakable};
 use crate::tts::{CharTime, JobId};
 use offhook_units::{Moment, Span};
 use std::ops::Range;
@@ -439,7 +439,7 @@ impl Speaking {
             }
         };
         let text = turn.phrases.get(phrase).map(script::Phrase::text).unwrap_or_default();
-        let all = script::count(text);
+        let all = count(text);
         turn.lost_at = Some(phrase);
         let left = text.get(words_end(text, chars)..).unwrap_or_default();
         if !is_speakable(left) && stream.last_audio.is_some() {
@@ -450,7 +450,7 @@ impl Speaking {
             turn.timeline.add(end, Place::new(phrase, all));
             (turn.next, turn.skip) = (phrase + 1, 0);
         } else {
-            let whole = script::count(text.get(..words_end(text, chars)).unwrap_or_default()).max(
+            let whole = count(text.get(..words_end(text, chars)).unwrap_or_default()).max(
                 // Never before the place where it began.
                 if stream.first.0 == phrase { stream.first.1 } else { 0 },
             );

@@ -4,7 +4,7 @@ use super::by_ear::long_phrase;
 use super::splices::{LONG, judge, sounds};
 use super::*;
 use crate::speaking::foreign::sentence_ends;
-use crate::speaking::script::count;
+use crate::text::count;
 
 /// One that has begun to say `text`; there is an ear.
 pub(super) fn begun(text: &str) -> World {
