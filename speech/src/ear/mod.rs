@@ -267,14 +267,17 @@ fn laid_over(heard: &[Frame], reference: &[Frame], over: usize) -> Option<(Vec<u
     (warped.unlike <= UNLIKE_MAX).then(|| (warped.path.into_iter().map(place).collect(), came))
 }
 
-/// Whether what was heard is surely that of the reference, which goes no farther. Every second frame tells.
+/// Whether what was heard is surely that of the reference, which goes no farther. Every second frame tells, of a
+/// long sound every fifth.
 fn is_surely(heard: &[Frame], reference: &[Frame]) -> bool {
     if heard.len() < SURE {
         return false;
     }
-    let half =
-        |frames: &[Frame]| -> Vec<Frame> { levelled(frames, frames.len()).into_iter().step_by(2).collect() };
-    let (frames, mut reference) = (half(heard), half(reference));
+    let step = 2 + heard.len() / 500;
+    let some = |frames: &[Frame]| -> Vec<Frame> {
+        levelled(frames, frames.len()).into_iter().step_by(step).collect()
+    };
+    let (frames, mut reference) = (some(heard), some(reference));
     let cost = |reference: &[Frame]| warp(&frames, reference, reference.len()).map(|warped| warped.cost);
     let Some(own) = cost(&reference) else { return false };
     reference.reverse();
