@@ -22,7 +22,7 @@ use features::{Features, Frame, HOP, RATE_HZ, features, levelled, loudness};
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
-use warp::warp;
+use warp::{NEVER, Over, warp};
 
 /// Sound beyond this is not listened to, in seconds: a phrase is shorter. It bounds what is kept and what it costs.
 pub(crate) const LONGEST_S: usize = 15;
@@ -35,6 +35,11 @@ const MISSING: usize = 2;
 /// Another text in the same language comes to 0.64 and more when it is heard for long, the same text to 0.8 when it is
 /// short. What is more unlike is another language, noise, or a song.
 const UNLIKE_MAX: f32 = 0.85;
+/// To end where its text does may cost a sound so much more than to end elsewhere: about as much as half a frame of another
+/// sound does.
+const AT_END: f32 = 2.0;
+/// And so much where there is silence behind it.
+const AT_REST: f32 = 6.0;
 /// Of the end of a first warp nobody is sure: so many frames.
 const AROUND: usize = 20;
 /// What is never louder is silence: the natural logarithm of a power, -55 dB below full scale.
@@ -158,7 +163,11 @@ impl Ear {
         let words = word_ends(text, times)?;
         // Of a sound that has only begun it cannot be told what it is: how far it came is taken from the clock.
         let by_clock = (frames.len() < LEAST).then(|| (0..frames.len()).collect());
-        let over = frame_at(times.last()?.end_ms).saturating_sub(reference_from + MISSING);
+        let rests = last_sound(&heard.loudness) < heard.loudness.len();
+        let over = Over {
+            from: frame_at(times.last()?.end_ms).saturating_sub(reference_from + MISSING),
+            more: if rests { AT_REST } else { AT_END },
+        };
         let warped = laid_over(frames, all, over);
         let is_sure = warped.as_ref().is_some_and(|(_, until)| {
             let sound = last_sound(&heard.loudness).saturating_sub(heard_from);
@@ -253,7 +262,7 @@ impl fmt::Debug for Ear {
 }
 
 /// What was heard laid over the reference, and to where of it at most; `None` where the one is not the other's text.
-fn laid_over(heard: &[Frame], reference: &[Frame], over: usize) -> Option<(Vec<usize>, usize)> {
+fn laid_over(heard: &[Frame], reference: &[Frame], over: Over) -> Option<(Vec<usize>, usize)> {
     let frames = levelled(heard, heard.len());
     // How far it came is known roughly after the first time, and then what the reference is like until there.
     let reached = *warp(&frames, &levelled(reference, reference.len()), over)?.path.last()?;
@@ -263,7 +272,8 @@ fn laid_over(heard: &[Frame], reference: &[Frame], over: usize) -> Option<(Vec<u
     let pace = reached.max(heard.len() / 2);
     let place = |at: usize| at * pace / heard.len();
     let paced: Vec<Frame> = (0..).map_while(|at| reference.get(place(at)).copied()).collect();
-    let warped = warp(&frames, &paced, (over * heard.len()).div_ceil(pace))?;
+    let paced_over = Over { from: (over.from * heard.len()).div_ceil(pace), ..over };
+    let warped = warp(&frames, &paced, paced_over)?;
     (warped.unlike <= UNLIKE_MAX).then(|| (warped.path.into_iter().map(place).collect(), came))
 }
 
@@ -278,7 +288,7 @@ fn is_surely(heard: &[Frame], reference: &[Frame]) -> bool {
         levelled(frames, frames.len()).into_iter().step_by(step).collect()
     };
     let (frames, mut reference) = (some(heard), some(reference));
-    let cost = |reference: &[Frame]| warp(&frames, reference, reference.len()).map(|warped| warped.cost);
+    let cost = |reference: &[Frame]| warp(&frames, reference, NEVER).map(|warped| warped.cost);
     let Some(own) = cost(&reference) else { return false };
     reference.reverse();
     let turn = reference.len() / BACKWARDS;

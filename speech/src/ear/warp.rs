@@ -6,8 +6,17 @@ use super::features::Frame;
 /// What it costs more to stay at a frame of the reference, to go on to the next, and to leave one out.
 const STEPS: [f32; 3] = [1.0, 0.0, 0.6];
 
-/// To end where the words are over may cost so much more than to end elsewhere: that is where most sounds end.
-const AT_END: f32 = 2.0;
+/// Where the words of a reference are over.
+#[derive(Clone, Copy)]
+pub(super) struct Over {
+    /// From this frame on.
+    pub(super) from: usize,
+    /// To end there may cost so much more than to end elsewhere: that is where most sounds end.
+    pub(super) more: f32,
+}
+
+/// They are not.
+pub(super) const NEVER: Over = Over { from: usize::MAX, more: 0.0 };
 
 /// What came of it.
 pub(super) struct Warped {
@@ -19,8 +28,8 @@ pub(super) struct Warped {
     pub(super) unlike: f32,
 }
 
-/// The words of the reference are over at its frame `over`. `None` where one of them is nothing.
-pub(super) fn warp(heard: &[Frame], reference: &[Frame], over: usize) -> Option<Warped> {
+/// `None` where one of them is nothing.
+pub(super) fn warp(heard: &[Frame], reference: &[Frame], over: Over) -> Option<Warped> {
     let width = reference.len();
     let (mut costs, mut next) = (vec![f32::INFINITY; width], vec![f32::INFINITY; width]);
     let mut steps = vec![0u8; width * heard.len()];
@@ -46,7 +55,8 @@ pub(super) fn warp(heard: &[Frame], reference: &[Frame], over: usize) -> Option<
     let cheapest =
         |from: usize| costs.iter().copied().enumerate().skip(from).min_by(|(_, a), (_, b)| a.total_cmp(b));
     let (at, cost) = cheapest(0)?;
-    let mut at = cheapest(over).filter(|(_, at_end)| *at_end <= cost + AT_END).map_or(at, |(end, _)| end);
+    let mut at =
+        cheapest(over.from).filter(|(_, at_end)| *at_end <= cost + over.more).map_or(at, |(end, _)| end);
     let mut path = vec![0; heard.len()];
     for (n, place) in path.iter_mut().enumerate().rev() {
         *place = at;
@@ -72,7 +82,9 @@ mod tests {
     #[test]
     fn what_is_slower_and_faster_finds_its_place_and_may_end_before_the_reference() {
         let reference = frames(&[0, 1, 2, 3, 4, 5, 6, 7]);
-        let path = |heights: &[usize]| warp(&frames(heights), &reference, 8).map(|warped| warped.path);
+        let path = |heights: &[usize]| {
+            warp(&frames(heights), &reference, Over { from: 8, more: 2.0 }).map(|warped| warped.path)
+        };
         assert_eq!(path(&[0, 1, 2, 3]), Some(vec![0, 1, 2, 3]));
         assert_eq!(path(&[0, 0, 1, 1, 2, 2]), Some(vec![0, 0, 1, 1, 2, 2]));
         assert_eq!(path(&[0, 2, 4, 6]), Some(vec![0, 2, 4, 6]));
@@ -81,10 +93,10 @@ mod tests {
     #[test]
     fn what_is_unlike_the_reference_is_told() {
         let unlike = |heights: &[usize]| {
-            warp(&frames(heights), &frames(&[0, 1, 2, 3, 4]), 5).map(|warped| warped.unlike)
+            warp(&frames(heights), &frames(&[0, 1, 2, 3, 4]), NEVER).map(|warped| warped.unlike)
         };
         assert!(unlike(&[0, 1, 2]).is_some_and(|unlike| unlike < 0.1));
         assert!(unlike(&[8, 9, 10]).is_some_and(|unlike| unlike > 0.9));
-        assert!(unlike(&[]).is_none() && warp(&frames(&[1]), &[], 0).is_none());
+        assert!(unlike(&[]).is_none() && warp(&frames(&[1]), &[], NEVER).is_none());
     }
 }

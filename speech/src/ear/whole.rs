@@ -3,12 +3,17 @@
 use super::Came;
 use crate::text::count;
 
+/// What a direction stands between.
+const BRACKETS: [(char, char); 3] = [('[', ']'), ('(', ')'), ('*', '*')];
+
 /// What of a text is there to be spoken: it may end with signs, smileys, or directions as `[laughs]`.
 pub(crate) fn spoken(mut text: &str) -> &str {
     loop {
-        text = text.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ']');
-        let before = text.strip_suffix(']').and_then(|inside| inside.rsplit_once('['));
-        match before {
+        text = text.trim_end_matches(|c: char| {
+            !c.is_alphanumeric() && BRACKETS.iter().all(|(_, close)| c != *close)
+        });
+        let inside = |&(open, close)| text.strip_suffix(close)?.rsplit_once(open);
+        match BRACKETS.iter().find_map(inside) {
             Some((before, inside)) if inside.chars().all(char::is_lowercase) => text = before,
             _ => return text.trim_end_matches(|c: char| !c.is_alphanumeric()),
         }
@@ -52,6 +57,11 @@ mod tests {
             ("[whispers] See you [sighs][smiles].", "[whispers] See you"),
             ("You find it on [our website].", "You find it on [our website"),
             ("See you]", "See you"),
+            ("See you! *waves*", "See you"),
+            ("See you (smiles).", "See you"),
+            ("See you (on Monday)", "See you (on Monday"),
+            ("See you **soon**", "See you **soon"),
+            ("See you*", "See you"),
             ("[laughs]", ""),
         ] {
             assert_eq!(spoken(text), all, "{text:?}");
@@ -63,6 +73,7 @@ mod tests {
         let closed = "]".repeat(16_000);
         assert_eq!((spoken(&closed), spoken(&format!("[{closed}"))), ("", ""));
         assert_eq!(spoken(&"[a]".repeat(5_000)), "");
+        assert_eq!((spoken(&"*".repeat(16_000)), spoken(&"(".repeat(16_000))), ("", ""));
     }
 
     #[test]
