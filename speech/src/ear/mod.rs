@@ -269,7 +269,7 @@ fn laid_over(heard: &[Frame], reference: &[Frame], over: Over) -> Option<(Vec<us
     let came = reached + AROUND;
     let reference = levelled(reference, came);
     // The second time the reference is said at the pace of what was heard, as far as that is speech.
-    let pace = reached.max(heard.len() / 2);
+    let pace = reached.max(heard.len() / 2).max(1);
     let place = |at: usize| at * pace / heard.len();
     let paced: Vec<Frame> = (0..).map_while(|at| reference.get(place(at)).copied()).collect();
     let paced_over = Over { from: (over.from * heard.len()).div_ceil(pace), ..over };

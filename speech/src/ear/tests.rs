@@ -115,6 +115,21 @@ fn what_it_cannot_tell_it_does_not_tell() {
     assert_eq!(ear.place("Hello.", &noise, 0), None);
 }
 
+#[test]
+fn what_has_only_begun_is_heard_at_any_length() {
+    let (mut ear, text) = (ear(), "The sun is still high over the town.");
+    let (sound, times) = Ear::with(flite(FliteVoice::Slt)).speak(text).unwrap();
+    let begins = times[0].at_ms as usize * 8;
+    // From its beginning, which is soft, and from where it is loud.
+    for from in [begins, begins + 2_400] {
+        for length in (0..4_000).step_by(40) {
+            let came = ear.place(text, &sound[from..][..length], RATE_HZ).unwrap_or_default();
+            let few = |chars| length > 3_000 && chars < 12;
+            assert!(came.surely_reached().is_none_or(few), "{length} from {from}: {came:?}");
+        }
+    }
+}
+
 /// By how many milliseconds it is wrong where in its first words a voice broke off that had said so many: more than zero
 /// where some of it is lost, less where it is heard again.
 fn wrong_by(ear: &mut Ear, voice: &mut Ear, text: &str, said_ms: u32) -> Option<i64> {
