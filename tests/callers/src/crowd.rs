@@ -42,6 +42,8 @@ struct Figures {
     /// Numbers of the far end's packets that never came.
     lost: u64,
     repeated: u64,
+    /// Packets from somewhere else than the call's far end: whoever talks to a caller that had this port before.
+    strange: u64,
     /// Pieces of 10 ms of numbered sound.
     pieces_heard: u64,
     pieces_missing: u64,
@@ -76,6 +78,15 @@ struct Crowd<'a> {
     counted: bool,
     pick: Pick,
     figures: Figures,
+}
+
+/// What came of the call's sound.
+fn hear(line: &mut Line, figures: &mut Figures) {
+    let Line { call, rtp, .. } = line;
+    rtp.drain(|bytes, from| match call.media {
+        Some(media) if media != from => figures.strange += 1,
+        _ => call.stream.hear(bytes),
+    });
 }
 
 /// Places the calls that are asked for.
@@ -207,7 +218,7 @@ impl Crowd<'_> {
     /// One step: SIP for all, sound for a twentieth of the calls.
     fn serve(&mut self, now: Duration) {
         let Self { sip, lines, figures, options, .. } = self;
-        sip.drain(|bytes| {
+        sip.drain(|bytes, _| {
             let Some((message, text)) =
                 std::str::from_utf8(bytes).ok().and_then(|text| Some((read(text)?, text)))
             else {
@@ -234,16 +245,17 @@ impl Crowd<'_> {
     }
 
     fn serve_line(&mut self, now: Duration, place: usize) {
-        let Some(Some(line)) = self.lines.get_mut(place) else { return };
+        let Self { lines, figures, .. } = self;
+        let Some(Some(line)) = lines.get_mut(place) else { return };
         if let Some(text) = line.call.due(now) {
             self.sip.send(text.as_bytes(), self.options.target);
         }
         if let Some(end) = line.call.end() {
             return self.close(place, end);
         }
+        hear(line, figures);
         let Line { call, rtp, rtcp } = line;
-        rtp.drain(|bytes| call.stream.hear(bytes));
-        rtcp.drain(|_report| {});
+        rtcp.drain(|_report, _| {});
         if let Some(media) = call.media.filter(|_| call.is_up()) {
             rtp.send(&call.stream.packet(self.counted), media);
             self.figures.late_packets += u64::from(self.is_late);
@@ -252,10 +264,10 @@ impl Crowd<'_> {
 
     /// Adds up what a call came to and frees its place.
     fn close(&mut self, place: usize, end: End) {
-        let Some(Line { call, rtp, .. }) = self.lines.get_mut(place).and_then(Option::take) else { return };
-        let mut stream = call.stream;
-        rtp.drain(|bytes| stream.hear(bytes));
+        let Some(mut line) = self.lines.get_mut(place).and_then(Option::take) else { return };
         let figures = &mut self.figures;
+        hear(&mut line, figures);
+        let stream = line.call.stream;
         match end {
             End::Here => figures.ended_here += 1,
             End::There => figures.ended_there += 1,
@@ -305,4 +317,28 @@ fn tell(at: &str, figures: &Figures) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{value}")?;
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_send_to_a_calls_port_is_not_the_calls() {
+        let here = [127, 0, 0, 1].into();
+        let (rtp, rtcp) = Wire::pair(here).unwrap();
+        let (far, stranger, place) =
+            (Wire::open(here).unwrap(), Wire::open(here).unwrap(), rtp.local().unwrap());
+        let names = Names { here: place, there: far.local().unwrap(), number: "600".to_owned(), id: 7 };
+        let (mut call, _) = Call::begin(Duration::ZERO, names, place.port(), Stream::new(7), None, None);
+        call.media = Some(far.local().unwrap());
+        let (mut line, mut figures) = (Line { call, rtp, rtcp }, Figures::default());
+        let (mut own, mut other) = (Stream::new(1 << 16), Stream::new(30_000 << 16));
+        for _ in 0..10 {
+            assert!(far.send(&own.packet(true), place) && stranger.send(&other.packet(true), place));
+        }
+        hear(&mut line, &mut figures);
+        let stream = &line.call.stream;
+        assert_eq!((stream.received, stream.lost, stream.repeated, figures.strange), (10, 0, 0, 10));
+    }
 }

@@ -71,12 +71,12 @@ impl Wire {
         self.0.send_to(bytes, to).is_ok()
     }
 
-    /// Hands over everything that waits.
-    pub(crate) fn drain(&self, mut each: impl FnMut(&[u8])) {
+    /// Hands over everything that waits, and where it came from.
+    pub(crate) fn drain(&self, mut each: impl FnMut(&[u8], SocketAddr)) {
         let mut bytes = [0; LONGEST];
         loop {
-            match self.0.recv(&mut bytes) {
-                Ok(length) => each(bytes.get(..length).unwrap_or_default()),
+            match self.0.recv_from(&mut bytes) {
+                Ok((length, from)) => each(bytes.get(..length).unwrap_or_default(), from),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // An ICMP error of an earlier send: the next receive tells what waits.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!((first.port() % 2, second.port()), (0, first.port() + 1));
         assert!(rtp.send(b"a", second) && rtp.send(b"bc", second));
         let mut got = Vec::new();
-        rtcp.drain(|bytes| got.push(bytes.to_vec()));
-        assert_eq!(got, [b"a".to_vec(), b"bc".to_vec()]);
+        rtcp.drain(|bytes, from| got.push((bytes.to_vec(), from)));
+        assert_eq!(got, [(b"a".to_vec(), first), (b"bc".to_vec(), first)]);
     }
 }
