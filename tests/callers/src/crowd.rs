@@ -5,7 +5,7 @@ use crate::options::Options;
 use crate::pick::Pick;
 use crate::rubbish;
 use crate::sip::{Message, Names, read};
-use crate::stream::Stream;
+use crate::stream::{Stream, voice};
 use crate::wires::{Clock, Wire};
 use serde::Serialize;
 use std::io;
@@ -42,8 +42,9 @@ struct Figures {
     /// Numbers of the far end's packets that never came.
     lost: u64,
     repeated: u64,
-    /// Packets from somewhere else than the call's far end: whoever talks to a caller that had this port before.
+    /// Packets of voice from somewhere else than the call's far end, and the port of the last: they are for somebody else.
     strange: u64,
+    stranger: u16,
     /// Pieces of 10 ms of numbered sound.
     pieces_heard: u64,
     pieces_missing: u64,
@@ -84,7 +85,11 @@ struct Crowd<'a> {
 fn hear(line: &mut Line, figures: &mut Figures) {
     let Line { call, rtp, .. } = line;
     rtp.drain(|bytes, from| match call.media {
-        Some(media) if media != from => figures.strange += 1,
+        Some(media) if media != from => {
+            if voice(bytes).is_some() {
+                (figures.strange, figures.stranger) = (figures.strange + 1, from.port());
+            }
+        }
         _ => call.stream.hear(bytes),
     });
 }
@@ -337,8 +342,10 @@ mod tests {
         for _ in 0..10 {
             assert!(far.send(&own.packet(true), place) && stranger.send(&other.packet(true), place));
         }
+        assert!(stranger.send(&[0x80, 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], place), "no voice");
         hear(&mut line, &mut figures);
         let stream = &line.call.stream;
-        assert_eq!((stream.received, stream.lost, stream.repeated, figures.strange), (10, 0, 0, 10));
+        assert_eq!((stream.received, stream.lost, stream.repeated), (10, 0, 0));
+        assert_eq!((figures.strange, figures.stranger), (10, stranger.local().unwrap().port()));
     }
 }

@@ -73,11 +73,7 @@ impl Stream {
 
     /// A datagram that came.
     pub(crate) fn hear(&mut self, datagram: &[u8]) {
-        let Some((head, sound)) = datagram.split_first_chunk::<HEAD>() else { return };
-        // RTCP on the same port has types from 192 on (RFC 5761 4); events and noise are no voice.
-        if head[0] >> 6 != 2 || head[1] & 0x7F != 0 {
-            return;
-        }
+        let Some((head, sound)) = voice(datagram) else { return };
         let seq = u16::from_be_bytes([head[2], head[3]]);
         self.received += 1;
         if let Some(newest) = self.newest {
@@ -96,6 +92,12 @@ impl Stream {
     pub(crate) fn account(&self) -> Account {
         self.listener.account(self.number)
     }
+}
+
+/// Header and sound of a packet of voice.
+pub(crate) fn voice(datagram: &[u8]) -> Option<(&[u8; HEAD], &[u8])> {
+    // RTCP on the same port has types from 192 on (RFC 5761 4); events and noise are no voice.
+    datagram.split_first_chunk::<HEAD>().filter(|(head, _)| head[0] >> 6 == 2 && head[1] & 0x7F == 0)
 }
 
 #[cfg(test)]

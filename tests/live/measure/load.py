@@ -148,7 +148,7 @@ def median(rows):
     def middle(name):
         return statistics.median(getattr(row, name) for row in rows)
 
-    told = {key: sum(row.told[key] for row in rows) for key in (*HARM, "answered", "late_packets", "read_late")}
+    told = {key: sum(row.told[key] for row in rows) for key in (*HARM, "strange", "answered", "late_packets", "read_late")}
     calls, shares = rows[0].calls, [row.cpu_percent for row in rows]
     scatter = calls * (max(shares) - min(shares)) / 2
     return Row(calls, len(rows), middle("cpu_percent"), scatter, middle("kb"), middle("rss_mb"), told)
@@ -184,6 +184,8 @@ def judge(rows, options):
         lost, twice, gone, again = row.harm
         if lost or twice or again or gone > PIECES_A_LATE_PACKET * row.told["late_packets"]:
             faults.append(f"{row.calls} calls: lost, twice, gone, again {row.harm}")
+        if row.told["strange"]:
+            faults.append(f"{row.calls} calls: heard {row.told['strange']} packets that were for somebody else")
     most = rows[-1]
     if most.cpu_percent > MOST_CPU_PERCENT and not options.counted:
         faults.append(f"{most.calls} calls: {most.cpu_percent:.3f} % of a core a call, over {MOST_CPU_PERCENT}")

@@ -152,7 +152,7 @@ class Soak:
         worst_ms = 1e3 * self.metrics["offhook_audio_worst_lateness_seconds"]
         lines = [
             f"{self.minutes:g} min, up to {self.calls} calls at once: {told['placed']} placed, {told['answered']} answered, "
-            f"{told['vanished']} callers vanished, {told['rubbish']} packets of rubbish, {told['strange']} from strangers",
+            f"{told['vanished']} callers vanished, {told['rubbish']} packets of rubbish",
             f"metrics: {begun} calls began, {answered} were answered, {over} are over",
             f"packets: {told['received']} came back, {told['lost']} missing, {told['repeated']} repeated; mute calls {told['mute']}",
             f"memory: {measured[0].rss_kb} kB after warm-up, {measured[-1].rss_kb} kB at the end of the calls; slope "
@@ -191,6 +191,8 @@ class Soak:
             faults.append(f"calls: {told['refused']} refused, {told['unanswered']} unanswered, {told['mute']} mute")
         if told["lost"] or told["repeated"]:
             faults.append(f"packets: {told['lost']} missing, {told['repeated']} repeated")
+        if told["strange"]:
+            faults.append(f"packets: {told['strange']} for somebody else, from port {told['stranger']}")
         if self.after.descriptors != self.before.descriptors:
             faults.append(f"descriptors: {self.before.descriptors} before, {self.after.descriptors} after")
         if given_up:
