@@ -9,7 +9,7 @@ use offhook_speech::conversation::ConversationSettings;
 use offhook_speech::ear::{Came, Reached};
 use offhook_speech::llm::ChatSettings;
 use offhook_speech::realtime::RealtimeSettings;
-use offhook_speech::session::{Breakers, Input, Output, Session, SessionSettings};
+use offhook_speech::session::{Input, Output, Session, SessionSettings, Shared};
 use offhook_speech::speaking::{ChunkSettings, FromDevice, ToDevice};
 use offhook_speech::stt::{DeepgramSettings, Dialect, EarsSettings};
 use offhook_speech::text::PlanSettings;
@@ -277,7 +277,7 @@ fn settings(call: &Call<'_>) -> SessionSettings {
 
 fuzz_target!(|call: Call<'_>| {
     let mut now = Moment::ZERO;
-    let session = Session::open(now, settings(&call), &Breakers::default());
+    let session = Session::open(now, settings(&call), &Shared::default());
     let mut world =
         World { session, open: Vec::new(), jobs: Vec::new(), placed: Vec::new(), given: 0, heard: 0 };
     world.settle();

@@ -22,8 +22,8 @@ use crate::conversation::{Act, Conversation, ConversationSettings};
 use crate::failure::{Breaker, Fault};
 use crate::llm::{Chat, ChatEvent, ChatOutput, ChatSettings, Role};
 use crate::speaking::{
-    Chunk, ChunkSettings, Cloud, FromDevice, Mark, Source, Speaking, SpeakingEvent, SpeakingOutput, Spoken,
-    ToDevice,
+    Chunk, ChunkSettings, Cloud, Endings, FromDevice, Mark, Source, Speaking, SpeakingEvent, SpeakingOutput,
+    Spoken, ToDevice,
 };
 use crate::stt::{EarsSettings, Recogniser, SttEvent, SttOutput};
 use crate::text::PlanSettings;
@@ -61,15 +61,17 @@ pub struct SessionSettings {
     pub seed: u64,
 }
 
-/// The switches that all calls share, one for each service.
+/// What all calls share: a switch for each service, and what one call learned for the others.
 #[derive(Clone, Debug, Default)]
-pub struct Breakers {
-    /// Of the voice.
+pub struct Shared {
+    /// The switch of the voice.
     pub voice: Breaker,
-    /// Of recognition.
+    /// That of recognition.
     pub ears: Breaker,
-    /// Of the service that does all of it.
+    /// That of the service that does all of it.
     pub all_in_one: Breaker,
+    /// How the answers of that service end.
+    pub endings: Endings,
 }
 
 /// What a session is told.
@@ -167,7 +169,7 @@ pub struct Session {
 
 impl Session {
     /// The call comes: connects to its services and, when `answered`, greets.
-    pub fn open(now: Moment, settings: SessionSettings, breakers: &Breakers) -> Self {
+    pub fn open(now: Moment, settings: SessionSettings, shared: &Shared) -> Self {
         let SessionSettings {
             rate_hz,
             conversation,
@@ -181,15 +183,16 @@ impl Session {
             seed,
         } = settings;
         let all_in_one =
-            all_in_one.map(|service| AllInOne::new(service, breakers.all_in_one.clone(), seed ^ 2, rate_hz));
+            all_in_one.map(|service| AllInOne::new(service, shared.all_in_one.clone(), seed ^ 2, rate_hz));
         let alone = all_in_one.is_none();
         let (voice, ears, mind) = (voice.filter(|_| alone), ears.filter(|_| alone), mind.filter(|_| alone));
-        let cloud = voice
-            .map(|voice| Cloud { http: voice.http(), socket: voice.socket(breakers.voice.clone(), seed) });
+        let cloud =
+            voice.map(|voice| Cloud { http: voice.http(), socket: voice.socket(shared.voice.clone(), seed) });
         let mut session = Self {
             conversation: Conversation::new(conversation),
-            speaking: Speaking::new(cloud, has_device_voice, plan, chunks, rate_hz, seed),
-            ears: ears.map(|ears| ears.recogniser(breakers.ears.clone(), seed ^ 1)),
+            speaking: Speaking::new(cloud, has_device_voice, plan, chunks, rate_hz, seed)
+                .knowing(shared.endings.clone()),
+            ears: ears.map(|ears| ears.recogniser(shared.ears.clone(), seed ^ 1)),
             mind: mind.map(Chat::new),
             all_in_one,
             heard: 0,

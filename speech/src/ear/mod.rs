@@ -90,8 +90,17 @@ impl Came {
 
     /// So many characters were heard, if it was surely this text.
     pub fn surely_reached(&self) -> Option<u32> {
-        let last = self.part.last().or(self.words.last())?;
+        let last = self.last()?;
         self.is_sure.then_some(last.chars)
+    }
+
+    /// The same, whatever was heard.
+    pub(crate) fn reached(&self) -> u32 {
+        self.last().map_or(0, |last| last.chars)
+    }
+
+    fn last(&self) -> Option<&Reached> {
+        self.part.last().or(self.words.last())
     }
 }
 
@@ -140,6 +149,11 @@ impl Ear {
 
     /// How far `samples`, which begin with `text` and may break off anywhere, came in it. `None` where that cannot be told.
     pub fn place(&mut self, text: &str, samples: &[i16], rate_hz: u32) -> Option<Came> {
+        self.place_of(text, samples, rate_hz, false)
+    }
+
+    /// The same. Where they surely break off it is never all of `text`.
+    pub fn place_of(&mut self, text: &str, samples: &[i16], rate_hz: u32, is_cut: bool) -> Option<Came> {
         if samples.len() > LONGEST_S * rate_hz as usize {
             return None;
         }
@@ -166,7 +180,11 @@ impl Ear {
         let rests = last_sound(&heard.loudness) < heard.loudness.len();
         let over = Over {
             from: frame_at(times.last()?.end_ms).saturating_sub(reference_from + MISSING),
-            more: if rests { AT_REST } else { AT_END },
+            more: match (is_cut, rests) {
+                (true, _) => 0.0,
+                (false, true) => AT_REST,
+                (false, false) => AT_END,
+            },
         };
         let warped = laid_over(frames, all, over);
         let is_sure = warped.as_ref().is_some_and(|(_, until)| {
@@ -184,7 +202,10 @@ impl Ear {
         };
         for (chars, is_last, ends_ms) in words {
             let at = reaches(ends_ms, if is_last { MISSING } else { 0 });
-            if frames.len() < LEAST || at + if is_last { 0 } else { BEHIND } >= frames.len() {
+            if frames.len() < LEAST
+                || (is_last && is_cut)
+                || at + if is_last { 0 } else { BEHIND } >= frames.len()
+            {
                 break;
             }
             came.words.push(Reached { chars, mille: 0, at_ms: ms_of(heard_from + at) });
@@ -203,6 +224,7 @@ impl Ear {
             // Behind the middle of the last frame there is still half of one.
             let behind_ms = length_ms.saturating_sub(ms_of(heard.frames.len() - 1));
             let ends_ms = ms_of(reference_from + last) + behind_ms;
+            let ends_ms = if is_cut { ends_ms.min(times.last()?.end_ms) } else { ends_ms };
             ends_ms.min(ms_of(reference_from + since) + most_ms).saturating_sub(BACK_MS)
         };
         for (chars, time) in (0..).zip(times).skip(whole as usize) {
@@ -349,4 +371,4 @@ fn narrow(samples: &[i16], rate_hz: u32) -> Vec<i16> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -14,7 +14,8 @@ fn ear() -> Ear {
     Ear::open().expect("scripts/setup installs flite")
 }
 
-fn sentences() -> Vec<String> {
+/// Sentences to hear.
+pub(crate) fn sentences() -> Vec<String> {
     let text = TEXT.replace('*', "");
     let whole = |text: &&str| text.split_whitespace().count() >= 7 && !text.contains(['[', '<', '\n', ':']);
     let sentences = text.split_inclusive(['.', '?', '!', '\n']).map(str::trim).filter(whole);

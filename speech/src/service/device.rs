@@ -168,11 +168,11 @@ impl Desk {
 /// The ear's thread.
 fn listen(mut ear: Ear, desk: &Desk) {
     while let Ok(Job { call, job, what, stopped }) = desk.wanted.recv() {
-        let Wanted::Place(Broken { text, samples, rate_hz }) = what else { continue };
+        let Wanted::Place(Broken { text, samples, rate_hz, is_cut }) = what else { continue };
         if stopped.load(Ordering::Relaxed) {
             continue;
         }
-        let came = ear.place(&text, &samples, rate_hz);
+        let came = ear.place_of(&text, &samples, rate_hz, is_cut);
         if !desk.answer(call, job, FromDevice::Places(came)) {
             return;
         }
@@ -307,7 +307,7 @@ mod tests {
         let ear = Some(Ear::with(Box::new(Frail)));
         let mut device = DeviceVoice::start(Box::new(Patient(waits, false)), ear, waker).unwrap();
         assert!(say(&mut device, Call(1), 1, "yes"));
-        let broken = Broken { text: "yes".to_owned(), samples: vec![7; 800], rate_hz: 8_000 };
+        let broken = Broken { text: "yes".to_owned(), samples: vec![7; 800], rate_hz: 8_000, is_cut: false };
         assert!(device.want(Call(1), JobId(2), Wanted::Place(broken)));
         let heard = answers(&mut device, &mut poll, 1);
         assert!(matches!(heard[..], [(Call(1), JobId(2), FromDevice::Places(_))]), "{heard:?}");

@@ -3,7 +3,7 @@
 use super::device::{DeviceVoice, Wanted};
 use super::{Call, Clock, Command, Port, PortNews};
 use crate::net::{NetEvent, Network, Owner};
-use crate::session::{Breakers, Input, Output, Session};
+use crate::session::{Input, Output, Session, Shared};
 use crate::speaking::{FromDevice, ToDevice};
 use crate::transport::{Closed, FromNet, Lost};
 use crate::truevoice::{Pool, PoolSettings, TrueVoiceSettings, Warm};
@@ -29,7 +29,7 @@ pub(super) struct Loop {
     device: Option<DeviceVoice>,
     clock: Clock,
     commands: Receiver<Command>,
-    breakers: Breakers,
+    shared: Shared,
     pool: Option<Pool>,
     lines: BTreeMap<Call, Line>,
     caller: Vec<i16>,
@@ -43,11 +43,10 @@ impl Loop {
         commands: Receiver<Command>,
         pool: Option<(TrueVoiceSettings, PoolSettings)>,
     ) -> Self {
-        let breakers = Breakers::default();
-        let pool =
-            pool.map(|(service, settings)| Pool::new(service, settings, breakers.all_in_one.clone(), 0));
+        let shared = Shared::default();
+        let pool = pool.map(|(service, settings)| Pool::new(service, settings, shared.all_in_one.clone(), 0));
         let (lines, caller) = (BTreeMap::new(), Vec::new());
-        Self { network, device, clock, commands, breakers, pool, lines, caller }
+        Self { network, device, clock, commands, shared, pool, lines, caller }
     }
 
     /// Until the handle is dropped, or the system gives no poll any more.
@@ -109,7 +108,7 @@ impl Loop {
                 Ok(Command::Open(call, settings, port)) => {
                     // A number that is used again ends the call that had it.
                     self.hang_up(now, call);
-                    let session = Session::open(now, *settings, &self.breakers);
+                    let session = Session::open(now, *settings, &self.shared);
                     self.lines.insert(call, Line { session, port, news: PortNews::default() });
                     self.warm(now, call, true);
                     self.settle(now, call);

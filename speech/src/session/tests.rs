@@ -62,7 +62,7 @@ struct Bed {
 
 impl Bed {
     fn new() -> Self {
-        let session = Session::open(at(0), settings(), &Breakers::default());
+        let session = Session::open(at(0), settings(), &Shared::default());
         let mut bed = Self {
             session,
             ms: 0,
@@ -324,7 +324,7 @@ fn say_is_a_turn_of_its_own() {
 
 #[test]
 fn a_thousand_sessions_leave_nothing_open() {
-    let breakers = Breakers::default();
+    let breakers = Shared::default();
     for n in 0..1_000 {
         let mut session = Session::open(at(n), settings(), &breakers);
         session.answered(at(n));

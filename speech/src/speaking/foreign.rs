@@ -123,7 +123,7 @@ impl Speaking {
             turn.last_source = Some(Source::AllInOne);
             if let Some(stream) = &mut turn.stream {
                 // It was no end.
-                stream.listening.to_its_end = false;
+                (stream.listening.to_its_end, stream.stops_short) = (false, false);
                 stream.heard(now, samples, rate_hz, false);
             }
         }
@@ -140,7 +140,8 @@ impl Speaking {
         }
         let Some(job) = self.foreign_voice() else { return };
         let Some((letters, came_us)) = self.foreign_so_far() else { return };
-        if letters > 0 && came_us == 0 {
+        let is_unheard = self.foreign_stream().is_some_and(|stream| stream.listening.to_its_end);
+        if letters > 0 && (came_us == 0 || (is_unheard && self.foreign_ends_in_mid_sound())) {
             return self.foreign_break(now);
         }
         self.foreign_chars_per_s = pace(letters, came_us).unwrap_or(self.foreign_chars_per_s);
@@ -173,8 +174,23 @@ impl Speaking {
         let Some(stream) = &mut turn.stream else { return };
         stream.listening.to_its_end = false;
         let text = turn.phrases.get(stream.phrase).map_or("", Phrase::text);
-        let is_all = came.and_then(|came| came.is_all_of(text)).unwrap_or(true);
+        let silence = stream.tail.silence();
+        let letters = count(spoken(text));
+        stream.stops_short = letters > 0 && self.endings.is_none(silence);
+        let is_all = !stream.stops_short && came.and_then(|came| came.is_all_of(text)).unwrap_or(true);
+        let is_left_alone = stream.stops_short && stream.judged_us == stream.came_us;
+        if came.is_some_and(|came| came.is_sure && came.reached() + 1 >= letters) {
+            self.endings.learn(silence);
+        }
         self.event(SpeakingEvent::HeardOut(is_all));
+        if is_left_alone {
+            self.event(SpeakingEvent::LeftAlone);
+        }
+    }
+
+    /// Whether its sound ends in a way in which the answers of this service do not.
+    pub(super) fn foreign_ends_in_mid_sound(&self) -> bool {
+        self.foreign_stream().is_some_and(|stream| self.endings.is_none(stream.tail.silence()))
     }
 
     /// No more of such a turn comes: the device says what is left of its words.
@@ -262,9 +278,13 @@ impl Speaking {
         let Some(turn) = &self.turn else { return false };
         let text = turn.phrases.last().map_or("", Phrase::text);
         let letters = count(spoken(text));
-        let ear = turn.stream.as_ref().and_then(|stream| stream.surely_came(&turn.phrases));
-        let surely = ear.and_then(|came| Some((came.surely_reached()?, came.is_all_of(text)?)));
-        let (least, most, is_all) = match surely {
+        let ear = turn.stream.as_ref().and_then(|stream| stream.all_came(&turn.phrases));
+        let place = if self.foreign_ends_in_mid_sound() {
+            ear.map(|came| (came.reached(), false))
+        } else {
+            ear.and_then(|came| Some((came.surely_reached()?, came.is_all_of(text)?)))
+        };
+        let (least, most, is_all) = match place {
             Some((reached, is_whole)) => {
                 let chars = u64::from(reached);
                 let most = chars + MISHEARD;
@@ -308,8 +328,11 @@ impl Speaking {
     }
 
     fn foreign_job(&self) -> Option<JobId> {
-        let stream = self.turn.as_ref()?.stream.as_ref()?;
-        (stream.source == Source::AllInOne).then_some(stream.job)
+        self.foreign_stream().map(|stream| stream.job)
+    }
+
+    pub(super) fn foreign_stream(&self) -> Option<&Stream> {
+        self.turn.as_ref()?.stream.as_ref().filter(|stream| stream.source == Source::AllInOne)
     }
 
     /// Characters of its words that came, and its audio in microseconds.

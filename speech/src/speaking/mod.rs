@@ -12,6 +12,7 @@
 //! a sentence the socket is taken again as soon as it is open. What was heard is known from the play-out alone.
 
 mod chunk;
+mod ending;
 mod foreign;
 mod give;
 mod layout;
@@ -36,6 +37,7 @@ use crate::transport::{ConnId, FromNet, Part, ToNet};
 use crate::tts::{CharTime, HttpVoice, JobId, TtsEvent, TtsOutput, VoiceSocket};
 use chunk::Chunker;
 pub use chunk::{Chunk, ChunkFlags, ChunkSettings};
+pub use ending::Endings;
 use layout::lay_out;
 use mixdown::Mixdown;
 use offhook_units::{Moment, Span};
@@ -97,6 +99,8 @@ pub struct Broken {
     pub samples: Vec<i16>,
     /// Their rate.
     pub rate_hz: u32,
+    /// It surely broke off; otherwise it may be all of the text.
+    pub is_cut: bool,
 }
 
 /// What the voice on the device answers.
@@ -204,6 +208,8 @@ pub struct Speaking {
     no_http_before: Moment,
     /// The pace of a service that speaks by itself, as last measured.
     foreign_chars_per_s: u64,
+    /// And how its answers end.
+    endings: Endings,
     /// That of a voice in the cloud that does not say where its characters are, once it was measured.
     cloud_pace: Option<u64>,
     /// When it was last told that speech was dropped.
@@ -238,10 +244,17 @@ impl Speaking {
             hears: Moment::ZERO,
             no_http_before: Moment::ZERO,
             foreign_chars_per_s: Self::usual_foreign_pace(),
+            endings: Endings::default(),
             cloud_pace: None,
             surplus_told: None,
             out: VecDeque::new(),
         }
+    }
+
+    /// With what is known already, and is learned here, of how the answers of a service end that speaks by itself.
+    pub fn knowing(mut self, endings: Endings) -> Self {
+        self.endings = endings;
+        self
     }
 
     /// The call comes: connects, so that the socket is there before the first word.

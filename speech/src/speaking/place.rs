@@ -137,16 +137,19 @@ impl Stream {
 
     /// What was heard then.
     pub(super) fn surely_came(&self, phrases: &[Phrase]) -> Option<&Came> {
-        let came = self.listening.came.as_ref().filter(|_| self.is_all_heard(phrases));
-        came.filter(|came| came.surely_reached().is_some())
+        self.all_came(phrases).filter(|came| came.surely_reached().is_some())
+    }
+
+    /// What was heard in all that came of it, be it that the ear is not sure.
+    pub(super) fn all_came(&self, phrases: &[Phrase]) -> Option<&Came> {
+        self.listening.came.as_ref().filter(|_| self.is_all_heard(phrases))
     }
 
     /// Whether the ear was asked of all that came of it, be it that more of its words came since: where it heard those that
     /// it was asked of to their end, the others may be in what it heard, too.
     fn is_all_heard(&self, phrases: &[Phrase]) -> bool {
         let Listening { asked_us, asked_of, came, .. } = &self.listening;
-        let reached = came.as_ref().and_then(|came| came.part.last().or(came.words.last()));
-        let reached = u64::from(reached.map_or(0, |reached| reached.chars));
+        let reached = u64::from(came.as_ref().map_or(0, Came::reached));
         let is_outgrown = self.source == Source::AllInOne
             && phrases.get(self.phrase).is_some_and(|phrase| phrase.chars() > *asked_of)
             && came.is_some()
@@ -234,6 +237,7 @@ impl Speaking {
 
     /// Asks the ear of these samples of the stream, as a job of its own: the device may be saying that stream.
     pub(super) fn ask_of(&mut self, now: Moment, samples: Vec<i16>, rate_hz: u32) -> bool {
+        let is_cut = self.foreign_ends_in_mid_sound();
         let Some(turn) = &mut self.turn else { return false };
         let Some(text) = turn.stream.as_ref().map(|stream| given(turn, stream)) else { return false };
         let Some(stream) = &mut turn.stream else { return false };
@@ -243,7 +247,7 @@ impl Speaking {
         let (asked_us, asked) = (stream.came_us(), Some((job, now)));
         let asked_of = stream.sound.from_chars + count(&text);
         stream.listening = Listening { asked_us, asked_of, asked, came: None, to_its_end };
-        let broken = Broken { text, samples, rate_hz };
+        let broken = Broken { text, samples, rate_hz, is_cut };
         self.out.push_back(SpeakingOutput::Device(ToDevice::Place(job, broken)));
         true
     }

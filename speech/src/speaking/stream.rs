@@ -1,5 +1,6 @@
 //! One stream of speech while it comes: which phrase its audio belongs to, and where its characters lie.
 
+use super::ending::Tail;
 use super::give::HTTP_REST;
 use super::layout::{behind, came, lay_out, lay_out_heard, spread};
 use super::place::{Answer, Listening, Sound};
@@ -76,9 +77,12 @@ pub(super) struct Stream {
     goes_on: bool,
     /// What came, while it does not say where the characters are.
     pub(super) sound: Sound,
+    pub(super) tail: Tail,
     pub(super) listening: Listening,
     /// So much of it had come when it was last judged whether it left the caller in the middle of a sentence.
     pub(super) judged_us: u64,
+    /// No more came, and this is not how such a voice ends.
+    pub(super) stops_short: bool,
     /// It broke off, and the ear is asked until then where its words lie.
     pub(super) placed_by: Option<Moment>,
 }
@@ -135,8 +139,10 @@ impl Stream {
             chars_per_s: SLOW_CHARS_PER_S,
             goes_on: false,
             sound: Sound::default(),
+            tail: Tail::default(),
             listening: Listening::default(),
             judged_us: 0,
+            stops_short: false,
             placed_by: None,
         }
     }
@@ -166,6 +172,7 @@ impl Stream {
             (self.sound, self.listening) = (Sound::default(), Listening::default());
         } else {
             self.sound.put(samples, rate_hz);
+            self.tail.put(samples, rate_hz);
         }
         self.last_audio = Some(now);
         self.first_audio.get_or_insert(now);
@@ -415,7 +422,7 @@ impl Speaking {
 
     /// The same, once it is known as well as it can be how far it came: by the ear or by nobody.
     pub(super) fn placed(&mut self, now: Moment, job: JobId, heard: Option<&Came>) {
-        if heard.is_none() && self.foreign_is_said() {
+        if heard.is_none() && self.foreign_is_said() && !self.foreign_ends_in_mid_sound() {
             return self.finished(now, job);
         }
         let Some(turn) = &mut self.turn else { return };

@@ -102,7 +102,8 @@ impl Speaking {
         if let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) {
             stream.judged_us = stream.came_us;
         }
-        if self.foreign_is_in_mid_sentence() {
+        let stops_short = self.foreign_stream().is_some_and(|stream| stream.stops_short);
+        if stops_short || self.foreign_is_in_mid_sentence() {
             self.event(SpeakingEvent::LeftAlone);
         }
     }

@@ -6,7 +6,7 @@ use crate::pick::Pick;
 use crate::rubbish;
 use crate::sip::{Message, Names, read};
 use crate::stream::{Stream, voice};
-use crate::wires::{Clock, Wire};
+use crate::wires::{Clock, Ports, Wire};
 use serde::Serialize;
 use std::io;
 use std::time::Duration;
@@ -69,6 +69,7 @@ struct Crowd<'a> {
     options: &'a Options,
     clock: Clock,
     sip: Wire,
+    ports: Ports,
     /// Sends rubbish from an address that nobody knows.
     stranger: Wire,
     /// A call's place is the low part of its number; places are spread over the phases.
@@ -102,6 +103,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         options,
         clock: Clock::start(),
         sip: Wire::open(here)?,
+        ports: Ports::new(),
         stranger: Wire::open(here)?,
         lines: (0..options.calls).map(|_| None).collect(),
         step: 0,
@@ -201,7 +203,7 @@ impl Crowd<'_> {
 
     fn place(&mut self, now: Duration, length: Option<Duration>, vanish: Option<Vanish>) -> io::Result<()> {
         let Some(place) = self.lines.iter().position(Option::is_none) else { return Ok(()) };
-        let (rtp, rtcp) = Wire::pair(self.sip.local()?.ip())?;
+        let (rtp, rtcp) = self.ports.pair(self.sip.local()?.ip())?;
         // Not met before: by this process's other calls, by those before it.
         let id = u64::from(std::process::id()) << 40 | self.figures.placed << 16 | place as u64;
         let names = Names {
@@ -331,7 +333,7 @@ mod tests {
     #[test]
     fn what_others_send_to_a_calls_port_is_not_the_calls() {
         let here = [127, 0, 0, 1].into();
-        let (rtp, rtcp) = Wire::pair(here).unwrap();
+        let (rtp, rtcp) = Ports::new().pair(here).unwrap();
         let (far, stranger, place) =
             (Wire::open(here).unwrap(), Wire::open(here).unwrap(), rtp.local().unwrap());
         let names = Names { here: place, there: far.local().unwrap(), number: "600".to_owned(), id: 7 };

@@ -3,7 +3,7 @@
 mod follows;
 mod schedules;
 
-use super::super::{Breakers, Input, SessionSettings};
+use super::super::{Input, SessionSettings, Shared};
 use super::*;
 use crate::conversation::ConversationSettings;
 use crate::ear::{Came, Reached};
@@ -92,7 +92,7 @@ impl Bed {
     }
 
     fn with(settings: SessionSettings) -> Self {
-        let mut session = Session::open(at(0), settings, &Breakers::default());
+        let mut session = Session::open(at(0), settings, &Shared::default());
         session.answered(at(0));
         let mut bed = Self {
             session,
@@ -388,7 +388,7 @@ fn v2_words_without_a_voice_are_said_by_the_device() {
 fn v5_without_a_device_history_claims_only_what_came() {
     let mut bed = Bed::new();
     bed.session =
-        Session::open(at(0), SessionSettings { has_device_voice: false, ..settings() }, &Breakers::default());
+        Session::open(at(0), SessionSettings { has_device_voice: false, ..settings() }, &Shared::default());
     bed.session.answered(at(0));
     bed.conns.clear();
     bed.poll();

@@ -8,11 +8,12 @@ mod judge;
 mod plan;
 mod voice;
 
-use call::Call;
+use call::{Call, FIRST};
 use judge::judge;
-use plan::{Caller, Mark, Plan, Speaks, Told, Turn, Writes, plan};
+use plan::{Caller, Fades, Mark, Plan, Speaks, Told, Turn, Writes, plan};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use voice::{RATE, sounds};
 
 fn outcome(plan: &Plan) -> Result<(), String> {
     let call = Call::of(plan);
@@ -27,7 +28,15 @@ fn silent_from(until: u64, is_realtime: bool, tells_start: bool) -> Plan {
         is_asked: true,
         words,
         writes: Writes { from_ms: 0, piece: 9, every_ms: 0, rests: Vec::new(), end },
-        speaks: Speaks { from_ms: 50, piece_ms: 60, pace: 150, rests: Vec::new(), until: Some(until), end },
+        speaks: Speaks {
+            from_ms: 50,
+            piece_ms: 60,
+            pace: 150,
+            rests: Vec::new(),
+            until: Some(until),
+            silence_ms: 0,
+            end,
+        },
         breaks_ms: None,
         caller: Caller::Listens,
         rest_ms: 0,
@@ -39,6 +48,7 @@ fn silent_from(until: u64, is_realtime: bool, tells_start: bool) -> Plan {
         tells_start,
         letter_ms,
         ear_ms,
+        fades: Fades::Never,
         device_tells: true,
         turns: vec![turn.clone(), turn],
     }
@@ -54,6 +64,42 @@ fn v2_of_an_answer_that_falls_silent_near_its_end_the_last_letters_are_heard_too
     }
 }
 
+/// Two answers of a voice that lets silence follow its words, and then this one.
+fn third(mut last: Turn, plan: Plan) -> Plan {
+    let mut whole = silent_from(0, false, false).turns.remove(0);
+    (whole.speaks.until, whole.speaks.silence_ms, whole.speaks.end) = (None, 200, Told::Never);
+    last.speaks.silence_ms = 200;
+    Plan { is_realtime: false, turns: vec![whole.clone(), whole, last], ..plan }
+}
+
+#[test]
+fn v2_v5_a_voice_that_always_ended_with_silence_and_stops_without_loses_nothing_to_an_ear_that_cannot_tell() {
+    let (long, short) = ([6, 4, 8, 0, 5, 9], [5, 9]);
+    // In mid-sentence a slow ear lets the caller wait for longer than the judge does.
+    for (words, fades, from) in [
+        (&long[..], Fades::Unsure, 700),
+        (&long, Fades::Soft, 700),
+        (&long, Fades::Slow(600), 900),
+        (&short, Fades::Unsure, 100),
+        (&short, Fades::Soft, 100),
+        (&short, Fades::Slow(700), 750),
+    ] {
+        for until in (from..1_000).step_by(5) {
+            let mut plan = silent_from(until, false, false);
+            let mut last = plan.turns.remove(0);
+            last.words = words.iter().map(|letters| (*letters, Mark::Nothing)).collect();
+            let plan = third(last, Plan { fades, ..plan });
+            assert_eq!(outcome(&plan), Ok(()), "{words:?}, {fades:?}, until {until}");
+            let sounds = sounds(&Call::of(&plan).heard, RATE);
+            let third = sounds.iter().filter(|sound| sound.word as usize >= FIRST + 2 * 6);
+            let gap =
+                third.clone().zip(third.skip(1)).map(|(a, b)| (b.from - a.to) * 1000 / RATE as usize).max();
+            let is_bounded = gap.is_none_or(|ms| ms <= 700) || matches!(fades, Fades::Slow(_));
+            assert!(is_bounded, "{words:?}, {fades:?}, until {until}: {gap:?} ms without a sound");
+        }
+    }
+}
+
 #[test]
 fn v2_words_that_trickle_in_behind_a_voice_that_fell_silent_are_said_where_it_stopped() {
     let end = Told::Behind(0);
@@ -61,7 +107,15 @@ fn v2_words_that_trickle_in_behind_a_voice_that_fell_silent_are_said_where_it_st
         is_asked: false,
         words: vec![(6, Mark::Nothing), (6, Mark::Nothing)],
         writes: Writes { from_ms: 222, piece: 3, every_ms: 52, rests: vec![(0, 1_039)], end },
-        speaks: Speaks { from_ms: 0, piece_ms: 10, pace: 91, rests: Vec::new(), until: Some(679), end },
+        speaks: Speaks {
+            from_ms: 0,
+            piece_ms: 10,
+            pace: 91,
+            rests: Vec::new(),
+            until: Some(679),
+            silence_ms: 0,
+            end,
+        },
         ..silent_from(0, true, false).turns.remove(0)
     };
     let plan = Plan { letter_ms: 62, ear_ms: 6, turns: vec![turn], ..silent_from(0, true, false) };
@@ -90,6 +144,13 @@ proptest! {
     #[test]
     fn v2_whatever_a_service_sends_each_word_is_heard_once_and_history_is_true(plan in plan()) {
         let outcome = outcome(&plan);
+        prop_assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+    }
+
+    #[test]
+    fn v2_v5_an_ear_that_is_not_sure_loses_nothing_of_a_voice_whose_end_is_known(plan in plan(), is_soft in any::<bool>()) {
+        let fades = if is_soft { Fades::Soft } else { Fades::Unsure };
+        let outcome = outcome(&third(plan.turns[0].clone(), Plan { fades, ..plan }));
         prop_assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
     }
 }

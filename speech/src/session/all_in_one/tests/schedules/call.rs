@@ -1,7 +1,7 @@
 //! A call in virtual time: a session, a service that keeps to a plan, a play-out, and a device with a voice and an ear.
 
 use super::super::*;
-use super::plan::{Caller, Message, Plan, Turn};
+use super::plan::{Caller, Fades, Message, Plan, Turn};
 use super::voice::{RATE, letters, listen, voice};
 use crate::tts::CharTime;
 use crate::wire::audio::{to_base64, to_bytes};
@@ -72,7 +72,7 @@ fn settings_of(plan: &Plan) -> SessionSettings {
 impl Call {
     /// The whole call.
     pub(super) fn of(plan: &Plan) -> Self {
-        let mut session = Session::open(at(0), settings_of(plan), &Breakers::default());
+        let mut session = Session::open(at(0), settings_of(plan), &Shared::default());
         session.answered(at(0));
         let mut call = Self {
             plan: plan.clone(),
@@ -114,6 +114,8 @@ impl Call {
         let text = turn.text(first);
         let rate_hz = if self.plan.is_realtime { 24_000 } else { RATE };
         self.sound = voice(&text, self.plan.letter_ms, rate_hz);
+        let silence = turn.speaks.silence_ms as usize * rate_hz as usize / 1000;
+        self.sound.resize(self.sound.len() + silence, 0);
         let messages = turn.messages(&text, self.plan.letter_ms, self.plan.is_realtime);
         // One who breaks in says something.
         if turn.is_asked || self.turns.last().is_some_and(|before| !before.is_undisturbed) {
@@ -301,15 +303,23 @@ impl Call {
                 Output::Net(_) => {}
                 Output::Device(ToDevice::Say(job, text)) => self.device_says(job, &text),
                 Output::Device(ToDevice::Place(job, broken)) => {
-                    let came = listen(&broken, self.plan.letter_ms);
+                    let mut came = listen(&broken, self.plan.letter_ms);
                     self.log.push(format!(
                         "{} the ear: {:?} of {:?}",
                         self.ms,
                         came.surely_reached(),
                         broken.text
                     ));
+                    let mut ear_ms = self.plan.ear_ms;
+                    match self.plan.fades {
+                        _ if self.turns.len() <= 2 => {}
+                        Fades::Never => {}
+                        Fades::Unsure => came.is_sure = false,
+                        Fades::Soft => came.ends_softly = true,
+                        Fades::Slow(ms) => ear_ms = ms,
+                    }
                     let answer = FromDevice::Places(Some(came));
-                    self.later(self.ms + self.plan.ear_ms, Happens::Device(job, answer));
+                    self.later(self.ms + ear_ms, Happens::Device(job, answer));
                 }
                 Output::Device(ToDevice::Stop(job)) => {
                     self.queue.retain(|_, what| !matches!(what, Happens::Device(its, _) if *its == job));

@@ -14,8 +14,22 @@ pub(super) struct Plan {
     /// How long each voice takes for a letter, and the ear to answer.
     pub(super) letter_ms: u64,
     pub(super) ear_ms: u64,
+    /// What becomes of the ear behind the first two turns.
+    pub(super) fades: Fades,
     pub(super) device_tells: bool,
     pub(super) turns: Vec<Turn>,
+}
+
+/// How well the ear hears, where that changes: it is right all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fades {
+    Never,
+    /// It is not sure that it was this text.
+    Unsure,
+    /// It takes each end for a soft one.
+    Soft,
+    /// It takes so long.
+    Slow(u64),
 }
 
 /// One turn of the service.
@@ -63,6 +77,8 @@ pub(super) struct Speaks {
     pub(super) rests: Vec<(u64, u64)>,
     /// In thousandths of it: there it falls silent for ever.
     pub(super) until: Option<u64>,
+    /// So much silence is behind it where it does not.
+    pub(super) silence_ms: u64,
     pub(super) end: Told,
 }
 
@@ -135,13 +151,17 @@ impl Turn {
 
 /// No letter is said before it was written, but for so many.
 fn behind_words(words: &[(u64, Message)], sound: &mut [(u64, Message)], letter_ms: u64, late: usize) {
+    let length =
+        |(_, message): &(u64, Message)| if let Message::Words(text) = message { text.len() } else { 0 };
+    let all = words.iter().map(length).sum::<usize>();
     let mut later_ms = 0;
     for (ms, message) in sound {
         *ms += later_ms;
         let Message::Audio(_, to) = message else { continue };
-        let (letters, mut written) = (to.div_ceil(letter_ms) as usize, late);
-        let is_there = |(_, message): &&(u64, Message)| {
-            written += if let Message::Words(text) = message { text.len() } else { 0 };
+        // Behind the last of them is silence.
+        let (letters, mut written) = ((to.div_ceil(letter_ms) as usize).min(all), late);
+        let is_there = |word: &&(u64, Message)| {
+            written += length(word);
             written >= letters
         };
         let from_ms = words.iter().find(is_there).map_or(0, |(ms, _)| *ms);
@@ -202,7 +222,7 @@ impl Writes {
 
 impl Speaks {
     fn messages(&self, sound_ms: u64) -> Vec<(u64, Message)> {
-        let until = self.until.map_or(sound_ms, |mille| sound_ms * mille / 1000);
+        let until = self.until.map_or(sound_ms + self.silence_ms, |mille| sound_ms * mille / 1000);
         let (mut ms, mut at, mut pieces) = (self.from_ms, 0, Vec::new());
         while at < until {
             let to = (at + self.piece_ms.max(1)).min(until);
@@ -252,9 +272,10 @@ prop_compose! {
         pace in prop_oneof![90..150u64, 90..800u64],
         rests in some_rests(4_000),
         until in prop::option::weighted(0.4, 0..1_000u64),
+        silence_ms in prop_oneof![Just(0), 0..400u64],
         end in told(),
     ) -> Speaks {
-        Speaks { from_ms, piece_ms, pace, rests, until, end }
+        Speaks { from_ms, piece_ms, pace, rests, until, silence_ms, end }
     }
 }
 
@@ -291,6 +312,7 @@ prop_compose! {
         device_tells in any::<bool>(),
         turns in prop::collection::vec(turn(), 1..4),
     ) -> Plan {
-        Plan { is_realtime, is_named, tells_start, letter_ms, ear_ms, device_tells, turns }
+        let fades = Fades::Never;
+        Plan { is_realtime, is_named, tells_start, letter_ms, ear_ms, fades, device_tells, turns }
     }
 }
