@@ -10,10 +10,10 @@ const SILENCE: f32 = 1e-4;
 const PIECES_A_S: u32 = 100;
 /// Less silence is in words, too: before a p, a t or a k.
 const LEAST: Span = Span::from_millis(40);
-/// So many answers make a habit. One without silence, which may have been broken off in its last letter, counts against
-/// as many of them,
+/// So many answers make a habit. One without silence that was heard to its last letter counts against as many of them, any
+/// other one against one: it may have been broken off,
 const HABIT: u32 = 2;
-/// and no more than so many are remembered.
+/// and no more than so many are remembered. So a voice that changes has its end said again three times at most.
 const MOST: u32 = 4;
 /// The shortest silence of them is forgotten slowly: each time by a part of what the next one is longer.
 const SLOWLY: i64 = 16;
@@ -74,16 +74,16 @@ struct State {
 pub struct Endings(Arc<Mutex<State>>);
 
 impl Endings {
-    /// An answer that was surely heard to its last letter ends with so much silence.
-    pub(super) fn learn(&self, silence: Span) {
+    /// An answer ends with so much silence, which was surely heard to its last letter or not.
+    pub(super) fn learn(&self, silence: Span, is_whole: bool) {
         let mut state = self.state();
-        if silence >= LEAST {
+        if silence >= LEAST && is_whole {
             state.count = (state.count + 1).min(MOST);
             let longer = |shortest: Span| (silence - shortest).as_micros().max(0) / SLOWLY;
             let shortest = |before: Span| silence.min(before + Span::from_micros(longer(before)));
             state.shortest = Some(state.shortest.map_or(silence, shortest));
-        } else {
-            state.count = state.count.saturating_sub(HABIT);
+        } else if state.shortest.is_some_and(|shortest| is_less(silence, shortest)) {
+            state.count = state.count.saturating_sub(if is_whole { HABIT } else { 1 });
             state.shortest = state.shortest.filter(|_| state.count > 0);
         }
     }
@@ -91,13 +91,16 @@ impl Endings {
     /// Whether one with no more silence at its end was broken off.
     pub(super) fn is_none(&self, silence: Span) -> bool {
         let state = self.state();
-        let is_short = |shortest: Span| silence.as_micros() * PART < shortest.as_micros();
-        state.count >= HABIT && state.shortest.is_some_and(is_short)
+        state.count >= HABIT && state.shortest.is_some_and(|shortest| is_less(silence, shortest))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_less(silence: Span, shortest: Span) -> bool {
+    silence.as_micros() * PART < shortest.as_micros()
 }
 
 #[cfg(test)]
@@ -132,22 +135,34 @@ mod tests {
     fn an_answer_that_ends_otherwise_than_those_before_is_none() {
         let endings = Endings::default();
         assert!(!endings.is_none(Span::ZERO));
-        endings.learn(ms(200));
+        endings.learn(ms(200), true);
         assert!(!endings.is_none(Span::ZERO), "one is no habit");
-        endings.clone().learn(ms(120));
+        endings.clone().learn(ms(120), true);
         assert_eq!([0, 59, 60, 120].map(|silence| endings.is_none(ms(silence))), [true, true, false, false]);
-        endings.learn(ms(39));
+        endings.learn(ms(39), true);
         assert!(!endings.is_none(Span::ZERO), "it ends without, too");
+        endings.learn(ms(300), false);
+        assert!(!endings.is_none(Span::ZERO), "nobody knows whether that was all");
         for _ in 0..9 {
-            endings.learn(ms(300));
+            endings.learn(ms(300), true);
         }
         assert!(endings.is_none(ms(149)) && !endings.is_none(ms(150)));
-        endings.learn(Span::ZERO);
-        assert!(endings.is_none(Span::ZERO), "that one was broken off, perhaps");
-        endings.learn(Span::ZERO);
-        assert!(!endings.is_none(Span::ZERO), "and these were not");
-        endings.learn(ms(100));
-        (0..100).for_each(|_| endings.learn(ms(300)));
+        endings.learn(ms(100), true);
+        assert!(endings.is_none(ms(49)) && !endings.is_none(ms(50)), "it may be shorter");
+        (0..100).for_each(|_| endings.learn(ms(300), true));
         assert!(endings.is_none(ms(140)), "the short one is forgotten");
+    }
+
+    #[test]
+    fn a_voice_that_ends_without_silence_from_now_on_is_believed_soon() {
+        for (is_whole, most) in [(true, 2), (false, 3)] {
+            let endings = Endings::default();
+            (0..100).for_each(|_| endings.learn(ms(300), true));
+            for _ in 0..most {
+                assert!(endings.is_none(Span::ZERO));
+                endings.learn(Span::ZERO, is_whole);
+            }
+            assert!(!endings.is_none(Span::ZERO), "{is_whole}");
+        }
     }
 }

@@ -179,9 +179,8 @@ impl Speaking {
         stream.stops_short = letters > 0 && self.endings.is_none(silence);
         let is_all = !stream.stops_short && came.and_then(|came| came.is_all_of(text)).unwrap_or(true);
         let is_left_alone = stream.stops_short && stream.judged_us == stream.came_us;
-        if came.is_some_and(|came| came.is_sure && came.reached() + 1 >= letters) {
-            self.endings.learn(silence);
-        }
+        let is_to_the_letter = came.is_some_and(|came| came.is_sure && came.reached() + 1 >= letters);
+        self.endings.learn(silence, is_to_the_letter);
         self.event(SpeakingEvent::HeardOut(is_all));
         if is_left_alone {
             self.event(SpeakingEvent::LeftAlone);

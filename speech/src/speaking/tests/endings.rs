@@ -82,7 +82,7 @@ fn v2_v5_answers_that_break_off_near_their_end_are_known_by_how_the_voice_ends()
                 unknown += usize::from(Listener::new(Endings::default()).is_whole(text, broken, rate_hz));
                 lost += usize::from(knows.is_whole(text, broken, rate_hz));
                 // Many are whole between two that break off.
-                whole.by_ref().take(4).for_each(|silence| endings.learn(*silence));
+                whole.by_ref().take(4).for_each(|silence| endings.learn(*silence, true));
             }
         }
         println!(
