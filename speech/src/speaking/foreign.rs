@@ -174,17 +174,26 @@ impl Speaking {
         let Some(stream) = &mut turn.stream else { return };
         stream.listening.to_its_end = false;
         let text = turn.phrases.get(stream.phrase).map_or("", Phrase::text);
-        let silence = stream.tail.silence();
-        let letters = count(spoken(text));
-        stream.stops_short = letters > 0 && self.endings.is_none(silence);
+        stream.stops_short = count(text) > 0 && self.endings.is_none(stream.tail.silence());
         let is_all = !stream.stops_short && came.and_then(|came| came.is_all_of(text)).unwrap_or(true);
         let is_left_alone = stream.stops_short && stream.judged_us == stream.came_us;
-        let is_to_the_letter = came.is_some_and(|came| came.is_sure && came.reached() + 1 >= letters);
-        self.endings.learn(silence, is_to_the_letter);
+        if is_all {
+            self.learn_ending();
+        }
         self.event(SpeakingEvent::HeardOut(is_all));
         if is_left_alone {
             self.event(SpeakingEvent::LeftAlone);
         }
+    }
+
+    /// No more of such a turn comes, be it all of it or not.
+    fn learn_ending(&self) {
+        let Some(turn) = &self.turn else { return };
+        let Some(stream) = self.foreign_stream() else { return };
+        let letters = count(spoken(turn.phrases.get(stream.phrase).map_or("", Phrase::text)));
+        let came = stream.surely_came(&turn.phrases);
+        let is_to_the_letter = came.is_some_and(|came| came.reached() + 1 >= letters);
+        self.endings.learn(stream.tail.silence(), is_to_the_letter);
     }
 
     /// Whether its sound ends in a way in which the answers of this service do not.
@@ -307,6 +316,9 @@ impl Speaking {
     /// Of a voice that stops in the middle of a sound a filter still holds a millisecond. Where the caller has heard the rest
     /// already it would be a click, and taken for something heard.
     fn stops_short(&mut self) {
+        if self.foreign_stream().is_some_and(|stream| stream.stops_short) {
+            self.learn_ending();
+        }
         if self.played.0 < self.mix.made() {
             self.mix.end_pass();
         } else {
