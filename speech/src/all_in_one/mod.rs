@@ -74,6 +74,8 @@ pub enum AllInOneEvent {
     FallsSilent,
     /// Our turn is complete: all of its audio came, or all of its words where they are said by others.
     Ends,
+    /// Our turn is over, as nobody has told soon enough what [`AllInOneEvent::Pauses`] asked.
+    Expires,
     /// No more of our turn comes, and it is not complete.
     Breaks {
         /// All of its words came.

@@ -99,6 +99,7 @@ impl Session {
             AllInOneEvent::Pauses => self.speaking.foreign_pauses(now),
             AllInOneEvent::FallsSilent => self.speaking.foreign_falls_silent(now),
             AllInOneEvent::Ends => self.speaking.foreign_end(now),
+            AllInOneEvent::Expires => self.speaking.foreign_expires(now),
             AllInOneEvent::Breaks { written } => {
                 if self.speaking.is_foreign() && !written {
                     self.conversation.service_broke_off();

@@ -1,24 +1,26 @@
-//! How a voice ends where nobody tells that it does. Most let some silence follow their last sound; one that always did and
-//! stops without any was broken off, be it that the ear is not sure, or busy.
+//! How a voice ends where nobody tells that it does. Most let some silence follow their last sound; one of which that is
+//! known and that stops without any was broken off, be it that the ear is not sure, or busy.
 
 use offhook_units::Span;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// What is so far below the loudest is silence, as a ratio of powers: 40 dB.
 const SILENCE: f32 = 1e-4;
 /// It is looked for in pieces of a hundredth of a second.
 const PIECES_A_S: u32 = 100;
-/// Less silence is in words, too: before a p, a t or a k.
-const LEAST: Span = Span::from_millis(40);
-/// So many answers make a habit. One without silence that was heard to its last letter counts against as many of them, any
-/// other one against one: it may have been broken off,
-const HABIT: u32 = 2;
-/// and no more than so many are remembered. So a voice that changes has its end said again three times at most.
-const MOST: u32 = 4;
-/// The shortest silence of them is forgotten slowly: each time by a part of what the next one is longer.
-const SLOWLY: i64 = 16;
-/// An answer with less of it than this part was broken off.
-const PART: i64 = 2;
+/// In words there is silence, too, before a p, a t or a k; with so much of it an answer ends with silence.
+const SOME: Span = Span::from_millis(40);
+/// One that has less than this part of the shortest silence of others in its call ends in mid-sound.
+const PART: i64 = 3;
+/// So many answers of a service make a habit,
+const HABIT: i32 = 2;
+/// of which so many are remembered. So an answer of which the ear tells nothing is taken for broken three times in a row at
+/// most.
+const MOST: i32 = 4;
+/// One that came to its last letters and ends in mid-sound tells more than those with silence: seldom does a voice break off
+/// just there.
+const DENIED: i32 = -32;
 
 /// How much silence is at the end of a sound that comes piece by piece.
 #[derive(Debug, Default)]
@@ -61,46 +63,50 @@ impl Tail {
     }
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// So many answers ended with silence,
-    count: u32,
-    /// and this is about the shortest.
+/// How the answers of a service end that speaks by itself. What was learned of it is one and the same in all clones; but
+/// each call has to hear for itself that its voice lets silence follow, and how much: there may be several.
+#[derive(Clone, Debug, Default)]
+pub struct Endings {
+    habit: Arc<AtomicI32>,
+    /// Of this call.
     shortest: Option<Span>,
 }
 
-/// How the answers of a service end that speaks by itself; clones are one and the same, for all calls.
-#[derive(Clone, Debug, Default)]
-pub struct Endings(Arc<Mutex<State>>);
-
-impl Endings {
-    /// An answer ends with so much silence, which was surely heard to its last letter or not.
-    pub(super) fn learn(&self, silence: Span, is_whole: bool) {
-        let mut state = self.state();
-        if silence >= LEAST && is_whole {
-            state.count = (state.count + 1).min(MOST);
-            let longer = |shortest: Span| (silence - shortest).as_micros().max(0) / SLOWLY;
-            let shortest = |before: Span| silence.min(before + Span::from_micros(longer(before)));
-            state.shortest = Some(state.shortest.map_or(silence, shortest));
-        } else if state.shortest.is_some_and(|shortest| is_less(silence, shortest)) {
-            state.count = state.count.saturating_sub(if is_whole { HABIT } else { 1 });
-            state.shortest = state.shortest.filter(|_| state.count > 0);
-        }
-    }
-
-    /// Whether one with no more silence at its end was broken off.
-    pub(super) fn is_none(&self, silence: Span) -> bool {
-        let state = self.state();
-        state.count >= HABIT && state.shortest.is_some_and(|shortest| is_less(silence, shortest))
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// How much of an answer was heard that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Came {
+    /// Surely all of it.
+    All,
+    /// It came to its last letters.
+    Nearly,
+    /// Nobody knows.
+    Unknown,
 }
 
-fn is_less(silence: Span, shortest: Span) -> bool {
-    silence.as_micros() * PART < shortest.as_micros()
+impl Endings {
+    /// An answer ended with so much silence.
+    pub(super) fn learn(&mut self, silence: Span, came: Came) {
+        let ends_in_mid_sound = silence < SOME || self.is_less(silence);
+        if came == Came::All && silence >= SOME {
+            self.shortest = Some(self.shortest.map_or(silence, |shortest| shortest.min(silence)));
+        }
+        let learned = |habit: i32| match (came, ends_in_mid_sound) {
+            (Came::All, false) => (habit + 1).min(MOST),
+            (Came::Nearly | Came::Unknown, false) => habit,
+            (Came::All | Came::Nearly, true) => DENIED,
+            (Came::Unknown, true) => habit - habit.signum().max(0),
+        };
+        let _ = self.habit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |habit| Some(learned(habit)));
+    }
+
+    /// Whether one that stops with so much silence was broken off.
+    pub(super) fn is_none(&self, silence: Span) -> bool {
+        self.is_less(silence) && self.habit.load(Ordering::Relaxed) >= HABIT
+    }
+
+    fn is_less(&self, silence: Span) -> bool {
+        self.shortest.is_some_and(|shortest| silence.as_micros() * PART < shortest.as_micros())
+    }
 }
 
 #[cfg(test)]
@@ -126,43 +132,51 @@ mod tests {
         tail.put(&sound, 8_000);
         tail.put(&[6_000; 3], 8_000);
         assert_eq!(tail.silence(), Span::ZERO, "it goes on");
-        tail.put(&[0; 160], 16_000);
-        tail.put(&[], 0);
+        tail.put(&[i16::MIN; 9], 0);
+        tail.put(&[], u32::MAX);
         assert_eq!(tail.silence(), Span::ZERO);
     }
 
     #[test]
-    fn an_answer_that_ends_otherwise_than_those_before_is_none() {
-        let endings = Endings::default();
+    fn an_answer_in_mid_sound_is_none_where_those_before_ended_with_silence() {
+        let mut endings = Endings::default();
         assert!(!endings.is_none(Span::ZERO));
-        endings.learn(ms(200), true);
+        endings.learn(ms(200), Came::All);
+        endings.learn(ms(300), Came::Nearly);
+        endings.learn(ms(300), Came::Unknown);
         assert!(!endings.is_none(Span::ZERO), "one is no habit");
-        endings.clone().learn(ms(120), true);
-        assert_eq!([0, 59, 60, 120].map(|silence| endings.is_none(ms(silence))), [true, true, false, false]);
-        endings.learn(ms(39), true);
-        assert!(!endings.is_none(Span::ZERO), "it ends without, too");
-        endings.learn(ms(300), false);
-        assert!(!endings.is_none(Span::ZERO), "nobody knows whether that was all");
-        for _ in 0..9 {
-            endings.learn(ms(300), true);
-        }
-        assert!(endings.is_none(ms(149)) && !endings.is_none(ms(150)));
-        endings.learn(ms(100), true);
-        assert!(endings.is_none(ms(49)) && !endings.is_none(ms(50)), "it may be shorter");
-        (0..100).for_each(|_| endings.learn(ms(300), true));
-        assert!(endings.is_none(ms(140)), "the short one is forgotten");
+        endings.learn(ms(90), Came::All);
+        assert_eq!([0, 29, 30, 60].map(|silence| endings.is_none(ms(silence))), [true, true, false, false]);
+        endings.learn(ms(40), Came::All);
+        assert!(endings.is_none(ms(13)) && !endings.is_none(ms(14)));
     }
 
     #[test]
-    fn a_voice_that_ends_without_silence_from_now_on_is_believed_soon() {
-        for (is_whole, most) in [(true, 2), (false, 3)] {
-            let endings = Endings::default();
-            (0..100).for_each(|_| endings.learn(ms(300), true));
+    fn a_voice_that_ends_in_mid_sound_is_believed_soon_and_for_long() {
+        for (came, most, again) in [(Came::All, 1, 34), (Came::Nearly, 1, 34), (Came::Unknown, 3, 1)] {
+            let mut endings = Endings::default();
+            (0..100).for_each(|_| endings.learn(ms(300), Came::All));
             for _ in 0..most {
                 assert!(endings.is_none(Span::ZERO));
-                endings.learn(Span::ZERO, is_whole);
+                endings.learn(Span::ZERO, came);
             }
-            assert!(!endings.is_none(Span::ZERO), "{is_whole}");
+            assert!(!endings.is_none(Span::ZERO), "{came:?}");
+            (1..again).for_each(|_| endings.learn(ms(300), Came::All));
+            assert!(!endings.is_none(Span::ZERO), "{came:?}");
+            endings.learn(ms(300), Came::All);
+            assert!(endings.is_none(Span::ZERO), "{came:?}");
         }
+    }
+
+    #[test]
+    fn what_one_call_learned_is_of_use_to_another_that_has_heard_its_own_voice_so() {
+        let mut endings = Endings::default();
+        let mut other = endings.clone();
+        (0..9).for_each(|_| endings.learn(ms(300), Came::All));
+        assert!(endings.is_none(Span::ZERO) && !other.is_none(Span::ZERO));
+        other.learn(ms(300), Came::All);
+        assert!(other.is_none(Span::ZERO));
+        other.learn(Span::ZERO, Came::All);
+        assert!(!endings.is_none(Span::ZERO), "that is learned by all");
     }
 }

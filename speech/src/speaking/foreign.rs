@@ -3,7 +3,7 @@
 
 use super::script::Phrase;
 use super::stream::{Stream, pace};
-use super::{Source, Speaking, SpeakingEvent};
+use super::{Source, Speaking, SpeakingEvent, ending};
 use crate::ear::{Came, spoken};
 use crate::text::{End, Sentence, Splitter, count};
 use crate::tts::JobId;
@@ -140,8 +140,7 @@ impl Speaking {
         }
         let Some(job) = self.foreign_voice() else { return };
         let Some((letters, came_us)) = self.foreign_so_far() else { return };
-        let is_unheard = self.foreign_stream().is_some_and(|stream| stream.listening.to_its_end);
-        if letters > 0 && (came_us == 0 || (is_unheard && self.foreign_ends_in_mid_sound())) {
+        if letters > 0 && came_us == 0 {
             return self.foreign_break(now);
         }
         self.foreign_chars_per_s = pace(letters, came_us).unwrap_or(self.foreign_chars_per_s);
@@ -151,7 +150,7 @@ impl Speaking {
     }
 
     /// No more of such a turn comes, and nobody told its end: whether all of its words came [`SpeakingEvent::HeardOut`]
-    /// tells, once the ear has. Where it cannot tell they did.
+    /// tells, once the ear has. Where it cannot tell they did, unless this is not how the service's answers end.
     pub fn foreign_pauses(&mut self, now: Moment) {
         let Some(turn) = &mut self.turn else { return };
         let stream = turn.stream.as_mut().filter(|stream| stream.source == Source::AllInOne);
@@ -170,13 +169,13 @@ impl Speaking {
 
     /// The ear was asked for the end of such a turn, and answers.
     pub(super) fn heard_out(&mut self, came: Option<&Came>) {
+        let stops_short = self.foreign_ends_in_mid_sound();
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = &mut turn.stream else { return };
-        stream.listening.to_its_end = false;
+        (stream.listening.to_its_end, stream.stops_short) = (false, stops_short);
         let text = turn.phrases.get(stream.phrase).map_or("", Phrase::text);
-        stream.stops_short = count(text) > 0 && self.endings.is_none(stream.tail.silence());
-        let is_all = !stream.stops_short && came.and_then(|came| came.is_all_of(text)).unwrap_or(true);
-        let is_left_alone = stream.stops_short && stream.judged_us == stream.came_us;
+        let is_all = !stops_short && came.and_then(|came| came.is_all_of(text)).unwrap_or(true);
+        let is_left_alone = stops_short && stream.judged_us == stream.came_us;
         if is_all {
             self.learn_ending();
         }
@@ -186,19 +185,36 @@ impl Speaking {
         }
     }
 
-    /// No more of such a turn comes, be it all of it or not.
-    fn learn_ending(&self) {
-        let Some(turn) = &self.turn else { return };
-        let Some(stream) = self.foreign_stream() else { return };
-        let letters = count(spoken(turn.phrases.get(stream.phrase).map_or("", Phrase::text)));
-        let came = stream.surely_came(&turn.phrases);
-        let is_to_the_letter = came.is_some_and(|came| came.reached() + 1 >= letters);
-        self.endings.learn(stream.tail.silence(), is_to_the_letter);
+    /// It has not answered for too long: the turn is over, unless this is not how the service's answers end.
+    pub fn foreign_expires(&mut self, now: Moment) {
+        if !self.foreign_ends_in_mid_sound() {
+            return self.foreign_end(now);
+        }
+        if let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) {
+            stream.stops_short = true;
+        }
+        self.foreign_break(now);
     }
 
-    /// Whether its sound ends in a way in which the answers of this service do not.
+    /// No more of such a turn comes, be it all of it or not.
+    fn learn_ending(&mut self) {
+        let Some(turn) = &self.turn else { return };
+        let Some(stream) = self.foreign_stream() else { return };
+        let letters = u64::from(count(spoken(turn.phrases.get(stream.phrase).map_or("", Phrase::text))));
+        let reaches = |came: &Came, mishears: u64| u64::from(came.reached()) + mishears >= letters;
+        let came = match stream.all_came(&turn.phrases) {
+            Some(came) if came.is_sure && reaches(came, 1) => ending::Came::All,
+            Some(came) if reaches(came, MISHEARD) => ending::Came::Nearly,
+            _ => ending::Came::Unknown,
+        };
+        self.endings.learn(stream.tail.silence(), came);
+    }
+
+    /// Whether it has words, and its sound ends in a way in which the answers of this service do not.
     pub(super) fn foreign_ends_in_mid_sound(&self) -> bool {
-        self.foreign_stream().is_some_and(|stream| self.endings.is_none(stream.tail.silence()))
+        let has_words = self.foreign_so_far().is_some_and(|(letters, _)| letters > 0);
+        let is_none = |stream: &Stream| self.endings.is_none(stream.tail.silence());
+        has_words && self.foreign_stream().is_some_and(is_none)
     }
 
     /// No more of such a turn comes: the device says what is left of its words.

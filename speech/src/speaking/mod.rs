@@ -147,7 +147,7 @@ pub enum SpeakingEvent {
     Chunk(Chunk),
     /// Whether all words of a service that speaks by itself are in its audio, as [`Speaking::foreign_pauses`] asked.
     HeardOut(bool),
-    /// Such a service has left the caller in the middle of a sentence: the device can say its words, those that came
+    /// Such a service has left the caller in the middle of a sentence or of a sound: the device can say its words, those that came
     /// ([`Speaking::foreign_break`]) and those that come ([`Speaking::foreign_falls_silent`]).
     LeftAlone,
     /// The turn was heard to its end.

@@ -123,7 +123,7 @@ impl Bed {
             AllInOneEvent::Words(_) => "words",
             AllInOneEvent::Audio(_) => "audio",
             AllInOneEvent::FallsSilent => "falls silent",
-            AllInOneEvent::Ends => "ends",
+            AllInOneEvent::Ends | AllInOneEvent::Expires => "ends",
             AllInOneEvent::Breaks { .. } => "breaks",
             AllInOneEvent::Fault(_) => "fault",
         };

@@ -268,14 +268,19 @@ impl Turns {
             let written = running.written;
             self.give_up(now, AllInOneEvent::Breaks { written });
         } else {
-            self.end();
+            // It was asked whether it is.
+            self.running = None;
+            self.out.push_back(Said::Event(AllInOneEvent::Expires));
         }
     }
 
     /// No more audio of the turn that runs is wanted: others say its words, those too that still come.
     pub(super) fn leaves_alone(&mut self, now: Moment) {
         match &mut self.running {
-            Some(running) if running.written => self.give_up(now, AllInOneEvent::Breaks { written: true }),
+            // One that was asked about was waited for already: no more words of it come.
+            Some(running) if running.written || running.quiet == Quiet::InMidTurn => {
+                self.give_up(now, AllInOneEvent::Breaks { written: true });
+            }
             Some(running) if !running.is_left => {
                 running.is_left = true;
                 self.out.push_back(Said::Event(AllInOneEvent::FallsSilent));

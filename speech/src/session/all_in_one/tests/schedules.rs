@@ -8,7 +8,7 @@ mod judge;
 mod plan;
 mod voice;
 
-use call::{Call, FIRST};
+use call::{Call, FIRST, SORRY};
 use judge::judge;
 use plan::{Caller, Fades, Mark, Plan, Speaks, Told, Turn, Writes, plan};
 use proptest::prelude::*;
@@ -64,11 +64,11 @@ fn v2_of_an_answer_that_falls_silent_near_its_end_the_last_letters_are_heard_too
     }
 }
 
-/// Two answers of a voice that lets silence follow its words, and then this one.
+/// Two answers of a voice that lets silence follow its words, and then this one, which may do without.
 fn third(mut last: Turn, plan: Plan) -> Plan {
     let mut whole = silent_from(0, false, false).turns.remove(0);
-    (whole.speaks.until, whole.speaks.silence_ms, whole.speaks.end) = (None, 200, Told::Never);
-    last.speaks.silence_ms = 200;
+    (whole.speaks.until, whole.speaks.silence_ms, whole.speaks.end) = (None, 300, Told::Never);
+    last.speaks.silence_ms = last.speaks.silence_ms.min(1) * 300;
     Plan { is_realtime: false, turns: vec![whole.clone(), whole, last], ..plan }
 }
 
@@ -97,6 +97,42 @@ fn v2_v5_a_voice_that_always_ended_with_silence_and_stops_without_loses_nothing_
             let is_bounded = gap.is_none_or(|ms| ms <= 700) || matches!(fades, Fades::Slow(_));
             assert!(is_bounded, "{words:?}, {fades:?}, until {until}: {gap:?} ms without a sound");
         }
+    }
+}
+
+/// A third answer that is whole, and ends without silence.
+fn whole_without_silence(written: Told, end: Told, fades: Fades) -> Call {
+    let mut plan = silent_from(0, false, false);
+    let mut last = plan.turns.remove(0);
+    (last.writes.end, last.speaks.until, last.speaks.end) = (written, None, end);
+    Call::of(&third(last, Plan { fades, ..plan }))
+}
+
+#[test]
+fn v3_nobody_apologises_for_an_answer_that_was_heard_however_its_voice_ends() {
+    let (soon, late) = (Told::Behind(0), Told::Behind(3_020));
+    for (written, end) in
+        [(Told::Never, Told::Never), (soon, Told::Never), (Told::Never, late), (late, Told::Never)]
+    {
+        for fades in [Fades::Never, Fades::Unsure, Fades::Soft, Fades::Slow(600)] {
+            let call = whole_without_silence(written, end, fades);
+            let case = format!("{written:?}, {end:?}, {fades:?}");
+            assert_eq!(judge(&call, 60, true), Ok(()), "{case}");
+            let history = call.session.history();
+            assert!(!history.iter().any(|(_, text)| text.contains(SORRY)), "{case}: {history:?}");
+        }
+    }
+}
+
+#[test]
+fn v3_an_end_that_is_told_while_the_ear_listens_is_believed() {
+    for ms in (0..900).step_by(10) {
+        let call = whole_without_silence(Told::Behind(0), Told::Behind(ms), Fades::Slow(490));
+        assert!(
+            !call.log.iter().any(|line| line.contains("the device says")),
+            "{ms}: {}",
+            call.log.join("\n")
+        );
     }
 }
 

@@ -83,6 +83,9 @@ fn pitch_hz(part: &[i16], rate_hz: u32) -> f32 {
 /// So much quiet at its end is no part of a word.
 const QUIET_MS: usize = 15;
 
+/// Of what surely broke off so much of the last word is missing at least.
+const CUT_MS: u64 = 40;
+
 /// How far `broken` came in its text. It is sure, unless what came is no part of that.
 pub(super) fn listen(broken: &Broken, letter_ms: u64) -> Came {
     let ms = |samples: usize| samples as u64 * 1000 / u64::from(broken.rate_hz);
@@ -90,6 +93,7 @@ pub(super) fn listen(broken: &Broken, letter_ms: u64) -> Came {
     let reached = |chars: usize, at_ms: u64| Reached { chars: chars as u32, mille: 0, at_ms: at_ms as u32 };
     let (mut came, mut chars) = (Came { is_sure: true, ..Came::default() }, 0);
     let came_ms = ms(broken.samples.len());
+    let all: usize = broken.text.split_whitespace().map(str::len).sum();
     for word in broken.text.split_whitespace() {
         let Some(first) = heard.next_if(|sound| begins(word, sound.word)) else { break };
         let mut to = first.to;
@@ -102,6 +106,9 @@ pub(super) fn listen(broken: &Broken, letter_ms: u64) -> Came {
         }
         // A tone begins and ends with a fraction of a millisecond of less.
         let sounds_ms = (ms(to) + 2 - from_ms).min(count as u64 * letter_ms);
+        let is_last = chars + count == all;
+        let most_ms = count as u64 * letter_ms - if broken.is_cut && is_last { CUT_MS } else { 0 };
+        let sounds_ms = sounds_ms.min(most_ms);
         let whole = (sounds_ms / letter_ms) as usize;
         let ends = (1..=whole).map(|n| reached(chars + n, (from_ms + n as u64 * letter_ms).min(came_ms)));
         came.letters.extend(ends.clone());
