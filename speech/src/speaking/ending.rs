@@ -1,5 +1,5 @@
-//! How a voice ends where nobody tells that it does. Most let some silence follow their last sound; one of which that is
-//! known and that stops without any was broken off, be it that the ear is not sure, or busy.
+//! How a voice ends where nobody tells that it does. Voices let some silence follow their last sound, so one that stops
+//! without any was broken off, be it that the ear is not sure, or busy; until one is heard that ends so.
 
 use offhook_units::Span;
 use std::sync::Arc;
@@ -9,18 +9,16 @@ use std::sync::atomic::{AtomicI32, Ordering};
 const SILENCE: f32 = 1e-4;
 /// It is looked for in pieces of a hundredth of a second.
 const PIECES_A_S: u32 = 100;
-/// In words there is silence, too, before a p, a t or a k; with so much of it an answer ends with silence.
-const SOME: Span = Span::from_millis(40);
-/// One that has less than this part of the shortest silence of others in its call ends in mid-sound.
+/// So much of it follows at least, before a call has heard how much,
+const LEAST: Span = Span::from_millis(60);
+/// and what ends with less than this part of it ends in mid-sound. In words there is silence, too: before a p, a t or a k.
 const PART: i64 = 3;
-/// So many answers of a service make a habit,
-const HABIT: i32 = 2;
-/// of which so many are remembered. So an answer of which the ear tells nothing is taken for broken three times in a row at
-/// most.
+/// So many answers that ended with silence are remembered: of those that do not, and of which the ear tells nothing, so many
+/// in a row are taken for broken, and one more.
 const MOST: i32 = 4;
 /// One that came to its last letters and ends in mid-sound tells more than those with silence: seldom does a voice break off
 /// just there.
-const DENIED: i32 = -32;
+const DENIED: i32 = -100;
 
 /// How much silence is at the end of a sound that comes piece by piece.
 #[derive(Debug, Default)]
@@ -63,8 +61,8 @@ impl Tail {
     }
 }
 
-/// How the answers of a service end that speaks by itself. What was learned of it is one and the same in all clones; but
-/// each call has to hear for itself that its voice lets silence follow, and how much: there may be several.
+/// How the answers of a service end that speaks by itself. What was learned of it is one and the same in all clones; but how
+/// much silence follows each call learns for itself: there may be several voices.
 #[derive(Clone, Debug, Default)]
 pub struct Endings {
     habit: Arc<AtomicI32>,
@@ -79,6 +77,8 @@ pub(super) enum Came {
     All,
     /// It came to its last letters.
     Nearly,
+    /// Surely not all of it.
+    Part,
     /// Nobody knows.
     Unknown,
 }
@@ -86,26 +86,27 @@ pub(super) enum Came {
 impl Endings {
     /// An answer ended with so much silence.
     pub(super) fn learn(&mut self, silence: Span, came: Came) {
-        let ends_in_mid_sound = silence < SOME || self.is_less(silence);
-        if came == Came::All && silence >= SOME {
+        let ends_in_mid_sound = self.is_less(silence);
+        if came == Came::All && !ends_in_mid_sound {
             self.shortest = Some(self.shortest.map_or(silence, |shortest| shortest.min(silence)));
         }
         let learned = |habit: i32| match (came, ends_in_mid_sound) {
             (Came::All, false) => (habit + 1).min(MOST),
-            (Came::Nearly | Came::Unknown, false) => habit,
             (Came::All | Came::Nearly, true) => DENIED,
-            (Came::Unknown, true) => habit - habit.signum().max(0),
+            (Came::Unknown, true) if habit > 0 => habit - 1,
+            (Came::Unknown, true) => DENIED,
+            _ => habit,
         };
         let _ = self.habit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |habit| Some(learned(habit)));
     }
 
     /// Whether one that stops with so much silence was broken off.
     pub(super) fn is_none(&self, silence: Span) -> bool {
-        self.is_less(silence) && self.habit.load(Ordering::Relaxed) >= HABIT
+        self.is_less(silence) && self.habit.load(Ordering::Relaxed) >= 0
     }
 
     fn is_less(&self, silence: Span) -> bool {
-        self.shortest.is_some_and(|shortest| silence.as_micros() * PART < shortest.as_micros())
+        silence.as_micros() * PART < self.shortest.unwrap_or(LEAST).as_micros()
     }
 }
 
@@ -138,45 +139,49 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_in_mid_sound_is_none_where_those_before_ended_with_silence() {
+    fn an_answer_in_mid_sound_is_none() {
         let mut endings = Endings::default();
-        assert!(!endings.is_none(Span::ZERO));
-        endings.learn(ms(200), Came::All);
-        endings.learn(ms(300), Came::Nearly);
-        endings.learn(ms(300), Came::Unknown);
-        assert!(!endings.is_none(Span::ZERO), "one is no habit");
-        endings.learn(ms(90), Came::All);
-        assert_eq!([0, 29, 30, 60].map(|silence| endings.is_none(ms(silence))), [true, true, false, false]);
-        endings.learn(ms(40), Came::All);
-        assert!(endings.is_none(ms(13)) && !endings.is_none(ms(14)));
+        assert_eq!([0, 19, 20, 60].map(|silence| endings.is_none(ms(silence))), [true, true, false, false]);
+        for came in [Came::Nearly, Came::Part, Came::Unknown] {
+            endings.learn(ms(300), came);
+        }
+        assert!(!endings.is_none(ms(20)), "nobody knows whether that was all");
+        endings.learn(ms(300), Came::All);
+        endings.learn(ms(120), Came::All);
+        assert_eq!([0, 39, 40, 60].map(|silence| endings.is_none(ms(silence))), [true, true, false, false]);
+        (0..9).for_each(|_| endings.learn(ms(0), Came::Part));
+        assert!(endings.is_none(ms(39)), "they were none, indeed");
     }
 
     #[test]
     fn a_voice_that_ends_in_mid_sound_is_believed_soon_and_for_long() {
-        for (came, most, again) in [(Came::All, 1, 34), (Came::Nearly, 1, 34), (Came::Unknown, 3, 1)] {
+        for (before, came, most) in [
+            (0, Came::All, 1),
+            (9, Came::All, 1),
+            (0, Came::Nearly, 1),
+            (0, Came::Unknown, 1),
+            (9, Came::Unknown, 5),
+        ] {
             let mut endings = Endings::default();
-            (0..100).for_each(|_| endings.learn(ms(300), Came::All));
+            (0..before).for_each(|_| endings.learn(ms(300), Came::All));
             for _ in 0..most {
-                assert!(endings.is_none(Span::ZERO));
-                endings.learn(Span::ZERO, came);
+                assert!(endings.is_none(ms(0)));
+                endings.learn(ms(0), came);
             }
-            assert!(!endings.is_none(Span::ZERO), "{came:?}");
-            (1..again).for_each(|_| endings.learn(ms(300), Came::All));
-            assert!(!endings.is_none(Span::ZERO), "{came:?}");
+            (0..99).for_each(|_| endings.learn(ms(300), Came::All));
+            assert!(!endings.is_none(ms(0)), "{before}, {came:?}");
             endings.learn(ms(300), Came::All);
-            assert!(endings.is_none(Span::ZERO), "{came:?}");
+            assert!(endings.is_none(ms(0)), "{before}, {came:?}");
         }
     }
 
     #[test]
-    fn what_one_call_learned_is_of_use_to_another_that_has_heard_its_own_voice_so() {
+    fn what_one_call_learned_is_learned_by_all_but_each_voice_has_its_own_silence() {
         let mut endings = Endings::default();
         let mut other = endings.clone();
         (0..9).for_each(|_| endings.learn(ms(300), Came::All));
-        assert!(endings.is_none(Span::ZERO) && !other.is_none(Span::ZERO));
-        other.learn(ms(300), Came::All);
-        assert!(other.is_none(Span::ZERO));
-        other.learn(Span::ZERO, Came::All);
-        assert!(!endings.is_none(Span::ZERO), "that is learned by all");
+        assert!(endings.is_none(ms(50)) && !other.is_none(ms(50)));
+        other.learn(ms(0), Came::All);
+        assert!(!endings.is_none(ms(0)));
     }
 }

@@ -205,6 +205,7 @@ impl Speaking {
         let came = match stream.all_came(&turn.phrases) {
             Some(came) if came.is_sure && reaches(came, 1) => ending::Came::All,
             Some(came) if reaches(came, MISHEARD) => ending::Came::Nearly,
+            Some(came) if came.is_sure => ending::Came::Part,
             _ => ending::Came::Unknown,
         };
         self.endings.learn(stream.tail.silence(), came);

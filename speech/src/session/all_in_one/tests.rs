@@ -155,9 +155,10 @@ impl Bed {
     }
 
     fn speaks(&mut self, audio_ms: usize) {
-        // A loud square wave of 400 Hz.
+        // A loud square wave of 400 Hz, which ends with silence, as voices do.
+        let level = |i: usize| if i + 30 * 16 < audio_ms * 16 { 6_000i16 } else { 0 };
         let samples: Vec<u8> = (0..audio_ms * 16)
-            .flat_map(|i| (if i % 40 < 20 { 6_000i16 } else { -6_000 }).to_le_bytes())
+            .flat_map(|i| (if i % 40 < 20 { level(i) } else { -level(i) }).to_le_bytes())
             .collect();
         samples.chunks(6_400).for_each(|part| self.net(FromNet::Binary(part.to_vec())));
     }
