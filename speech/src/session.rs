@@ -182,6 +182,8 @@ impl Session {
             all_in_one,
             seed,
         } = settings;
+        // Realtime tells each end.
+        let tells_no_end = matches!(all_in_one, Some(AllInOneSettings::TrueVoice(_)));
         let all_in_one =
             all_in_one.map(|service| AllInOne::new(service, shared.all_in_one.clone(), seed ^ 2, rate_hz));
         let alone = all_in_one.is_none();
@@ -191,7 +193,7 @@ impl Session {
         let mut session = Self {
             conversation: Conversation::new(conversation),
             speaking: Speaking::new(cloud, has_device_voice, plan, chunks, rate_hz, seed)
-                .knowing(shared.endings.clone()),
+                .knowing(tells_no_end.then(|| shared.endings.clone())),
             ears: ears.map(|ears| ears.recogniser(shared.ears.clone(), seed ^ 1)),
             mind: mind.map(Chat::new),
             all_in_one,

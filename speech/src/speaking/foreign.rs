@@ -208,14 +208,17 @@ impl Speaking {
             Some(came) if came.is_sure => ending::Came::Part,
             _ => ending::Came::Unknown,
         };
-        self.endings.learn(stream.tail.silence(), came);
+        let silence = stream.tail.silence();
+        if let Some(endings) = &mut self.endings {
+            endings.learn(silence, came);
+        }
     }
 
     /// Whether it has words, and its sound ends in a way in which the answers of this service do not.
     pub(super) fn foreign_ends_in_mid_sound(&self) -> bool {
         let has_words = self.foreign_so_far().is_some_and(|(letters, _)| letters > 0);
-        let is_none = |stream: &Stream| self.endings.is_none(stream.tail.silence());
-        has_words && self.foreign_stream().is_some_and(is_none)
+        let is_none = |stream: &Stream| Some(self.endings.as_ref()?.is_none(stream.tail.silence()));
+        has_words && self.foreign_stream().and_then(is_none).unwrap_or(false)
     }
 
     /// No more of such a turn comes: the device says what is left of its words.

@@ -208,8 +208,8 @@ pub struct Speaking {
     no_http_before: Moment,
     /// The pace of a service that speaks by itself, as last measured.
     foreign_chars_per_s: u64,
-    /// And how its answers end.
-    endings: Endings,
+    /// And how its answers end, where it need not tell that they do.
+    endings: Option<Endings>,
     /// That of a voice in the cloud that does not say where its characters are, once it was measured.
     cloud_pace: Option<u64>,
     /// When it was last told that speech was dropped.
@@ -244,15 +244,16 @@ impl Speaking {
             hears: Moment::ZERO,
             no_http_before: Moment::ZERO,
             foreign_chars_per_s: Self::usual_foreign_pace(),
-            endings: Endings::default(),
+            endings: None,
             cloud_pace: None,
             surplus_told: None,
             out: VecDeque::new(),
         }
     }
 
-    /// With what is known already, and is learned here, of how the answers of a service end that speaks by itself.
-    pub fn knowing(mut self, endings: Endings) -> Self {
+    /// With what is known already, and is learned here, of how the answers of a service end that speaks by itself and need
+    /// not tell that they do.
+    pub fn knowing(mut self, endings: Option<Endings>) -> Self {
         self.endings = endings;
         self
     }

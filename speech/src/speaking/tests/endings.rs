@@ -20,7 +20,7 @@ struct Listener {
 impl Listener {
     fn new(endings: Endings) -> Self {
         let (plan, chunks) = (PlanSettings::default(), ChunkSettings::default());
-        let speaking = Speaking::new(None, true, plan, chunks, RATE, 1).knowing(endings);
+        let speaking = Speaking::new(None, true, plan, chunks, RATE, 1).knowing(Some(endings));
         Self { speaking, ear: Ear::open().expect("scripts/setup installs flite") }
     }
 
