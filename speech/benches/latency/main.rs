@@ -1,12 +1,15 @@
 //! What the speech thread adds: `cargo bench -p offhook-speech --bench latency`. Fifty calls on loopback against services
 //! in this process: from the byte of a voice on its socket to its samples in the play-out, and from the token of a model
-//! that completes a sentence to that sentence on the voice's socket.
+//! that completes a sentence to that sentence on the voice's socket. Below each, what this machine took in the same
+//! seconds for bare sockets and a thread that does nothing but read them.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+mod bare;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
+use bare::Bare;
 use offhook_speech::llm::ChatSettings;
 use offhook_speech::service::Call;
 use offhook_speech::session::SessionSettings;
@@ -58,6 +61,7 @@ fn main() {
     let times = Arc::new(Times::new(2 * CALLS, CALLS));
     let base = Url::parse(&format!("http://{}", serve(&times))).unwrap();
     let speech = start(Err(VoiceError::Unspeakable));
+    let bare = Bare::start();
 
     // A word for each frame that the service sends.
     let words = vec!["word"; FRAMES].join(" ");
@@ -84,6 +88,9 @@ fn main() {
         speech.hang_up(Call(call as u64)).unwrap();
     }
     tell("byte on the socket to samples in the play-out", &mut delays, CALLS * FRAMES);
+    let mut there = bare.take().there;
+    let sent = there.len();
+    tell("  a byte on a bare socket to a thread that reads", &mut there, sent);
 
     let token_to_text = |first: usize, what: &str| {
         let calls = first..first + CALLS;
@@ -92,6 +99,7 @@ fn main() {
             speech.answered(Call((CALLS + call) as u64)).unwrap();
         }
         let busy = speech_thread_ran();
+        bare.take();
         wait(|| calls.clone().all(|call| times.texts(call).len() >= 2 * SENTENCES));
         let busy = speech_thread_ran().saturating_sub(busy) / u32::try_from(CALLS * SENTENCES).unwrap_or(1);
         let mut delays = Vec::new();
@@ -105,6 +113,9 @@ fn main() {
             speech.hang_up(Call((CALLS + call) as u64)).unwrap();
         }
         tell(what, &mut delays, CALLS * SENTENCES);
+        let mut and_back = bare.take().and_back;
+        let sent = and_back.len();
+        tell("  a byte there and back on a bare socket", &mut and_back, sent);
         println!("{:50} the speech thread ran {} µs a sentence", "", busy.as_micros());
     };
     token_to_text(0, "token of the model to text on the voice's socket");
