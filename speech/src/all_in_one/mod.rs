@@ -68,13 +68,13 @@ pub enum AllInOneEvent {
     /// The next samples of our turn, at [`AllInOneService::rate_hz`].
     Audio(Vec<i16>),
     /// All words of our turn came and no more audio does: it may be complete, or the service has fallen silent.
-    /// [`AllInOneService::heard_out`] tells which; if nobody tells soon, it ends.
+    /// [`AllInOneService::heard_out`] tells which.
     Pauses,
     /// No more audio of our turn comes, as [`AllInOneService::leaves_alone`] told, but its words still do.
     FallsSilent,
     /// Our turn is complete: all of its audio came, or all of its words where they are said by others.
     Ends,
-    /// Our turn is over, as nobody has told soon enough what [`AllInOneEvent::Pauses`] asked.
+    /// Nobody has told soon enough what [`AllInOneEvent::Pauses`] asked: it has to be told now, or our turn ends.
     Expires,
     /// No more of our turn comes, and it is not complete.
     Breaks {

@@ -5,7 +5,7 @@ use super::script::Phrase;
 use super::stream::{Stream, pace};
 use super::{Source, Speaking, SpeakingEvent, ending};
 use crate::ear::{Came, spoken};
-use crate::text::{End, Sentence, Splitter, count};
+use crate::text::{End, Sentence, Splitter, count, is_speakable};
 use crate::tts::JobId;
 use offhook_units::{Moment, Span};
 
@@ -157,19 +157,19 @@ impl Speaking {
         let Some(stream) = stream else { return };
         // It knows better than the pace does.
         if let Some(came) = stream.surely_came(&turn.phrases).cloned() {
-            return self.heard_out(Some(&came));
+            return self.heard_out(now, Some(&came));
         }
         stream.listening.to_its_end = true;
         let is_asked = stream.listening.is_asked();
         if is_asked || (self.has_device && self.ask(now)) {
             return;
         }
-        self.heard_out(None);
+        self.heard_out(now, None);
     }
 
     /// The ear was asked for the end of such a turn, and answers.
-    pub(super) fn heard_out(&mut self, came: Option<&Came>) {
-        let stops_short = self.foreign_ends_in_mid_sound();
+    pub(super) fn heard_out(&mut self, now: Moment, came: Option<&Came>) {
+        let stops_short = self.foreign_ends_in_mid_sound(now);
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = &mut turn.stream else { return };
         (stream.listening.to_its_end, stream.stops_short) = (false, stops_short);
@@ -177,7 +177,7 @@ impl Speaking {
         let is_all = !stops_short && came.and_then(|came| came.is_all_of(text)).unwrap_or(true);
         let is_left_alone = stops_short && stream.judged_us == stream.came_us;
         if is_all {
-            self.learn_ending();
+            self.learn_ending(now);
         }
         self.event(SpeakingEvent::HeardOut(is_all));
         if is_left_alone {
@@ -185,40 +185,48 @@ impl Speaking {
         }
     }
 
-    /// It has not answered for too long: the turn is over, unless this is not how the service's answers end.
+    /// It has not answered for too long: [`SpeakingEvent::HeardOut`] tells without it.
     pub fn foreign_expires(&mut self, now: Moment) {
-        if !self.foreign_ends_in_mid_sound() {
-            return self.foreign_end(now);
+        if self.foreign_voice().is_some() {
+            self.heard_out(now, None);
         }
-        if let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) {
-            stream.stops_short = true;
-        }
-        self.foreign_break(now);
     }
 
     /// No more of such a turn comes, be it all of it or not.
-    fn learn_ending(&mut self) {
-        let Some(turn) = &self.turn else { return };
-        let Some(stream) = self.foreign_stream() else { return };
-        let letters = u64::from(count(spoken(turn.phrases.get(stream.phrase).map_or("", Phrase::text))));
-        let reaches = |came: &Came, mishears: u64| u64::from(came.reached()) + mishears >= letters;
+    fn learn_ending(&mut self, now: Moment) {
+        let Some(came) = self.foreign_came() else { return };
+        let Some(silence) = self.foreign_stream().map(|stream| stream.tail.silence()) else { return };
+        if let Some(endings) = &mut self.endings {
+            endings.learn(now, silence, came);
+        }
+    }
+
+    /// How much of its words is in its sound, if anything in them can be heard at all.
+    fn foreign_came(&self) -> Option<ending::Came> {
+        let turn = self.turn.as_ref()?;
+        let stream = self.foreign_stream()?;
+        let text = spoken(turn.phrases.get(stream.phrase).map_or("", Phrase::text));
+        let reaches =
+            |came: &Came, mishears: u64| u64::from(came.reached()) + mishears >= u64::from(count(text));
         let came = match stream.all_came(&turn.phrases) {
             Some(came) if came.is_sure && reaches(came, 1) => ending::Came::All,
             Some(came) if reaches(came, MISHEARD) => ending::Came::Nearly,
             Some(came) if came.is_sure => ending::Came::Part,
             _ => ending::Came::Unknown,
         };
-        let silence = stream.tail.silence();
-        if let Some(endings) = &mut self.endings {
-            endings.learn(silence, came);
-        }
+        is_speakable(text).then_some(came)
     }
 
-    /// Whether it has words, and its sound ends in a way in which the answers of this service do not.
-    pub(super) fn foreign_ends_in_mid_sound(&self) -> bool {
-        let has_words = self.foreign_so_far().is_some_and(|(letters, _)| letters > 0);
-        let is_none = |stream: &Stream| Some(self.endings.as_ref()?.is_none(stream.tail.silence()));
-        has_words && self.foreign_stream().and_then(is_none).unwrap_or(false)
+    /// Whether its sound ends in a way in which the answers of this service do not.
+    pub(super) fn foreign_ends_in_mid_sound(&self, now: Moment) -> bool {
+        self.foreign_came().is_some_and(|came| self.foreign_may_be_cut(now, came))
+    }
+
+    /// The same, if the ear says this of it.
+    pub(super) fn foreign_may_be_cut(&self, now: Moment, came: ending::Came) -> bool {
+        let is_none =
+            |stream: &Stream| Some(self.endings.as_ref()?.is_none(now, stream.tail.silence(), came));
+        self.foreign_stream().and_then(is_none).unwrap_or(false)
     }
 
     /// No more of such a turn comes: the device says what is left of its words.
@@ -227,7 +235,7 @@ impl Speaking {
             return self.all_words_came(now);
         }
         let Some(job) = self.foreign_voice() else { return };
-        self.stops_short();
+        self.stops_short(now);
         if let Some(turn) = &mut self.turn {
             turn.complete = true;
         }
@@ -239,7 +247,7 @@ impl Speaking {
     /// that [`Speaking::foreign_words`] tells until [`Speaking::foreign_end`].
     pub fn foreign_falls_silent(&mut self, now: Moment) {
         let Some(job) = self.foreign_voice() else { return };
-        self.stops_short();
+        self.stops_short(now);
         if let Some(turn) = &mut self.turn {
             let mut coming = Splitter::new();
             let reached =
@@ -301,13 +309,14 @@ impl Speaking {
     }
 
     /// Whether the words of such a turn surely go on where its audio ends, and no sentence ends there.
-    pub(super) fn foreign_is_in_mid_sentence(&self) -> bool {
+    pub(super) fn foreign_is_in_mid_sentence(&self, now: Moment) -> bool {
         let Some((_, came_us)) = self.foreign_so_far() else { return false };
         let Some(turn) = &self.turn else { return false };
         let text = turn.phrases.last().map_or("", Phrase::text);
         let letters = count(spoken(text));
         let ear = turn.stream.as_ref().and_then(|stream| stream.all_came(&turn.phrases));
-        let place = if self.foreign_ends_in_mid_sound() {
+        let is_in_mid_sound = self.foreign_ends_in_mid_sound(now);
+        let place = if is_in_mid_sound {
             ear.map(|came| (came.reached(), false))
         } else {
             ear.and_then(|came| Some((came.surely_reached()?, came.is_all_of(text)?)))
@@ -323,7 +332,8 @@ impl Speaking {
                 (chars(SLOWEST), chars(FASTEST), is_nearly(chars(FASTEST), letters))
             }
         };
-        !is_all && !sentence_ends(text).iter().any(|end| (least..=most).contains(end))
+        let may_be_an_end = || sentence_ends(text).iter().any(|end| (least..=most).contains(end));
+        !is_all && (is_in_mid_sound || !may_be_an_end())
     }
 
     /// At the pace of this voice it is all of it.
@@ -335,9 +345,9 @@ impl Speaking {
 
     /// Of a voice that stops in the middle of a sound a filter still holds a millisecond. Where the caller has heard the rest
     /// already it would be a click, and taken for something heard.
-    fn stops_short(&mut self) {
+    fn stops_short(&mut self, now: Moment) {
         if self.foreign_stream().is_some_and(|stream| stream.stops_short) {
-            self.learn_ending();
+            self.learn_ending(now);
         }
         if self.played.0 < self.mix.made() {
             self.mix.end_pass();

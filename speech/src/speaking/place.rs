@@ -6,7 +6,7 @@ use super::foreign::MISHEARD;
 use super::layout::{behind, lay_out_heard};
 use super::script::Phrase;
 use super::turn::Turn;
-use super::{Broken, Source, Speaking, SpeakingOutput, ToDevice, stream::Stream};
+use super::{Broken, Source, Speaking, SpeakingOutput, ToDevice, ending, stream::Stream};
 use crate::ear::{Came, LONGEST_S, Reached};
 use crate::text::count;
 use crate::tts::JobId;
@@ -237,7 +237,7 @@ impl Speaking {
 
     /// Asks the ear of these samples of the stream, as a job of its own: the device may be saying that stream.
     pub(super) fn ask_of(&mut self, now: Moment, samples: Vec<i16>, rate_hz: u32) -> bool {
-        let is_cut = self.foreign_ends_in_mid_sound();
+        let is_cut = self.foreign_may_be_cut(now, ending::Came::Nearly);
         let Some(turn) = &mut self.turn else { return false };
         let Some(text) = turn.stream.as_ref().map(|stream| given(turn, stream)) else { return false };
         let Some(stream) = &mut turn.stream else { return false };
@@ -301,9 +301,13 @@ impl Speaking {
             }
         }
         let to_its_end = stream.listening.to_its_end;
+        if is_all {
+            // Where the pace was asked instead of it meanwhile.
+            stream.judged_us = 0;
+        }
         turn.stream = Some(stream);
         if to_its_end && (is_all || !self.ask(now)) {
-            self.heard_out(came.as_ref());
+            self.heard_out(now, came.as_ref());
         }
     }
 

@@ -422,7 +422,9 @@ impl Speaking {
 
     /// The same, once it is known as well as it can be how far it came: by the ear or by nobody.
     pub(super) fn placed(&mut self, now: Moment, job: JobId, heard: Option<&Came>) {
-        if heard.is_none() && self.foreign_is_said() && !self.foreign_ends_in_mid_sound() {
+        let stops_short = self.foreign_stream().is_some_and(|stream| stream.stops_short)
+            || self.foreign_ends_in_mid_sound(now);
+        if heard.is_none() && self.foreign_is_said() && !stops_short {
             return self.finished(now, job);
         }
         let Some(turn) = &mut self.turn else { return };

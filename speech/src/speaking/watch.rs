@@ -103,7 +103,7 @@ impl Speaking {
             stream.judged_us = stream.came_us;
         }
         let stops_short = self.foreign_stream().is_some_and(|stream| stream.stops_short);
-        if stops_short || self.foreign_is_in_mid_sentence() {
+        if stops_short || self.foreign_is_in_mid_sentence(now) {
             self.event(SpeakingEvent::LeftAlone);
         }
     }

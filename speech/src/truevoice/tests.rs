@@ -51,6 +51,8 @@ impl Bed {
                         self.it.heard_out(self.now, is_all);
                     }
                 }
+                // As a session does where nothing speaks against it.
+                AllInOneOutput::Event(AllInOneEvent::Expires) => self.it.heard_out(self.now, true),
                 AllInOneOutput::Event(event) => self.events.push(event),
             }
         }
@@ -117,13 +119,14 @@ impl Bed {
             | AllInOneEvent::Anew
             | AllInOneEvent::Ungreeted(_)
             | AllInOneEvent::Pauses
+            | AllInOneEvent::Expires
             | AllInOneEvent::Complaint(_) => "not TrueVoice's",
             AllInOneEvent::Transcript(_) => "transcript",
             AllInOneEvent::Begins => "begins",
             AllInOneEvent::Words(_) => "words",
             AllInOneEvent::Audio(_) => "audio",
             AllInOneEvent::FallsSilent => "falls silent",
-            AllInOneEvent::Ends | AllInOneEvent::Expires => "ends",
+            AllInOneEvent::Ends => "ends",
             AllInOneEvent::Breaks { .. } => "breaks",
             AllInOneEvent::Fault(_) => "fault",
         };

@@ -54,6 +54,8 @@ enum Quiet {
     No,
     /// The session was asked whether all of it was heard, and is waited for until then.
     Asked(Moment),
+    /// It did not answer, and has to now.
+    Expired,
     /// It was not.
     InMidTurn,
 }
@@ -66,12 +68,16 @@ impl Running {
             || self.quiet == Quiet::InMidTurn
     }
 
+    /// Whether no more words of it come, be it that nobody told: one that was asked about was waited for already.
+    fn is_written(&self) -> bool {
+        self.written || self.quiet == Quiet::InMidTurn
+    }
+
     fn over_at(&self) -> Moment {
         let is_silent = self.came_us == 0;
-        if let Quiet::Asked(by) = self.quiet {
-            return by;
-        }
         let patience = match (self.written, self.owes() || is_silent) {
+            _ if let Quiet::Asked(by) = self.quiet => return by,
+            _ if self.quiet == Quiet::Expired => return self.last,
             (true, false) => self.piece + AUDIO_GAP,
             (true, true) => OWED.max(self.piece + AUDIO_GAP),
             (false, _) if is_silent => UNTOLD_SILENT,
@@ -262,14 +268,15 @@ impl Turns {
             running.quiet = Quiet::Asked(now + ASKED);
             self.out.push_back(Said::Event(AllInOneEvent::Pauses));
         }
-        let is_over = |running: &&Running| now >= running.over_at();
-        let Some(running) = self.running.as_ref().filter(is_over) else { return };
+        let is_over = |running: &&mut Running| now >= running.over_at();
+        let Some(running) = self.running.as_mut().filter(is_over) else { return };
         if running.owes() {
-            let written = running.written;
+            let written = running.is_written();
             self.give_up(now, AllInOneEvent::Breaks { written });
+        } else if running.quiet == Quiet::Expired {
+            self.end();
         } else {
-            // It was asked whether it is.
-            self.running = None;
+            running.quiet = Quiet::Expired;
             self.out.push_back(Said::Event(AllInOneEvent::Expires));
         }
     }
@@ -277,8 +284,7 @@ impl Turns {
     /// No more audio of the turn that runs is wanted: others say its words, those too that still come.
     pub(super) fn leaves_alone(&mut self, now: Moment) {
         match &mut self.running {
-            // One that was asked about was waited for already: no more words of it come.
-            Some(running) if running.written || running.quiet == Quiet::InMidTurn => {
+            Some(running) if running.is_written() => {
                 self.give_up(now, AllInOneEvent::Breaks { written: true });
             }
             Some(running) if !running.is_left => {
@@ -300,7 +306,7 @@ impl Turns {
     /// Whether all words of the turn that runs were heard in its audio.
     pub(super) fn heard_out(&mut self, is_all: bool) {
         match &mut self.running {
-            Some(running) if !matches!(running.quiet, Quiet::Asked(_)) => {}
+            Some(running) if matches!(running.quiet, Quiet::No | Quiet::InMidTurn) => {}
             Some(running) if !is_all => running.quiet = Quiet::InMidTurn,
             _ => self.end(),
         }

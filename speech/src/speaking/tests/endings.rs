@@ -15,32 +15,35 @@ const BREAKS: [usize; 5] = [40, 130, 220, 310, 460];
 struct Listener {
     speaking: Speaking,
     ear: Ear,
+    now_ms: u64,
 }
 
 impl Listener {
     fn new(endings: Endings) -> Self {
         let (plan, chunks) = (PlanSettings::default(), ChunkSettings::default());
         let speaking = Speaking::new(None, true, plan, chunks, RATE, 1).knowing(Some(endings));
-        Self { speaking, ear: Ear::open().expect("scripts/setup installs flite") }
+        Self { speaking, ear: Ear::open().expect("scripts/setup installs flite"), now_ms: 0 }
     }
 
     /// Whether an answer that stops so counts as heard to its end.
     fn is_whole(&mut self, text: &str, sound: &[i16], rate_hz: u32) -> bool {
-        self.speaking.begin_foreign(at(0));
-        self.speaking.foreign_words(at(0), text);
-        self.speaking.foreign_audio(at(0), sound, rate_hz);
-        self.speaking.foreign_pauses(at(0));
+        self.now_ms += 60_000;
+        let now = at(self.now_ms);
+        self.speaking.begin_foreign(now);
+        self.speaking.foreign_words(now, text);
+        self.speaking.foreign_audio(now, sound, rate_hz);
+        self.speaking.foreign_pauses(now);
         loop {
             match self.speaking.poll_output().expect("the ear is asked, and answers") {
                 SpeakingOutput::Device(ToDevice::Place(job, Broken { text, samples, rate_hz, is_cut })) => {
                     let came = self.ear.place_of(&text, &samples, rate_hz, is_cut);
-                    self.speaking.handle_device(at(0), job, FromDevice::Places(came));
+                    self.speaking.handle_device(now, job, FromDevice::Places(came));
                 }
                 SpeakingOutput::Event(SpeakingEvent::HeardOut(is_all)) => {
                     if !is_all {
-                        self.speaking.foreign_break(at(0));
+                        self.speaking.foreign_break(now);
                     }
-                    self.speaking.stop(at(0), 0);
+                    self.speaking.stop(now, 0);
                     while self.speaking.poll_output().is_some() {}
                     return is_all;
                 }
@@ -74,7 +77,7 @@ fn v2_v5_answers_that_break_off_near_their_end_are_known_by_how_the_voice_ends()
             for broken in BREAKS.map(|ms| &sound[..last - ms * rate_hz as usize / 1000]) {
                 all += 1;
                 let mut denied = Endings::default();
-                denied.learn(Span::ZERO, ending::Came::All);
+                denied.learn(at(0), Span::ZERO, ending::Came::All);
                 unheard += usize::from(Listener::new(denied).is_whole(text, broken, rate_hz));
                 lost += usize::from(Listener::new(Endings::default()).is_whole(text, broken, rate_hz));
             }

@@ -72,6 +72,14 @@ fn third(mut last: Turn, plan: Plan) -> Plan {
     Plan { is_realtime: false, turns: vec![whole.clone(), whole, last], ..plan }
 }
 
+/// The longest silence in the third answer, in milliseconds.
+fn longest_gap(call: &Call) -> usize {
+    let sounds = sounds(&call.heard, RATE);
+    let third = sounds.iter().filter(|sound| sound.word as usize >= FIRST + 2 * 6);
+    let gaps = third.clone().zip(third.skip(1)).map(|(a, b)| (b.from - a.to) * 1000 / RATE as usize);
+    gaps.max().unwrap_or(0)
+}
+
 #[test]
 fn v2_v5_a_voice_that_always_ended_with_silence_and_stops_without_loses_nothing_to_an_ear_that_cannot_tell() {
     let (long, short) = ([6, 4, 8, 0, 5, 9], [5, 9]);
@@ -90,12 +98,9 @@ fn v2_v5_a_voice_that_always_ended_with_silence_and_stops_without_loses_nothing_
             last.words = words.iter().map(|letters| (*letters, Mark::Nothing)).collect();
             let plan = third(last, Plan { fades, ..plan });
             assert_eq!(outcome(&plan), Ok(()), "{words:?}, {fades:?}, until {until}");
-            let sounds = sounds(&Call::of(&plan).heard, RATE);
-            let third = sounds.iter().filter(|sound| sound.word as usize >= FIRST + 2 * 6);
-            let gap =
-                third.clone().zip(third.skip(1)).map(|(a, b)| (b.from - a.to) * 1000 / RATE as usize).max();
-            let is_bounded = gap.is_none_or(|ms| ms <= 700) || matches!(fades, Fades::Slow(_));
-            assert!(is_bounded, "{words:?}, {fades:?}, until {until}: {gap:?} ms without a sound");
+            let gap = longest_gap(&Call::of(&plan));
+            let is_bounded = gap <= 700 || matches!(fades, Fades::Slow(_));
+            assert!(is_bounded, "{words:?}, {fades:?}, until {until}: {gap} ms without a sound");
         }
     }
 }
@@ -120,6 +125,80 @@ fn v3_nobody_apologises_for_an_answer_that_was_heard_however_its_voice_ends() {
             assert_eq!(judge(&call, 60, true), Ok(()), "{case}");
             let history = call.session.history();
             assert!(!history.iter().any(|(_, text)| text.contains(SORRY)), "{case}: {history:?}");
+        }
+    }
+}
+
+#[test]
+fn v3_nobody_apologises_for_a_long_answer_of_which_nobody_tells_that_it_is_written() {
+    for pace in [100, 200, 300, 800] {
+        for words in [12, 24] {
+            let mut plan = silent_from(0, false, false);
+            plan.turns.truncate(1);
+            let turn = &mut plan.turns[0];
+            turn.words = (0..words).map(|n| (3 + n % 5, Mark::Nothing)).collect();
+            (turn.writes.end, turn.speaks.until, turn.speaks.end) = (Told::Never, None, Told::Never);
+            turn.speaks.pace = pace;
+            let history = Call::of(&plan).session.history();
+            assert!(
+                !history.iter().any(|(_, text)| text.contains(SORRY)),
+                "{words} words at {pace} %: {history:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn v2_v3_a_service_that_goes_on_behind_a_slow_ear_says_nothing_again() {
+    for ear_ms in [40, 300, 510, 600, 700] {
+        for rest_ms in [2_000, 5_000, 8_000] {
+            for mille in [720, 850, 900, 950] {
+                let mut plan = silent_from(0, false, false);
+                let mut last = plan.turns.remove(0);
+                (last.speaks.until, last.speaks.end) = (None, Told::Never);
+                last.speaks.rests = vec![(mille, rest_ms)];
+                let call = Call::of(&third(last, Plan { fades: Fades::Slow(ear_ms), ..plan }));
+                let case = format!("ear {ear_ms} ms, {rest_ms} ms behind {mille}");
+                let all: u64 = sounds(&call.heard, RATE)
+                    .iter()
+                    .filter(|sound| sound.word as usize >= FIRST + 2 * 6)
+                    .map(|sound| sound.ms)
+                    .sum();
+                let says = (FIRST + 12..FIRST + 18).zip([6, 4, 8, 0, 5, 9]).map(|(_, letters)| letters + 4);
+                assert!(all <= says.sum::<u64>() * 60 + 100, "{case}: {all} ms\n{}", call.log.join("\n"));
+            }
+        }
+    }
+}
+
+#[test]
+fn v2_a_voice_that_stops_in_the_last_letters_of_an_inner_sentence_leaves_no_hole() {
+    for missing in 1..=5 {
+        let mut plan = silent_from(0, false, false);
+        let mut last = plan.turns.remove(0);
+        last.words = [6, 4, 8, 5, 5, 9, 7, 3, 4, 5, 6, 7].map(|letters| (letters, Mark::Nothing)).to_vec();
+        last.words[6].1 = Mark::FullStop;
+        let text = last.text(FIRST + 12);
+        let letters = text.find('.').expect("a full stop") - missing;
+        (last.speaks.piece_ms, last.speaks.pace) = (20, 100);
+        last.speaks.until = Some((letters as u64 * 1000).div_ceil(text.len() as u64));
+        let plan = third(last, plan);
+        assert_eq!(outcome(&plan), Ok(()), "{missing}");
+        let gap = longest_gap(&Call::of(&plan));
+        assert!(gap <= 700, "{missing} letters before the end of a sentence: {gap} ms without a sound");
+    }
+}
+
+#[test]
+fn v2_an_ear_that_answers_when_the_pace_was_asked_already_is_believed() {
+    for ear_ms in [200, 300, 400, 490] {
+        for until in [720, 740] {
+            let mut plan = silent_from(until, false, false);
+            let last = plan.turns.remove(0);
+            let plan = third(last, Plan { fades: Fades::Slow(ear_ms), ..plan });
+            assert_eq!(outcome(&plan), Ok(()), "{ear_ms}, {until}");
+            let gap = longest_gap(&Call::of(&plan));
+            assert!(gap <= 700, "ear {ear_ms} ms, until {until}: {gap} ms without a sound");
         }
     }
 }
