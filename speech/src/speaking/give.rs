@@ -12,6 +12,9 @@ const AHEAD_S: u64 = 30;
 const UNSAID_MAX: u32 = 400;
 /// Of a voice that does not tell how far it is that is not known so well: so much of its speech may wait.
 const UNTOLD_AHEAD_S: u64 = 10;
+/// Where the device stands in for a service less is made ahead, that the service may go on with the next sentence when it is
+/// back. A command that speaks needs a second or two to begin.
+const STANDS_IN_AHEAD_S: u64 = 3;
 /// After it failed HTTP is left alone for so long.
 pub(super) const HTTP_REST: Span = Span::from_millis(10_000);
 
@@ -45,9 +48,15 @@ impl Speaking {
 
     /// Enough speech waits to be played.
     fn is_ahead(&self) -> bool {
-        let stream = self.turn.as_ref().and_then(|turn| turn.stream.as_ref());
-        let is_untold = stream.is_some_and(|stream| !stream.by_phrase && stream.tells_nothing());
-        let most_s = if is_untold { UNTOLD_AHEAD_S } else { AHEAD_S };
+        let Some(turn) = &self.turn else { return false };
+        let is_untold =
+            turn.stream.as_ref().is_some_and(|stream| !stream.by_phrase && stream.tells_nothing());
+        let stands_in = self.cloud.is_some() && turn.last_source == Some(Source::Device);
+        let most_s = match stands_in {
+            true => STANDS_IN_AHEAD_S,
+            false if is_untold => UNTOLD_AHEAD_S,
+            false => AHEAD_S,
+        };
         self.mix.made().saturating_sub(self.played.0) >= most_s * u64::from(self.mix.rate_hz())
     }
 

@@ -349,6 +349,7 @@ impl World {
     /// The socket is gone: what was on its way never comes.
     fn kill_socket(&mut self, way: Way) {
         self.socket = way;
+        self.busy_until = self.now_ms;
         self.kill(Part::Voice, way);
     }
 

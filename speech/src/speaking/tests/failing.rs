@@ -160,6 +160,25 @@ fn pitfall_10_the_voice_returns_to_the_socket_at_the_start_of_a_sentence() {
 }
 
 #[test]
+fn pitfall_10_the_voice_returns_within_an_answer_though_the_device_could_have_said_all_of_it() {
+    let mut world = World::new(true);
+    (world.char_ms, world.piece) = (200, 2);
+    world.say("one01 two02. three03 four04. five05 six06. seven07 eight08. nine09 ten10. eleven11 twelve12.");
+    world.run(1_500);
+    world.http = Way::Refuses;
+    world.kill_socket(Way::Refuses);
+    world.run(2_000);
+    world.socket = Way::Works;
+    // The sentence that is heard, and one that was made already.
+    world.run(9_000);
+    assert_eq!(world.moves().last(), Some(&(Source::Device, Source::Socket)), "{:?}", world.moves());
+    world.run(30_000);
+    assert_eq!(world.words(), all_words());
+    let silence = longest_silence_ms(&world.heard);
+    assert!(silence <= 700, "{silence} ms of dead air");
+}
+
+#[test]
 fn pitfall_12_a_sentence_of_which_nothing_came_is_said_whole_and_once() {
     let mut world = World::new(true);
     world.say("one01 two02 three03.");
