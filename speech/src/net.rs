@@ -38,6 +38,8 @@ const LINGER: Span = Span::from_millis(1_000);
 const PING_AFTER: Span = Span::from_millis(5_000);
 /// And when nothing has come this long after the ping, nobody is there.
 const PONG_WITHIN: Span = Span::from_millis(5_000);
+/// Of a connection that somebody relies on just now, it is known sooner.
+const PROBED_WITHIN: Span = Span::from_millis(3_000);
 /// All calls together; a device has a few for each call.
 const CONNECTIONS_MAX: usize = 2_000;
 const WAKE: Token = Token(0);
@@ -164,6 +166,7 @@ impl Network {
             ToNet::Open(conn, request) => self.open(now, owner, conn, request),
             ToNet::Text(conn, text) => self.send(owner, conn, Message::text(text)),
             ToNet::Binary(conn, bytes) => self.send(owner, conn, Message::binary(bytes)),
+            ToNet::Probe(conn) => self.probe(now, owner, conn),
             ToNet::Close(conn) => self.close(now, owner, conn),
         }
     }
@@ -390,14 +393,32 @@ impl Network {
             State::Connecting { others, .. } if !others.is_empty() && now < connection.opens_by => {
                 return self.next_address(now, token);
             }
-            State::Talking(talk) if connection.opened && !connection.lingers && !connection.pinged => {
-                connection.pinged = true;
-                connection.due = Some(now + PONG_WITHIN);
-                talk.send(Message::Ping(Bytes::new()), &mut told);
+            State::Talking(_) if connection.opened && !connection.lingers && !connection.pinged => {
+                return self.ping(token, now + PONG_WITHIN);
             }
             State::Talking(_) if connection.opened => told.push(lost(Lost::Silent)),
             _ => told.push(lost(Lost::Slow)),
         }
+        self.tell(token, told);
+    }
+
+    fn probe(&mut self, now: Moment, owner: Owner, conn: ConnId) {
+        if let Some(token) = self.tokens.get(&(owner, conn)) {
+            self.ping(*token, now + PROBED_WITHIN);
+        }
+    }
+
+    /// Asks whether anybody is there: something has to come by then.
+    fn ping(&mut self, token: Token, by: Moment) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        let State::Talking(talk) = &mut connection.state else { return };
+        if !connection.opened || !talk.answers_pings() {
+            return;
+        }
+        let mut told = Vec::new();
+        connection.due = Some(connection.due.filter(|_| connection.pinged).map_or(by, |due| due.min(by)));
+        connection.pinged = true;
+        talk.send(Message::Ping(Bytes::new()), &mut told);
         self.tell(token, told);
     }
 
@@ -500,5 +521,40 @@ mod tests {
         let mut told = told(&mut network, 1, 3);
         told.sort_by_key(|(owner, _)| *owner);
         assert_eq!(told, [(1, FromNet::Opened), (2, FromNet::Opened), (3, lost(Lost::NoAddress))]);
+    }
+
+    #[test]
+    fn v3_a_websocket_with_nobody_behind_it_is_found_out_soon_when_somebody_relies_on_it() {
+        for answers in [true, false] {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = Url::parse(&format!("ws://{}", listener.local_addr().unwrap())).unwrap();
+            let service = std::thread::spawn(move || {
+                let mut socket = tungstenite::accept(listener.accept().unwrap().0).unwrap();
+                while answers && socket.read().is_ok() {}
+                socket
+            });
+            let mut network = Network::new(None).unwrap();
+            network.apply(at(0), Owner(1), ToNet::Open(CONN, Request::web_socket(url)));
+            assert_eq!(told(&mut network, 10, 1), [(1, FromNet::Opened)]);
+            let _open = (!answers).then(|| service.join().unwrap());
+            network.apply(at(100), Owner(1), ToNet::Probe(CONN));
+            let is_asked =
+                |network: &Network| network.connections.values().any(|connection| connection.pinged);
+            assert!(is_asked(&network));
+            let mut events = Vec::new();
+            for _ in 0..if answers { 1_000 } else { 5 } {
+                network.poll(at(200), Some(Span::from_millis(10))).unwrap();
+                while network.next(at(200), &mut events) {}
+                if !is_asked(&network) {
+                    break;
+                }
+            }
+            assert_eq!(is_asked(&network), !answers);
+            network.expire(at(3_099));
+            assert_eq!(told(&mut network, 3_099, 0), []);
+            network.expire(at(3_100));
+            let silent = [(1, lost(Lost::Silent))];
+            assert_eq!(told(&mut network, 3_100, 0), if answers { &[][..] } else { &silent });
+        }
     }
 }

@@ -314,7 +314,7 @@ impl Session {
 
     fn net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
         if let (Part::AllInOne, Some(all)) = (conn.part, &mut self.all_in_one) {
-            return all.service.handle_net(now, conn, message);
+            return all.handle_net(now, conn, message);
         }
         match (conn.part, &mut self.ears, &mut self.mind) {
             (Part::Voice | Part::VoiceHttp, ..) => self.speaking.handle_net(now, conn, message),

@@ -105,6 +105,8 @@ pub enum ToNet {
     Text(ConnId, String),
     /// Send a binary message.
     Binary(ConnId, Vec<u8>),
+    /// Find out whether anybody is there: if not, it is closed soon.
+    Probe(ConnId),
     /// Close it; whatever it still says is dropped.
     Close(ConnId),
 }

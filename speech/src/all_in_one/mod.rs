@@ -163,7 +163,16 @@ impl AllInOneService {
         self.is_up = true;
         self.protocol.opened();
         self.settle(now);
+        // It may have waited for long.
+        self.probe();
         Some(conn)
+    }
+
+    /// The caller relies on it now: should nobody be there, that is known soon.
+    pub fn probe(&mut self) {
+        if self.line.open().is_some() {
+            self.send(ToNet::Probe);
+        }
     }
 
     /// Since when there is no connection, if there should be one.

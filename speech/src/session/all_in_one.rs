@@ -4,13 +4,15 @@
 use super::{Output, Session, SessionEvent};
 use crate::all_in_one::{AllInOneEvent, AllInOneOutput, AllInOneService, AllInOneSettings};
 use crate::failure::Breaker;
-use crate::transport::{ConnId, Part};
+use crate::transport::{ConnId, FromNet, Part};
 use crate::wire::resample::Resampler;
 use offhook_units::{Moment, Pii, Span};
 
 /// The caller who speaks after the service was away for so long is not heard by it: what it missed does not fit into what
 /// is kept for it.
 const AWAY: Span = Span::from_millis(1_000);
+/// And when the connection is lost so soon behind the caller's words, and nothing came since they began, nobody heard them.
+const UNHEARD: Span = Span::from_millis(5_000);
 
 /// The service, and the caller's way to it.
 #[derive(Debug)]
@@ -18,12 +20,22 @@ pub(super) struct AllInOne {
     pub(super) service: AllInOneService,
     to_service: Resampler,
     caller_speaks: bool,
+    /// When the caller fell silent, if nothing has come since the caller began to speak.
+    unheard: Option<Moment>,
+    /// Something came since then.
+    is_there: bool,
 }
 
 impl AllInOne {
     pub(super) fn new(service: AllInOneSettings, breaker: Breaker, seed: u64, rate_hz: u32) -> Self {
         let service = AllInOneService::new(service, breaker, seed, rate_hz);
-        Self { to_service: Resampler::new(rate_hz, service.rate_hz()), service, caller_speaks: false }
+        Self {
+            to_service: Resampler::new(rate_hz, service.rate_hz()),
+            service,
+            caller_speaks: false,
+            unheard: None,
+            is_there: true,
+        }
     }
 
     pub(super) fn hear(&mut self, now: Moment, samples: &[i16]) {
@@ -35,7 +47,27 @@ impl AllInOne {
     /// True when the caller has said something that the service did not hear.
     pub(super) fn caller_speaks(&mut self, now: Moment, speaks: bool) -> bool {
         let was = std::mem::replace(&mut self.caller_speaks, speaks);
-        was && !speaks && self.service.away_since().is_some_and(|since| now.since(since) >= AWAY)
+        if speaks && !was {
+            (self.unheard, self.is_there) = (None, false);
+            self.service.probe();
+        }
+        let falls_silent = was && !speaks;
+        if falls_silent && !self.is_there {
+            self.unheard = Some(now);
+        }
+        falls_silent && self.service.away_since().is_some_and(|since| now.since(since) >= AWAY)
+    }
+
+    pub(super) fn handle_net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
+        if matches!(message, FromNet::Text(_) | FromNet::Binary(_)) {
+            (self.unheard, self.is_there) = (None, true);
+        }
+        self.service.handle_net(now, conn, message);
+    }
+
+    /// The connection is lost. True when the caller has just said something that was lost with it.
+    fn is_lost(&mut self, now: Moment) -> bool {
+        self.unheard.take().is_some_and(|at| now.since(at) <= UNHEARD)
     }
 }
 
@@ -120,6 +152,10 @@ impl Session {
             AllInOneEvent::Fault(fault) => {
                 self.event(SessionEvent::Fault(Part::AllInOne, fault));
                 self.conversation.service_failed();
+                let in_vain = self.all_in_one.as_mut().is_some_and(|all| all.is_lost(now));
+                if in_vain && !self.speaking.is_speaking() {
+                    self.conversation.not_understood();
+                }
             }
         }
     }

@@ -210,7 +210,9 @@ impl World {
                 SpeakingOutput::Net(ToNet::Close(conn)) => {
                     self.queue.retain(|_, what| !matches!(what, Happens::Net(c, _) if *c == conn));
                 }
-                SpeakingOutput::Net(ToNet::Binary(..)) => panic!("nothing binary goes to this service"),
+                SpeakingOutput::Net(ToNet::Binary(..) | ToNet::Probe(_)) => {
+                    panic!("nothing binary goes to this service")
+                }
                 SpeakingOutput::Device(ToDevice::Say(job, text)) => self.device_says(job, &text),
                 SpeakingOutput::Device(ToDevice::Place(job, broken)) => self.device_hears(job, &broken),
                 SpeakingOutput::Device(ToDevice::Stop(job)) => {

@@ -389,7 +389,7 @@ mod tests {
                         self.sent.push(text.to_owned());
                     }
                     TtsOutput::Net(ToNet::Close(_)) => self.sent.push("closed".to_owned()),
-                    TtsOutput::Net(ToNet::Binary(..)) => panic!("binary"),
+                    TtsOutput::Net(ToNet::Binary(..) | ToNet::Probe(_)) => panic!("binary"),
                     TtsOutput::Event(event) => self.events.push(event),
                 }
             }

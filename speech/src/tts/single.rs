@@ -367,7 +367,7 @@ mod tests {
                     TtsOutput::Net(ToNet::Text(conn, text)) => {
                         self.sent.push((conn, serde_json::from_str(&text).unwrap()));
                     }
-                    TtsOutput::Net(ToNet::Binary(..)) => panic!("binary"),
+                    TtsOutput::Net(ToNet::Binary(..) | ToNet::Probe(_)) => panic!("binary"),
                     TtsOutput::Event(event) => self.events.push(event),
                 }
             }

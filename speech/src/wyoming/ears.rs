@@ -379,7 +379,7 @@ mod tests {
                 match output {
                     SttOutput::Net(ToNet::Open(conn, _)) => self.opened.push(conn),
                     SttOutput::Net(ToNet::Close(conn)) => self.closed.push(conn),
-                    SttOutput::Net(ToNet::Text(..)) => panic!("text"),
+                    SttOutput::Net(ToNet::Text(..) | ToNet::Probe(_)) => panic!("text"),
                     SttOutput::Net(ToNet::Binary(conn, bytes)) => {
                         let mut reader = Reader::default();
                         reader.put(&bytes);

@@ -370,7 +370,7 @@ mod tests {
                         self.asked.push(event.text("text").to_owned());
                     }
                     TtsOutput::Net(ToNet::Close(_)) => self.closed += 1,
-                    TtsOutput::Net(ToNet::Text(..)) => panic!("text"),
+                    TtsOutput::Net(ToNet::Text(..) | ToNet::Probe(_)) => panic!("text"),
                     TtsOutput::Event(event) => self.events.push(event),
                 }
             }

@@ -66,6 +66,7 @@ struct Bed {
     device: Vec<(JobId, String)>,
     events: Vec<SessionEvent>,
     heard: Vec<i16>,
+    probed: usize,
     /// The ear hears so many milliseconds a letter, if it hears anything.
     letter_ms: Option<usize>,
 }
@@ -104,6 +105,7 @@ impl Bed {
             device: Vec::new(),
             events: Vec::new(),
             heard: Vec::new(),
+            probed: 0,
             letter_ms: None,
         };
         bed.poll();
@@ -116,6 +118,7 @@ impl Bed {
             match output {
                 Output::Net(ToNet::Open(conn, _)) => self.conns.push(conn),
                 Output::Net(ToNet::Close(conn)) => self.closed.push(conn),
+                Output::Net(ToNet::Probe(_)) => self.probed += 1,
                 Output::Net(ToNet::Text(_, text)) => self.sent.push(text),
                 Output::Net(ToNet::Binary(_, bytes)) => self.audio_up += bytes.len(),
                 Output::Device(ToDevice::Say(job, text)) => self.device.push((job, text)),
@@ -429,6 +432,26 @@ fn v2_a_caller_who_is_owed_an_answer_or_not_heard_at_all_is_told_so_once() {
         bed.input(Input::CallerSpeaks(speaks));
     }
     assert_eq!(bed.device_speaks(), ["Sorry about that."], "nobody heard it");
+}
+
+#[test]
+fn v3_a_caller_whose_words_are_lost_with_a_connection_that_was_dead_is_told_so() {
+    for (says, dies_after_ms, told) in
+        [(false, 1_500, true), (false, 4_900, true), (false, 5_100, false), (true, 1_500, false)]
+    {
+        let mut bed = Bed::new();
+        bed.input(Input::CallerSpeaks(true));
+        assert_eq!(bed.probed, 1, "it is found out whether somebody listens");
+        bed.pass(1_000);
+        if says {
+            bed.tells(&json!({"type": "transcript", "text": "What", "final": false}));
+        }
+        bed.input(Input::CallerSpeaks(false));
+        bed.pass(dies_after_ms);
+        bed.net(FromNet::Closed(Closed::Lost(Lost::Silent)));
+        let sorry = if told { &["Sorry about that."][..] } else { &[] };
+        assert_eq!(bed.device_speaks(), sorry, "{says} {dies_after_ms}");
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Bed {
                     self.frames.push(bytes.len());
                     self.audio.extend(bytes);
                 }
-                SttOutput::Net(ToNet::Close(_)) => {}
+                SttOutput::Net(ToNet::Close(_) | ToNet::Probe(_)) => {}
                 SttOutput::Event(SttEvent::Interim(text)) => self.interims.push(text),
                 SttOutput::Event(SttEvent::Utterance(text)) => self.utterances.push(text),
                 SttOutput::Event(SttEvent::Fault(_)) => self.faults += 1,

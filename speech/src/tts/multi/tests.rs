@@ -52,7 +52,9 @@ impl Bed {
                 TtsOutput::Net(ToNet::Open(conn, _)) => self.opened.push(conn),
                 TtsOutput::Net(ToNet::Text(_, text)) => self.sent.push(serde_json::from_str(&text).unwrap()),
                 TtsOutput::Net(ToNet::Close(conn)) => self.closed.push(conn),
-                TtsOutput::Net(ToNet::Binary(..)) => panic!("nothing binary goes to this service"),
+                TtsOutput::Net(ToNet::Binary(..) | ToNet::Probe(_)) => {
+                    panic!("nothing binary goes to this service")
+                }
                 TtsOutput::Event(event) => self.events.push(event),
             }
         }
