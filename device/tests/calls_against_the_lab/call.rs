@@ -175,7 +175,8 @@ pub(crate) fn turns(events: &[SessionEvent]) -> Vec<Spoken> {
 impl Port for TestCall {
     fn news(&mut self) -> PortNews {
         let mut shared = self.shared();
-        PortNews { caller_speaks: false, heard: shared.taken, barge_in: shared.barge_in.take() }
+        let caller_speaks = shared.caller.front().is_some_and(|sample| *sample != 0);
+        PortNews { caller_speaks, heard: shared.taken, barge_in: shared.barge_in.take() }
     }
 
     fn caller(&mut self, into: &mut Vec<i16>) {

@@ -163,8 +163,6 @@ impl AllInOneService {
         self.is_up = true;
         self.protocol.opened();
         self.settle(now);
-        // It may have waited for long.
-        self.probe();
         Some(conn)
     }
 
@@ -295,6 +293,8 @@ impl AllInOneService {
                         self.line.opened(now);
                         self.away = None;
                         self.hear(now, &[]);
+                        // It may have waited for long, and the caller may speak already.
+                        self.probe();
                     }
                 }
                 Said::Worked => self.line.worked(),

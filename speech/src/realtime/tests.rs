@@ -79,7 +79,8 @@ impl Bed {
                 AllInOneOutput::Net(ToNet::Text(_, text)) => {
                     self.sent.push(serde_json::from_str(&text).unwrap());
                 }
-                AllInOneOutput::Net(ToNet::Binary(..) | ToNet::Probe(_)) => panic!("binary"),
+                AllInOneOutput::Net(ToNet::Probe(_)) => {}
+                AllInOneOutput::Net(ToNet::Binary(..)) => panic!("binary"),
                 AllInOneOutput::Event(AllInOneEvent::Anew) => {
                     let history = self.history.clone();
                     self.it.remind(at(ms), &history);

@@ -222,11 +222,11 @@ impl Speaking {
         self.foreign_came().is_some_and(|came| self.foreign_may_be_cut(now, came))
     }
 
-    /// The same, if the ear says this of it.
+    /// The same, if the ear says this of it. Where nobody could say the rest it is better believed.
     pub(super) fn foreign_may_be_cut(&self, now: Moment, came: ending::Came) -> bool {
         let is_none =
             |stream: &Stream| Some(self.endings.as_ref()?.is_none(now, stream.tail.silence(), came));
-        self.foreign_stream().and_then(is_none).unwrap_or(false)
+        self.has_device && self.foreign_stream().and_then(is_none).unwrap_or(false)
     }
 
     /// No more of such a turn comes: the device says what is left of its words.

@@ -441,7 +441,7 @@ fn v3_a_caller_whose_words_are_lost_with_a_connection_that_was_dead_is_told_so()
     {
         let mut bed = Bed::new();
         bed.input(Input::CallerSpeaks(true));
-        assert_eq!(bed.probed, 1, "it is found out whether somebody listens");
+        assert_eq!(bed.probed, 2, "it is found out whether somebody listens");
         bed.pass(1_000);
         if says {
             bed.tells(&json!({"type": "transcript", "text": "What", "final": false}));
