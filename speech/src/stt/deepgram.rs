@@ -99,12 +99,16 @@ const KEEP_ALIVE: Span = Span::from_millis(4_000);
 /// What is kept for a new connection to hear again: what no final result has covered and no utterance has told yet, so
 /// much of it while nobody is heard to speak,
 const REPLAY_MS: u32 = 1_500;
-/// and so much once there are words, or the caller spoke while nobody listened.
+/// and so much once there are words, or the caller speaks and nothing is said of it.
 const REPLAY_WORDS_MS: u32 = 15_000;
 /// Words that no further result follows are an utterance after this.
 const STALE: Span = Span::from_millis(2_000);
 /// A `Finalize` is answered within this.
 const FINALIZED: Span = Span::from_millis(1_000);
+/// Speech of so long, by the appliance's own ears, is no cough: the service says something of it,
+const HEARD: Span = Span::from_millis(500);
+/// within so long after its end, or it hears nothing any more.
+const DEAF: Span = Span::from_millis(4_000);
 /// The longest utterance; then what there is goes out.
 const LONGEST: Span = Span::from_millis(30_000);
 /// A transcript beyond this is cut off.
@@ -164,6 +168,10 @@ pub struct Deepgram {
     told: Option<(u64, usize)>,
     /// Whether the caller is heard to speak, by the appliance's own ears.
     speaking: bool,
+    /// When what the caller says began; `None` once the service had a word about it.
+    spoke: Option<Moment>,
+    /// The caller has ended, and the service has not said a word about it.
+    unanswered: Option<Moment>,
     /// The caller was heard to speak while there was no connection.
     missed: bool,
     out: VecDeque<SttOutput>,
@@ -182,6 +190,8 @@ impl Deepgram {
             utterance: Utterance::default(),
             told: None,
             speaking: false,
+            spoke: None,
+            unanswered: None,
             missed: false,
             out: VecDeque::new(),
         }
@@ -216,8 +226,17 @@ impl Recogniser for Deepgram {
         }
     }
 
-    fn caller_speaks(&mut self, _now: Moment, speaks: bool) {
+    fn caller_speaks(&mut self, now: Moment, speaks: bool) {
         self.speaking = speaks;
+        if speaks {
+            self.spoke = Some(now);
+            return;
+        }
+        let was_long = self.spoke.take().is_some_and(|began| now >= began + HEARD);
+        // What nobody was there to hear is kept for the next connection, and is no fault of this one.
+        if was_long && self.line.open().is_some() {
+            self.unanswered = self.unanswered.or(Some(now));
+        }
     }
 
     fn shut(&mut self) {
@@ -228,6 +247,7 @@ impl Recogniser for Deepgram {
         let held = self.line.shut();
         self.close(held);
         self.utterance = Utterance::default();
+        self.answered();
         self.waiting.clear();
         self.sent.clear();
     }
@@ -241,7 +261,7 @@ impl Recogniser for Deepgram {
                 self.line.opened(now);
                 self.last_sent = now;
                 // What the last connection has not answered for good is heard again, if words were on their way.
-                if self.utterance.began.is_some() || self.speaking {
+                if self.utterance.began.is_some() || self.speaking || self.unanswered.is_some() {
                     let again: Vec<i16> = self.sent.drain(..).chain(self.waiting.drain(..)).collect();
                     self.waiting = again;
                     self.utterance.interim.clear();
@@ -250,6 +270,7 @@ impl Recogniser for Deepgram {
                 }
                 self.sent.clear();
                 (self.sent_to, self.told, self.missed) = (0, None, false);
+                self.unanswered = self.unanswered.map(|_| now);
                 self.hear(now, &[]);
             }
             FromNet::Text(text) => self.message(now, &text),
@@ -262,6 +283,9 @@ impl Recogniser for Deepgram {
         match self.line.due(now) {
             Some(Due::Connect) => self.connect(now),
             Some(Due::GiveUp) => self.failed(now, Fault::Passing(Passing::Silent)),
+            None if self.deaf_at().is_some_and(|at| now >= at) => {
+                self.failed(now, Fault::Passing(Passing::Silent));
+            }
             None if self.line.open().is_some() && now >= self.last_sent + KEEP_ALIVE => self.keep_alive(now),
             None => {}
         }
@@ -278,7 +302,7 @@ impl Recogniser for Deepgram {
 
     fn poll_timeout(&self) -> Option<Moment> {
         let alive = self.line.open().map(|_| self.last_sent + KEEP_ALIVE);
-        [self.line.poll_timeout(), alive, self.stale_at()].into_iter().flatten().min()
+        [self.line.poll_timeout(), alive, self.stale_at(), self.deaf_at()].into_iter().flatten().min()
     }
 
     fn poll_output(&mut self) -> Option<SttOutput> {
@@ -290,6 +314,16 @@ impl Deepgram {
     const fn frames(&self, ms: u32) -> usize {
         let frames = self.settings.rate_hz as usize * ms as usize / 1000;
         if frames == 0 { 1 } else { frames }
+    }
+
+    /// When a service that says nothing of what the caller said hears nothing any more.
+    fn deaf_at(&self) -> Option<Moment> {
+        self.line.open().and(self.unanswered).map(|since| since + DEAF)
+    }
+
+    /// The service has a word about what the caller says.
+    const fn answered(&mut self) {
+        (self.spoke, self.unanswered) = (None, None);
     }
 
     /// When our own clock ends the utterance.
@@ -316,7 +350,8 @@ impl Deepgram {
 
     /// So many samples are kept for a new connection.
     const fn kept(&self) -> usize {
-        let has_words = self.utterance.began.is_some() || self.missed;
+        let is_unheard = self.missed || self.spoke.is_some() || self.unanswered.is_some();
+        let has_words = self.utterance.began.is_some() || is_unheard;
         self.frames(if has_words { REPLAY_WORDS_MS } else { REPLAY_MS })
     }
 
@@ -365,6 +400,7 @@ impl Deepgram {
         match message(text) {
             Heard::Results { text, is_final, speech_final, from_finalize, stretch, ends_ms } => {
                 self.line.worked();
+                self.answered();
                 let text = self.untold(stretch, text);
                 let asked = self.utterance.asked;
                 self.words(now, &text, is_final);

@@ -442,3 +442,46 @@ fn flux_is_kept_alive_by_silence_and_asked_to_end_a_turn_that_does_not() {
     bed.message(11_200, &json!({"type": "Error", "code": "NET-0000", "description": "x"}));
     assert_eq!(bed.faults, 1);
 }
+
+#[test]
+fn v4_a_service_that_says_nothing_of_what_the_caller_said_is_asked_anew_and_hears_it_again() {
+    for dialect in [Dialect::V1, Dialect::Flux] {
+        let mut bed = Bed::with(dialect, "nova-3");
+        let say = |bed: &mut Bed, from_ms: u64, to_ms: u64| {
+            bed.ears.caller_speaks(at(from_ms), true);
+            (from_ms..to_ms).step_by(80).for_each(|ms| bed.hear(ms, &[7; 640]));
+            bed.ears.caller_speaks(at(to_ms), false);
+        };
+        // A cough is nothing to speak of.
+        say(&mut bed, 0, 400);
+        bed.until(9_000);
+        assert_eq!((bed.opened.len(), bed.faults), (1, 0), "{dialect:?}");
+        // What began to be spoken of is heard.
+        bed.ears.caller_speaks(at(9_000), true);
+        bed.ears.handle_net(at(9_100), bed.conn(), FromNet::Text(heard(dialect, "one").to_string()));
+        bed.ears.caller_speaks(at(10_000), false);
+        bed.until(19_000);
+        assert_eq!((bed.opened.len(), bed.faults), (1, 0), "{dialect:?}");
+        say(&mut bed, 20_000, 21_600);
+        let before = bed.audio.len();
+        bed.until(25_599);
+        assert_eq!(bed.opened.len(), 1, "{dialect:?}");
+        bed.until(27_000);
+        assert_eq!((bed.opened.len(), bed.faults), (2, 1), "{dialect:?}");
+        bed.up(27_000);
+        let again = &bed.audio[before..];
+        assert_eq!(again.iter().filter(|byte| **byte == 7).count(), 20 * 640, "all of it, {dialect:?}");
+        // The next one is no better.
+        bed.until(31_000);
+        assert_eq!(bed.faults, 2, "{dialect:?}");
+        bed.until(32_500);
+        assert_eq!((bed.opened.len(), bed.faults), (3, 2), "{dialect:?}");
+    }
+}
+
+fn heard(dialect: Dialect, text: &str) -> Value {
+    match dialect {
+        Dialect::V1 => json!({"type": "Results", "channel": {"alternatives": [{"transcript": text}]}}),
+        Dialect::Flux => json!({"type": "TurnInfo", "event": "Update", "turn_index": 1, "transcript": text}),
+    }
+}
