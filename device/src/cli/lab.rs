@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use crate::interrupt::Interrupt;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use offhook_lab::{Faults, Lab, LabVoice, Options, SWITCHES, StartError};
 use offhook_speech::voice::flite::FliteVoice;
@@ -50,7 +51,7 @@ pub(super) struct LabCommand {
     #[arg(long = "reply", value_name = "TEXT")]
     replies: Vec<String>,
     /// Connections at once
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_535))]
     connections: usize,
 }
 

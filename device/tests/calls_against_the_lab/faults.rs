@@ -8,7 +8,7 @@ use crate::talk::ended;
 use crate::timer::Timer;
 use offhook_lab::{Options, SWITCHES};
 use offhook_speech::service::Call;
-use offhook_speech::session::SessionSettings;
+use offhook_speech::session::{SessionEvent, SessionSettings};
 use offhook_speech::stt::{Dialect, EarsSettings};
 use std::collections::BTreeSet;
 
@@ -126,6 +126,16 @@ const EARS: [&str; 12] = [
     "path=listen,close=1000,times=1",
 ];
 
+/// A recogniser that does not say when the caller has done, or says so too early.
+const ENDS: [&str; 6] = [
+    "path=listen,no_final",
+    "path=listen,utterance_end=never",
+    "path=listen,no_final,utterance_end=never",
+    "path=listen,utterance_end=early",
+    "path=listen,no_final,utterance_end=early",
+    "path=listen,no_final,utterance_end=never,pause_ms=700,after=900",
+];
+
 /// What a switch does to the language model: its answer, what it wrote before it broke, or the apology.
 const MIND: [(&str, &str); 17] = [
     ("path=chat,refuse=429,retry_after_s=1", SORRY),
@@ -150,7 +160,7 @@ const MIND: [(&str, &str); 17] = [
 ];
 
 /// What a switch does to TrueVoice: its answer, by itself or by the device.
-const ALL_IN_ONE: [&str; 14] = [
+const ALL_IN_ONE: [&str; 13] = [
     "path=conversation,refuse=503,times=1",
     "path=conversation,refuse=429,retry_after_s=1,times=1",
     "path=conversation,close=1012,times=1",
@@ -164,7 +174,6 @@ const ALL_IN_ONE: [&str; 14] = [
     "path=conversation,pace=0",
     "path=conversation,first_ms=500,token_ms=40",
     "path=conversation,late=3",
-    "path=conversation,idle_ms=200",
 ];
 
 /// Runs all of them at once: most of a call is waiting for its end.
@@ -381,6 +390,37 @@ fn v4_no_switch_on_recognition_costs_the_answer() {
     });
 }
 
+/// The question is taken whole, at once, and answered, whatever says that it is over.
+#[test]
+fn v4_pitfall_14_an_end_that_is_missing_or_early_costs_no_word_of_the_question() {
+    all(&ENDS, |faults| {
+        let lab =
+            Options { utterances: vec![ASKED.to_owned()], replies: vec![ANSWER.to_owned()], ..options() };
+        let bed = Bed::new(lab, With::default());
+        bed.fail(faults);
+        let call = bed.call(1, settings(&bed.base(), ""));
+        // Long enough for the words to come one after the other, and then for our own clock to run out.
+        call.caller_speaks(1_900);
+        call.caller_waits(5_000);
+        call.run(&Timer::start(), 12_000, ended(1));
+        // What would come after it.
+        call.run(&Timer::start(), 500, |_| false);
+        let said: Vec<String> = call.events().iter().filter_map(utterance).collect();
+        match said == [ASKED] && call.turns().len() == 1 {
+            true => judge(faults, &call, 0, ANSWER),
+            false => Err(format!("{faults}: understood {said:?}, answered {:?}", call.turns())),
+        }
+    });
+}
+
+/// What the caller said, if this says so.
+fn utterance(event: &SessionEvent) -> Option<String> {
+    match event {
+        SessionEvent::Utterance(text) => Some(text.reveal().clone()),
+        _ => None,
+    }
+}
+
 #[test]
 fn v4_a_model_that_fails_is_apologised_for_and_one_that_is_odd_is_understood() {
     all(&MIND, |(faults, said)| {
@@ -439,7 +479,7 @@ fn v3_a_caller_whom_a_dead_truevoice_does_not_hear_is_told_so() {
 #[test]
 fn every_switch_of_the_lab_is_tried() {
     let voices = VOICE.iter().chain(&SEAMS).chain(&IN_A_WORD).map(|(_, faults)| *faults);
-    let rows = voices.chain(EARS).chain(MIND.map(|(faults, _)| faults)).chain(ALL_IN_ONE);
+    let rows = voices.chain(EARS).chain(ENDS).chain(MIND.map(|(faults, _)| faults)).chain(ALL_IN_ONE);
     // With a test of its own.
     let rows = rows.chain(["stall=tls"]);
     let tried: BTreeSet<&str> = rows.flat_map(|row| row.split([',', ';'])).collect();

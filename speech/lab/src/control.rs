@@ -4,7 +4,7 @@ use crate::answer::Answer;
 use crate::faults::{Faults, SWITCHES};
 use crate::http::Request;
 use crate::server::Shared;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Answers a request below `/lab`.
 pub(crate) fn answer(request: &Request, path: &[&str], shared: &Shared) -> Answer {
@@ -51,14 +51,51 @@ fn index(shared: &Shared) -> Answer {
     )
 }
 
-/// `{"utterances": [...], "replies": [...]}`: what callers say next, and what the model answers next.
+/// What callers say next, and what the model answers next.
 fn script(body: &str, shared: &Shared) -> Answer {
-    let Ok(lines) = serde_json::from_str::<Value>(body) else {
-        return Answer::json(400, &json!({"error": "expected {\"utterances\": [...], \"replies\": [...]}"}));
+    match lines(body) {
+        Some((utterances, replies)) => done(|| shared.script.add(utterances, replies)),
+        None => {
+            let expected =
+                "expected {\"utterances\": [TEXT, ...], \"replies\": [TEXT, ...]}, or one of the two";
+            Answer::json(400, &json!({"error": expected}))
+        }
+    }
+}
+
+/// The two lists of a script; `None` for anything else, which somebody would wait for in vain.
+fn lines(body: &str) -> Option<(Vec<String>, Vec<String>)> {
+    let lines: Map<String, Value> = serde_json::from_str(body).ok()?;
+    if lines.is_empty() || lines.keys().any(|name| !["utterances", "replies"].contains(&name.as_str())) {
+        return None;
+    }
+    let texts = |name: &str| match lines.get(name) {
+        None => Some(Vec::new()),
+        Some(list) => list.as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect(),
     };
-    let texts = |name: &str| {
-        let list = lines.get(name).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    done(|| shared.script.add(texts("utterances"), texts("replies")))
+    Some((texts("utterances")?, texts("replies")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_two_lists_of_texts_or_one_and_nothing_else() {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let both = r#"{"utterances": ["a", "b"], "replies": ["c"]}"#;
+        assert_eq!(lines(both), Some((owned(&["a", "b"]), owned(&["c"]))));
+        assert_eq!(lines(r#"{"replies": ["c"]}"#), Some((vec![], owned(&["c"]))));
+        for wrong in [
+            "",
+            "[]",
+            "{}",
+            r#"{"utterences": ["x"]}"#,
+            r#"{"utterances": "x"}"#,
+            r#"{"utterances": [1]}"#,
+            r#"{"utterances": ["x"], "repies": ["y"]}"#,
+        ] {
+            assert_eq!(lines(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The switches: what a service does wrong, written as `name=value` pairs. One reading for the command line,
 //! the query of a connection (`?lab.close=1011`), the header `x-lab` and `POST /lab/faults`.
 
+use crate::reach;
 use std::fmt;
 use std::str::FromStr;
 
@@ -46,8 +47,10 @@ pub struct Faults {
     pub late: u32,
     /// How many contexts may be open; the vendor says five.
     pub contexts: Option<u32>,
-    /// A context never says that it is done.
+    /// A context never says that it is done, nor a recogniser that an utterance is (`speech_final`).
     pub no_final: bool,
+    /// What is wrong with a recogniser's `UtteranceEnd`.
+    pub utterance_end: Option<UtteranceEnd>,
     /// Closes an idle connection after so long, whatever the client asked for, in milliseconds.
     pub idle_ms: Option<u32>,
     /// Audio comes in pieces of so many bytes; an odd number cuts samples in two.
@@ -73,6 +76,15 @@ pub enum Way {
     Socket,
     /// By a plain request.
     Http,
+}
+
+/// What is wrong with the message that says where the last word ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UtteranceEnd {
+    /// It never comes, as in noise.
+    Never,
+    /// It comes while the caller goes on, as between the words of somebody who thinks.
+    Early,
 }
 
 /// Where a connection gets stuck.
@@ -109,7 +121,7 @@ pub struct BadFault {
 
 impl fmt::Display for BadFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" is no switch of the lab; expected {}", self.given, self.expected)
+        write!(f, "the lab cannot take \"{}\"; expected {}", self.given, self.expected)
     }
 }
 
@@ -136,7 +148,8 @@ pub const SWITCHES: &[(&str, &str)] = &[
     ("token_ms=N", "time a token takes"),
     ("late=N", "N frames of audio of what was closed or cancelled come after it"),
     ("contexts=N", "how many contexts may be open (5)"),
-    ("no_final", "a context never says that it is done"),
+    ("no_final", "a context never says that it is done, /v1/listen never speech_final"),
+    ("utterance_end=never|early", "UtteranceEnd of /v1/listen is missing, or comes in mid sentence"),
     ("idle_ms=N", "close an idle connection after N ms"),
     ("cut=N", "audio in pieces of N bytes; odd numbers cut samples"),
     ("split=N", "text streams in writes of N bytes; cuts UTF-8"),
@@ -150,14 +163,20 @@ pub const SWITCHES: &[(&str, &str)] = &[
 impl FromStr for Faults {
     type Err = BadFault;
 
-    /// Reads `name=value` pairs, with commas, spaces or `&` between them. A bare name is `name=true`.
+    /// Reads `name=value` pairs, with commas, spaces or `&` between them. A bare name is `name=true`. A switch that does
+    /// nothing on any path that holds the text of `path` is refused: who sets it would wait for it.
     fn from_str(text: &str) -> Result<Self, BadFault> {
         let mut faults = Self::default();
         for pair in text.split([',', ' ', '&', '\n']).filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, "true"));
-            faults.set(name, value)?;
+            match pair.split_once('=') {
+                Some((name, value)) => faults.set(name, value)?,
+                None => faults.set_bare(pair)?,
+            }
         }
-        Ok(faults)
+        match reach::in_vain(&faults) {
+            Some(name) => Err(in_vain(name)),
+            None => Ok(faults),
+        }
     }
 }
 
@@ -176,6 +195,21 @@ impl Faults {
             return Ok(());
         }
         Err(BadFault { given: name.to_owned(), expected: "one of those that `offhook lab --help` lists" })
+    }
+
+    /// Sets a switch that stands alone, which those that take a text may not.
+    pub(crate) fn set_bare(&mut self, name: &str) -> Result<(), BadFault> {
+        match name {
+            "path" | "reason" | "error" => {
+                Err(BadFault { given: name.to_owned(), expected: "a text behind it, as in path=multi" })
+            }
+            _ => self.set(name, "true"),
+        }
+    }
+
+    /// Whether all of them do something for a request; an error names the first that does not.
+    pub(crate) fn fit(&self, path: &str, way: Way) -> Result<(), BadFault> {
+        reach::in_vain_at(self, path, way).map_or(Ok(()), |name| Err(in_vain(name)))
     }
 
     fn set_number(&mut self, name: &str, value: &str) -> Result<bool, BadFault> {
@@ -233,6 +267,13 @@ impl Faults {
                     _ => return Err(bad(name, value, "keys=camel, snake, both or plural")),
                 };
             }
+            "utterance_end" => {
+                self.utterance_end = Some(match value {
+                    "never" => UtteranceEnd::Never,
+                    "early" => UtteranceEnd::Early,
+                    _ => return Err(bad(name, value, "utterance_end=never or utterance_end=early")),
+                });
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -261,6 +302,11 @@ impl Faults {
 
 fn bad(name: &str, value: &str, expected: &'static str) -> BadFault {
     BadFault { given: format!("{name}={value}"), expected }
+}
+
+fn in_vain(name: &str) -> BadFault {
+    let expected = "a switch that does something on that path; docs/lab.md says what does where";
+    BadFault { given: name.to_owned(), expected }
 }
 
 fn number<T: FromStr>(name: &str, value: &str) -> Result<T, BadFault> {
@@ -316,9 +362,33 @@ mod tests {
             "stall=x",
             "way=x",
             "kill=x",
+            "utterance_end=late",
+            // No path has the name "true".
+            "path",
+            "error",
         ] {
             let error = wrong.parse::<Faults>().unwrap_err();
             assert!(!error.expected.is_empty() && wrong.starts_with(&error.given[..3]), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_switch_that_does_nothing_where_it_is_set_is_refused() {
+        for wrong in [
+            "path=v2/listen,no_final",
+            "path=multi,utterance_end=early",
+            "path=conversation,idle_ms=200",
+            "path=/speak,way=ws,split=7",
+            "path=wyoming,token_ms=1",
+        ] {
+            let error = wrong.parse::<Faults>().unwrap_err();
+            assert!(wrong.contains(&error.given) && error.expected.contains("that path"), "{wrong}: {error}");
+        }
+        // Where one of several paths has it, it is wanted there; and a path that is not known may be a voice's.
+        for right in
+            ["path=listen,no_final", "path=/speak,split=7", "path=my-voice,utterance_end=never", "no_done"]
+        {
+            right.parse::<Faults>().unwrap();
         }
     }
 

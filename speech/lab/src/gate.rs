@@ -38,12 +38,21 @@ pub(crate) struct Gate {
     progress: u64,
     paused: Option<Moment>,
     muted: bool,
+    /// A recogniser has gone silent, which has no audio to keep back but its words.
+    silent: bool,
     happened: bool,
 }
 
 impl Gate {
     pub(crate) fn new(faults: &Faults) -> Self {
-        Self { faults: faults.clone(), progress: 0, paused: None, muted: false, happened: false }
+        Self {
+            faults: faults.clone(),
+            progress: 0,
+            paused: None,
+            muted: false,
+            silent: false,
+            happened: false,
+        }
     }
 
     pub(crate) const fn faults(&self) -> &Faults {
@@ -56,8 +65,14 @@ impl Gate {
     }
 
     /// What happens because a listener has heard so much.
-    pub(crate) fn heard(&mut self, us: u64) -> Option<Incident> {
-        if self.is_past(us) && us > 0 { self.incident() } else { None }
+    pub(crate) fn heard(&mut self, now: Moment, us: u64) -> Option<Incident> {
+        if us == 0 || !self.is_past(us) {
+            return None;
+        }
+        self.silent = self.faults.mute;
+        let wait = self.faults.pause_ms.take().map(|wait_ms| Span::from_millis(wait_ms.into()));
+        self.paused = wait.map(|wait| now + wait).or(self.paused);
+        self.incident()
     }
 
     /// When something that was held may go.
@@ -93,7 +108,7 @@ impl Gate {
         }
         self.muted = self.muted || (self.faults.mute && counts && past);
         // From the first word on only the audio is lost; later everything is, as with a service that hangs.
-        if self.muted && (counts || self.faults.after.is_some()) {
+        if self.silent || self.muted && (counts || self.faults.after.is_some()) {
             return Passage::Lost;
         }
         if counts {
@@ -182,7 +197,23 @@ mod tests {
     #[test]
     fn a_listener_counts_what_it_hears() {
         let mut gate = gate("close=1011,after=500");
-        assert_eq!(gate.heard(500_000), None);
-        assert!(matches!(gate.heard(500_001), Some(Incident::Close { code: 1011, .. })));
+        assert_eq!(gate.heard(Moment::ZERO, 500_000), None);
+        assert!(matches!(gate.heard(Moment::ZERO, 500_001), Some(Incident::Close { code: 1011, .. })));
+    }
+
+    #[test]
+    fn a_listeners_words_wait_or_are_lost() {
+        let words = Send::Text { body: String::new(), audio: Audio::default() };
+        let (mut pausing, mut mute) = (gate("pause_ms=100,after=500"), gate("mute,after=500"));
+        let now = Moment::from_millis(600);
+        for gate in [&mut pausing, &mut mute] {
+            assert_eq!(gate.heard(now, 500_000), None);
+            assert_eq!(gate.pass(now, &words), Passage::Go);
+            assert_eq!(gate.heard(now, 520_000), None);
+        }
+        let until = Moment::from_millis(700);
+        assert_eq!(pausing.pass(now, &words), Passage::NotBefore(until));
+        assert_eq!(pausing.pass(until, &words), Passage::Go);
+        assert_eq!(mute.pass(until, &words), Passage::Lost);
     }
 }

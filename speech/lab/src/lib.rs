@@ -24,6 +24,7 @@ mod hear;
 mod http;
 mod model;
 mod openai;
+mod reach;
 mod route;
 mod seen;
 mod server;
@@ -36,7 +37,7 @@ mod websocket;
 mod wire;
 mod wyoming;
 
-pub use faults::{BadFault, Faults, Keys, SWITCHES, Stall, Way};
+pub use faults::{BadFault, Faults, Keys, SWITCHES, Stall, UtteranceEnd, Way};
 pub use seen::{Seen, Visit};
 pub use server::{Addresses, Lab, Options, StartError};
 pub use speak::{LabVoice, Tones};

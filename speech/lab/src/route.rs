@@ -76,11 +76,31 @@ pub(crate) fn route(now: Moment, request: &Request, shared: &Shared, faults: &Fa
             Route::Answer(Answer::json(200, &json!({"object": "list", "data": models})))
         }
         (false, _, ["lab", rest @ ..]) => Route::Answer(control::answer(request, rest, shared)),
+        (
+            false,
+            _,
+            ["v1", "text-to-speech", _, "stream-input" | "multi-stream-input"]
+            | ["v1" | "v2", "listen"]
+            | ["v1", "speak" | "realtime"]
+            | ["ws", "conversation"],
+        ) => Route::Answer(upgrade_required()),
         _ => Route::Answer(Answer::json(
             404,
             &json!({"error": {"message": "the lab has nothing here", "code": "not_found"}}),
         )),
     }
+}
+
+/// For who takes a WebSocket's path for a page (RFC 9110 section 15.5.22).
+fn upgrade_required() -> Answer {
+    let message = "this is a WebSocket: connect with ws:// or wss://";
+    let body = json!({"error": {"message": message, "code": "upgrade_required"}});
+    let headers = vec![
+        ("content-type", "application/json".to_owned()),
+        ("upgrade", "websocket".to_owned()),
+        ("connection", "upgrade".to_owned()),
+    ];
+    Answer::Whole { status: 426, headers, body: format!("{body}\n").into_bytes() }
 }
 
 fn elevenlabs_setup(request: &Request, shared: &Shared, faults: &Faults, page: &Page) -> Setup {
@@ -117,4 +137,41 @@ fn by_deepgram(request: &Request, shared: &Shared, route: Result<Route, &'static
         return refusal(401, "INVALID_AUTH", "Invalid credentials.");
     }
     route.unwrap_or_else(|message| refusal(400, "Bad Request", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seen::Book;
+    use crate::server::{Lab, Options};
+    use crate::speak::LabVoice;
+
+    #[test]
+    fn who_takes_a_websocket_for_a_page_is_told_what_it_is() {
+        let options = Options { voice: LabVoice::Tones, https_port: None, ..Options::default() };
+        let lab = Lab::start(options).unwrap();
+        let page = Book::default().open(Moment::ZERO, "", "", false);
+        let status = |path: &str| {
+            let request = Request { method: "GET".to_owned(), path: path.to_owned(), ..Request::default() };
+            match route(Moment::ZERO, &request, &lab.shared, &Faults::default(), &page) {
+                Route::Answer(Answer::Whole { status, headers, body }) => {
+                    let told = String::from_utf8(body).unwrap().contains("connect with ws://");
+                    (status, told && headers.contains(&("upgrade", "websocket".to_owned())))
+                }
+                _ => (0, false),
+            }
+        };
+        for path in [
+            "/v1/text-to-speech/v/multi-stream-input",
+            "/v1/text-to-speech/v/stream-input",
+            "/v1/listen",
+            "/v2/listen",
+            "/v1/speak",
+            "/v1/realtime",
+            "/ws/conversation",
+        ] {
+            assert_eq!(status(path), (426, true), "{path}");
+        }
+        assert_eq!(status("/v1/nothing"), (404, false));
+    }
 }

@@ -165,7 +165,7 @@ impl Shared {
 /// A lab that runs until it is stopped or dropped.
 #[derive(Debug)]
 pub struct Lab {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     addresses: Addresses,
     doors: Vec<(SocketAddr, JoinHandle<()>)>,
 }

@@ -128,9 +128,8 @@ impl Visitor {
         let mut wrong = None;
         for (name, value) in request.fields() {
             if let Some(name) = name.strip_prefix("lab.") {
-                // `lab.kill` alone stands for `lab.kill=true`.
-                let value = if value.is_empty() { "true" } else { &value };
-                wrong = own.set(name, value).err().or(wrong);
+                let set = if value.is_empty() { own.set_bare(name) } else { own.set(name, &value) };
+                wrong = set.err().or(wrong);
             }
         }
         if let Some(header) = request.header("x-lab") {
@@ -139,6 +138,8 @@ impl Visitor {
                 Err(error) => wrong = Some(error),
             }
         }
+        let way = if request.websocket_key().is_some() { Way::Socket } else { Way::Http };
+        wrong = wrong.or_else(|| own.fit(&request.path, way).err());
         if let Some(error) = wrong {
             let body = error.to_string();
             self.stream.write_all(&http::head(
@@ -150,7 +151,6 @@ impl Visitor {
             return Ok(None);
         }
         let is_control = request.path.starts_with("/lab");
-        let way = if request.websocket_key().is_some() { Way::Socket } else { Way::Http };
         Ok(Some(if own.is_none() && !is_control {
             self.shared.faults_at(&request.path, Some(way))
         } else {

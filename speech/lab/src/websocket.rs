@@ -137,7 +137,7 @@ impl Socket {
             Ok(Message::Text(text)) => self.session.text(now, text.as_str(), &mut self.out),
             Ok(Message::Binary(data)) => {
                 self.session.binary(now, &data, &mut self.out);
-                if let Some(incident) = self.gate.heard(self.out.heard_us()) {
+                if let Some(incident) = self.gate.heard(now, self.out.heard_us()) {
                     return self.happen(incident);
                 }
             }

@@ -168,3 +168,16 @@ fn there_is_room_for_so_many_and_for_more_when_they_have_gone() {
         std::thread::yield_now();
     }
 }
+
+#[test]
+fn a_switch_that_does_nothing_at_the_path_of_its_own_request_is_refused() {
+    let lab = lab();
+    for (path, is_refused) in [("/v2/listen?lab.no_final", true), ("/v1/listen?lab.no_final", false)] {
+        let url = format!("ws://{}{path}&encoding=mulaw&sample_rate=8000", lab.addresses().http);
+        let refused = match tungstenite::connect(url) {
+            Err(Error::Http(answer)) => answer.status() == 400,
+            other => other.is_err(),
+        };
+        assert_eq!(refused, is_refused, "{path}");
+    }
+}

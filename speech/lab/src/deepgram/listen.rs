@@ -1,6 +1,6 @@
 //! `/v1/listen`: audio in, results out. Times are true; words are the script's, or say that there are none.
 
-use crate::faults::Faults;
+use crate::faults::{Faults, UtteranceEnd};
 use crate::hear::{Ear, Heard, key_pressed, without_words};
 use crate::http::Request;
 use crate::model::Script;
@@ -29,6 +29,8 @@ pub(crate) struct Listen {
     vad_events: bool,
     speech_final: bool,
     utterance_end_us: Option<u64>,
+    /// The end of the utterance is told while it goes on.
+    ends_early: bool,
     idle: Span,
     active: Moment,
     /// What the caller is saying, by the script.
@@ -55,8 +57,12 @@ impl Listen {
             format,
             interim: request.flag("interim_results"),
             vad_events: request.flag("vad_events"),
-            speech_final: endpointing.as_deref() != Some("false"),
-            utterance_end_us: request.number("utterance_end_ms").map(|ms| u64::from(ms) * 1000),
+            speech_final: endpointing.as_deref() != Some("false") && !faults.no_final,
+            utterance_end_us: request
+                .number("utterance_end_ms")
+                .filter(|_| faults.utterance_end != Some(UtteranceEnd::Never))
+                .map(|ms| u64::from(ms) * 1000),
+            ends_early: faults.utterance_end == Some(UtteranceEnd::Early),
             idle: Span::from_millis(faults.idle_ms.unwrap_or(IDLE_MS).into()),
             active: Moment::ZERO,
             words: None,
@@ -105,14 +111,21 @@ impl Listen {
         let count = ((to_us - from_us) / WORD_US).max(1) as usize;
         let so_far = words.split_whitespace().take(count).collect::<Vec<_>>().join(" ");
         self.results(&so_far, from_us, to_us, Last::default(), out);
+        if self.ends_early && self.utterance_end_us.is_some() {
+            Self::tell_utterance_end(to_us, out);
+        }
     }
 
     fn utterance_end(&mut self, out: &mut Out) {
         let (Some(limit), Some(last)) = (self.utterance_end_us, self.last_word_us) else { return };
         if self.ear.going().is_none() && self.ear.at_us() >= last + limit {
             self.last_word_us = None;
-            out.json(&json!({"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": seconds(last)}));
+            Self::tell_utterance_end(last, out);
         }
+    }
+
+    fn tell_utterance_end(at_us: u64, out: &mut Out) {
+        out.json(&json!({"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": seconds(at_us)}));
     }
 
     fn results(&mut self, text: &str, from_us: u64, to_us: u64, last: Last, out: &mut Out) {
@@ -230,5 +243,47 @@ impl Session for Listen {
         self.over = true;
         out.json(&json!({"type": "Error", "variant": code, "description": "The lab was told to fail."}));
         out.close(1011, code);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seen::Book;
+
+    /// What comes while somebody says five words in two seconds and is silent for two more, 20 ms at a time.
+    fn session(faults: &str) -> Vec<Value> {
+        let query =
+            "encoding=linear16&sample_rate=8000&interim_results=true&endpointing=300&utterance_end_ms=1000";
+        let request = Request { query: query.to_owned(), ..Request::default() };
+        let script = Arc::new(Script::new(vec!["one two three four five".to_owned()], Vec::new()));
+        let page = Book::default().open(Moment::ZERO, "/v1/listen", "", false);
+        let mut listen = Listen::new(&request, &script, &faults.parse().unwrap(), &page).unwrap();
+        let mut out = Out::default();
+        let sound = |n: usize| if n % 20 < 10 { 8_000i16 } else { -8_000 };
+        let audio: Vec<u8> =
+            (0..32_000).flat_map(|n| if n < 16_000 { sound(n) } else { 0 }.to_le_bytes()).collect();
+        audio.chunks(320).for_each(|part| listen.binary(Moment::ZERO, part, &mut out));
+        out.drain()
+    }
+
+    /// How many of them end an utterance by `speech_final`, and where those by `UtteranceEnd` say that it ended.
+    fn ends(came: &[Value]) -> (usize, Vec<f64>) {
+        let finals = came.iter().filter(|message| message["speech_final"] == true).count();
+        (finals, came.iter().filter_map(|message| message["last_word_end"].as_f64()).collect())
+    }
+
+    #[test]
+    fn an_utterance_ends_by_both_messages_unless_a_switch_takes_one_away_or_sends_it_early() {
+        assert_eq!(ends(&session("")), (1, vec![2.0]));
+        assert_eq!(ends(&session("no_final")), (0, vec![2.0]));
+        assert_eq!(ends(&session("utterance_end=never")), (1, vec![]));
+        let (finals, at) = ends(&session("utterance_end=early"));
+        assert!(finals == 1 && at.first() == Some(&0.5) && at.last() == Some(&2.0), "{at:?}");
+        let came = session("no_final,utterance_end=never");
+        let is_final = |message: &&Value| message["is_final"] == true;
+        let text =
+            came.iter().rfind(is_final).map(|message| &message["channel"]["alternatives"][0]["transcript"]);
+        assert_eq!((ends(&came), text), ((0, vec![]), Some(&"one two three four five".into())));
     }
 }
