@@ -1,27 +1,46 @@
 //! Pauses, breaths and the voice of the configuration, as speech takes them.
 
+use crate::clock::Clock;
 use offhook_config::{Breaths, DeviceCommand, DeviceVoice, FliteVoice as Flite, Pauses, Range};
 use offhook_speech::breath::{BreathLevel, BreathRule};
 use offhook_speech::text::{BadPauseRange, PauseRange, PauseTable, PlanSettings};
 use offhook_speech::voice::command::{CommandSettings, Output};
 use offhook_speech::voice::flite::{FliteSettings, FliteVoice};
-use offhook_speech::voice::{self, Voice, VoiceChoice, VoiceError};
+use offhook_speech::voice::{self, Spoke, Voice, VoiceChoice, VoiceError};
+use offhook_units::Span;
 use std::ops::ControlFlow;
 
-/// What a voice must be able to say.
+/// What a voice must be able to say,
 const TRIAL: &str = "One.";
+/// and within which time: a network may have to be loaded for it, and no call is taken meanwhile.
+const TRIAL_MOST: Span = Span::from_millis(30_000);
 
 /// The voice that is wanted on the device, once it has shown that it speaks.
 ///
 /// # Errors
-/// [`VoiceError`]: it is not there, or does not speak.
-pub fn tried_voice(wanted: &DeviceVoice) -> Result<Box<dyn Voice>, VoiceError> {
+/// [`VoiceError`]: it is not there, or does not speak, or does not come to an end.
+pub fn tried_voice(wanted: &DeviceVoice, clock: Clock) -> Result<Box<dyn Voice>, VoiceError> {
+    tried_within(TRIAL_MOST, wanted, clock)
+}
+
+fn tried_within(most: Span, wanted: &DeviceVoice, clock: Clock) -> Result<Box<dyn Voice>, VoiceError> {
     let mut voice = voice(wanted)?;
     // What is there of itself need not be able to say it.
-    if *wanted != DeviceVoice::Auto {
-        voice.speak(TRIAL, &mut |_| ControlFlow::Continue(()))?;
+    if *wanted == DeviceVoice::Auto {
+        return Ok(voice);
     }
-    Ok(voice)
+    let until = clock.now() + most;
+    let in_time = |_: &[i16]| match clock.now() < until {
+        true => ControlFlow::Continue(()),
+        false => ControlFlow::Break(()),
+    };
+    match voice.speak(TRIAL, &mut { in_time })? {
+        Spoke::All => Ok(voice),
+        Spoke::Stopped => {
+            let waited_ms = most.as_micros().unsigned_abs() / 1000;
+            Err(VoiceError::Slow { voice: voice.name().to_owned(), waited_ms })
+        }
+    }
 }
 
 /// The voice that is wanted on the device.
@@ -77,6 +96,29 @@ mod tests {
     fn of(text: &str) -> PlanSettings {
         let Config { pauses, breaths, .. } = Config::from_toml(text, "test").unwrap();
         plan(pauses, breaths).unwrap()
+    }
+
+    #[test]
+    fn v6_a_command_that_never_ends_is_tried_for_so_long_and_no_longer() {
+        let shell = |script: &str| {
+            let arguments = ["-c", script].map(str::to_owned).to_vec();
+            DeviceVoice::Command(DeviceCommand {
+                program: "sh".to_owned(),
+                arguments,
+                is_wav: false,
+                rate_hz: 8_000,
+            })
+        };
+        let tried = |script, most_ms| {
+            let error = tried_within(Span::from_millis(most_ms), &shell(script), Clock::start()).map(|_| ());
+            error.map_err(|error| error.to_string())
+        };
+        assert_eq!(tried("head -c 4000 /dev/zero", 10_000), Ok(()));
+        // So little at a time that the length of the sound alone would stop it only after minutes.
+        let slow = tried("while sleep 0.01; do printf ab; done", 300).unwrap_err();
+        assert!(slow.contains("\"sh\" had not said one word after 300 ms"), "{slow}");
+        let endless = tried("cat /dev/zero", 10_000).unwrap_err();
+        assert!(endless.contains("more than 14 s of sound"), "{endless}");
     }
 
     #[test]

@@ -260,7 +260,12 @@ fn v6_the_voice_on_the_device_is_the_one_that_is_wanted_or_its_fault_is_told() {
         "device_voice = \"command\"\ndevice_command = [\"sh\", \"-c\", \"echo no such voice >&2; exit 3\"]\n";
     let fault = "speech.device_voice cannot be had, and another one speaks: the voice command \"sh\" failed: exit \
                  status: 3. no such voice; the voice on the device is flite slt";
+    let floods = "device_voice = \"command\"\ndevice_command = [\"cat\", \"/dev/zero\"]\n";
+    let endless = "speech.device_voice cannot be had, and another one speaks: the voice command \"cat\" gave more than 14 s \
+                   of sound for one piece of text and was stopped: it must say the text that it is given once, and \
+                   end; the voice on the device is flite slt";
     for (name, voice, told) in [
+        ("run-voice-endless", floods, &*format!("speech: ready: {endless}")),
         ("run-voice-rms", "device_voice = \"rms\"\n", "speech: ready: the voice on the device is flite rms"),
         ("run-voice-command", speaks, "speech: ready: the voice on the device is sh"),
         ("run-voice-fault", says, &format!("speech: ready: {fault}")),

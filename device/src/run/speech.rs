@@ -271,7 +271,7 @@ fn begin(
     // Until the thread runs there is no end of it to be told.
     let is_leaving = Arc::new(AtomicBool::new(true));
     let notice = threads::Notice::of(supervisor::Part::Speech, events, is_leaving.clone());
-    let (voice, complaint) = match spoken::tried_voice(&wanted.device_voice) {
+    let (voice, complaint) = match spoken::tried_voice(&wanted.device_voice, clock) {
         Ok(voice) => (Ok(voice), None),
         Err(error) => {
             let complaint = format!("speech.device_voice cannot be had, and another one speaks: {error}");

@@ -17,6 +17,11 @@ use std::time::Duration;
 /// How often a waiting voice asks whether it shall stop.
 const ASK_EVERY_MS: u32 = 20;
 
+/// The longest sound of a text, in milliseconds: so much, and so much for each of its characters. No voice is as slow,
+/// and no number, sign or pause as long; a command that goes on beyond it does not speak.
+const SOUND_MOST_MS: u64 = 10_000;
+const SOUND_MOST_MS_A_CHARACTER: u64 = 1_000;
+
 /// What stands for the text among the arguments.
 pub const TEXT_ARGUMENT: &str = "{text}";
 
@@ -140,14 +145,20 @@ impl Voice for Command {
             Output::Wav => PcmStream::wav(self.settings.rate_hz),
             Output::Raw => PcmStream::raw(self.settings.rate_hz),
         };
-        let (mut samples, mut waited_ms, mut any) = (Vec::new(), 0, false);
+        let most_ms = SOUND_MOST_MS + SOUND_MOST_MS_A_CHARACTER * text.chars().count() as u64;
+        let most = most_ms * u64::from(self.settings.rate_hz) / 1000;
+        let (mut samples, mut waited_ms, mut given) = (Vec::new(), 0, 0);
         loop {
             match running.next() {
                 Ok(bytes) => {
                     waited_ms = 0;
                     samples.clear();
                     stream.put(&bytes, &mut samples)?;
-                    any |= !samples.is_empty();
+                    given += samples.len() as u64;
+                    if given > most {
+                        let program = self.settings.program.clone();
+                        return Err(VoiceError::CommandEndless { program, most_ms });
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     samples.clear();
@@ -163,7 +174,7 @@ impl Voice for Command {
             }
         }
         match running.finish(self.settings.patience_ms) {
-            Some((status, _)) if status.success() && any => Ok(Spoke::All),
+            Some((status, _)) if status.success() && given > 0 => Ok(Spoke::All),
             Some((status, said)) if status.success() => Err(self.failed(format!("it gave no audio. {said}"))),
             Some((status, said)) => Err(self.failed(format!("{status}. {said}"))),
             None => Err(self.failed("it closed its output and did not end".to_owned())),

@@ -139,6 +139,20 @@ pub enum VoiceError {
         /// For how long.
         waited_ms: u32,
     },
+    /// The command gave more sound than any voice needs for the text, and was killed.
+    CommandEndless {
+        /// Its name.
+        program: String,
+        /// How long its sound might have been.
+        most_ms: u64,
+    },
+    /// A voice took too long for a word, and was stopped.
+    Slow {
+        /// Its name.
+        voice: String,
+        /// How long it was waited for.
+        waited_ms: u64,
+    },
     /// The audio is not what was expected.
     BadAudio(wav::BadAudio),
     /// There is nothing in the text that this voice can say.
@@ -174,6 +188,17 @@ impl fmt::Display for VoiceError {
             Self::CommandSilent { program, waited_ms } => {
                 write!(f, "the voice command \"{program}\" gave no audio for {waited_ms} ms and was stopped")
             }
+            Self::CommandEndless { program, most_ms } => write!(
+                f,
+                "the voice command \"{program}\" gave more than {} s of sound for one piece of text and was stopped: \
+                 it must say the text that it is given once, and end",
+                most_ms / 1000
+            ),
+            Self::Slow { voice, waited_ms } => write!(
+                f,
+                "the voice \"{voice}\" had not said one word after {waited_ms} ms and was stopped: it must end as soon \
+                 as the text is said"
+            ),
             Self::BadAudio(error) => write!(f, "the voice's audio cannot be used: {error}"),
             Self::Unspeakable => f.write_str("the text has nothing that this voice can say"),
             Self::TooLong { bytes, most } => {

@@ -10,6 +10,8 @@ use std::fmt;
 pub enum BadAudio {
     /// No RIFF header at the start.
     NotWav,
+    /// A RIFF header where audio alone was expected.
+    IsWav,
     /// A header that goes on and on without audio.
     HeaderTooLong,
     /// The audio came before its format, or the format was cut short.
@@ -35,7 +37,10 @@ pub enum BadAudio {
 impl fmt::Display for BadAudio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotWav => f.write_str("WAV was expected and it does not start with RIFF; is it raw PCM?"),
+            Self::NotWav => f.write_str(
+                "WAV was expected and it does not start with RIFF; if it is raw PCM, set device_output to pcm",
+            ),
+            Self::IsWav => f.write_str("raw PCM was expected, a WAV file came: set device_output to wav"),
             Self::HeaderTooLong => f.write_str("64 KiB of WAV header and still no audio"),
             Self::NoFormat => f.write_str("the WAV header has no format before its audio"),
             Self::Encoding { format, bits } => {
@@ -45,7 +50,7 @@ impl fmt::Display for BadAudio {
             Self::Rate { got_hz, expected_hz } => {
                 write!(
                     f,
-                    "{expected_hz} Hz was expected, {got_hz} Hz came: set the voice's rate_hz to {got_hz}"
+                    "{expected_hz} Hz was expected, {got_hz} Hz came: set device_rate_hz to {got_hz}"
                 )
             }
         }
@@ -71,6 +76,8 @@ pub struct PcmStream {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Header,
+    /// No header is expected, and it shows with the first bytes whether one comes all the same.
+    Raw,
     /// So many channels, and so many bytes still to come (`u64::MAX` when the header does not know).
     Audio {
         channels: u16,
@@ -81,8 +88,7 @@ enum State {
 impl PcmStream {
     /// Raw mono PCM, 16 bits, little endian.
     pub const fn raw(rate_hz: u32) -> Self {
-        let state = State::Audio { channels: 1, left: u64::MAX };
-        Self { expected_hz: rate_hz, header: Vec::new(), state, part: Vec::new() }
+        Self { expected_hz: rate_hz, header: Vec::new(), state: State::Raw, part: Vec::new() }
     }
 
     /// A WAV file; two channels are mixed to one.
@@ -100,7 +106,16 @@ impl PcmStream {
             return Ok(());
         }
         self.header.extend_from_slice(bytes);
-        if let Some((audio_at, state)) = parse_header(&self.header, self.expected_hz)? {
+        if self.state == State::Raw {
+            match (starts_as_wav(&self.header), self.header.len()) {
+                (true, 12..) => return Err(BadAudio::IsWav),
+                (true, _) => return Ok(()),
+                (false, _) => {}
+            }
+            self.state = State::Audio { channels: 1, left: u64::MAX };
+            let audio = std::mem::take(&mut self.header);
+            self.audio(&audio, out);
+        } else if let Some((audio_at, state)) = parse_header(&self.header, self.expected_hz)? {
             self.state = state;
             let header = std::mem::take(&mut self.header);
             self.audio(header.get(audio_at..).unwrap_or_default(), out);
@@ -147,13 +162,18 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes)
 }
 
-/// Where the audio starts and what it is; `None` while the header is not whole.
-fn parse_header(bytes: &[u8], expected_hz: u32) -> Result<Option<(usize, State)>, BadAudio> {
+/// Whether a WAV file starts like this, as far as it goes.
+fn starts_as_wav(bytes: &[u8]) -> bool {
     let starts_right = |magic: &[u8], at: usize| {
         let got = bytes.get(at..).unwrap_or_default();
         got.iter().zip(magic).all(|(a, b)| a == b)
     };
-    if !starts_right(b"RIFF", 0) || !starts_right(b"WAVE", 8) {
+    starts_right(b"RIFF", 0) && starts_right(b"WAVE", 8)
+}
+
+/// Where the audio starts and what it is; `None` while the header is not whole.
+fn parse_header(bytes: &[u8], expected_hz: u32) -> Result<Option<(usize, State)>, BadAudio> {
+    if !starts_as_wav(bytes) {
         return Err(BadAudio::NotWav);
     }
     let mut at = 12;
@@ -300,7 +320,7 @@ mod tests {
         assert_eq!(with(12, b'x'), Err(BadAudio::NoFormat));
         let rate = read(PcmStream::wav(22_050), &good, 4096).unwrap_err();
         assert_eq!(rate, BadAudio::Rate { got_hz: 16_000, expected_hz: 22_050 });
-        assert!(rate.to_string().ends_with("set the voice's rate_hz to 16000"));
+        assert!(rate.to_string().ends_with("set device_rate_hz to 16000"));
         let mut endless = good[..36].to_vec();
         endless.extend(b"junk\xFF\xFF\xFF\x7F");
         assert_eq!(read(PcmStream::wav(16_000), &endless, 8), Err(BadAudio::HeaderTooLong));

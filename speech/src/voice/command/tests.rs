@@ -66,6 +66,26 @@ fn a_command_that_floods_is_stopped_when_the_sink_breaks_off() {
 }
 
 #[test]
+fn sound_without_an_end_has_its_limit_by_the_length_of_the_text() {
+    for (text, most_s) in [("One.", 14), ("One, two, three.", 26)] {
+        let (result, samples) = speak(&mut shell("cat /dev/zero", Output::Raw), text);
+        let error = VoiceError::CommandEndless { program: "sh".to_owned(), most_ms: most_s * 1000 };
+        assert_eq!(result, Err(error));
+        let most = most_s as usize * 16_000;
+        // What came in one piece with the last of it is not given.
+        assert!((most - 2_048..=most).contains(&samples.len()), "{} of {most}", samples.len());
+    }
+}
+
+#[test]
+fn a_wav_file_where_raw_audio_is_expected_is_told_and_not_spoken() {
+    let (result, samples) =
+        speak(&mut shell("printf RIFF; sleep 0.05; printf '....WAVEfmt '", Output::Raw), "x");
+    let message = result.unwrap_err().to_string();
+    assert!(message.contains("device_output") && samples.is_empty(), "{message}");
+}
+
+#[test]
 fn silence_has_its_limit() {
     let mut voice = shell("sleep 100", Output::Raw);
     voice.settings.patience_ms = 60;
