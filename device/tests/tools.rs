@@ -92,6 +92,49 @@ fn v6_say_uses_the_voice_that_the_configuration_wants() {
     // What is asked for by name wins.
     let asked = ["say", "Good morning.", "--wav", "say.wav", "--config", "c.toml", "--voice", "flite"];
     assert!(folder.run(&asked).out.contains("by flite slt"));
+    for name in ["slt", "rms", "kal16"] {
+        let done = folder.run(&["say", "Good morning.", "--wav", "say.wav", "--voice", name]);
+        assert!(done.out.contains(&format!("by flite {name}")), "{done:?}");
+    }
+}
+
+#[test]
+fn v6_say_says_what_is_wrong_with_a_voice_and_leaves_no_file_behind() {
+    let folder = Folder::new("say-wrong");
+    folder.write(
+        "flood.toml",
+        "[speech]\ndevice_voice = \"command\"\ndevice_command = [\"cat\", \"/dev/zero\"]\n",
+    );
+    folder.write(
+        "wav.toml",
+        "[speech]\ndevice_voice = \"command\"\ndevice_command = [\"espeak-ng\", \"--stdin\", \"--stdout\"]\n",
+    );
+    folder.write("rate.toml", "[speech]\ndevice_voice = \"command\"\ndevice_output = \"wav\"\ndevice_rate_hz = 8000\ndevice_command = [\"espeak-ng\", \"--stdin\", \"--stdout\"]\n");
+    for (text, arguments, code, told) in [
+        ("Good morning.", ["--config", "flood.toml"], 69, "gave more than"),
+        ("Good morning.", ["--config", "wav.toml"], 69, "set device_output to wav"),
+        ("Good morning.", ["--config", "rate.toml"], 69, "set device_rate_hz to 22050"),
+        ("Привет, как дела?", ["--voice", "slt"], 65, "nothing"),
+    ] {
+        let done = folder.run(&[&["say", text, "--wav", "say.wav"], &arguments[..]].concat());
+        assert!(done.code == code && done.err.contains(told), "{told}: {done:?}");
+        assert!(!folder.names().contains(&"say.wav".to_owned()), "{told}");
+    }
+}
+
+#[test]
+fn a_lab_that_could_serve_nobody_or_would_do_nothing_of_what_it_is_told_does_not_start() {
+    let folder = Folder::new("lab-wrong");
+    for (arguments, told) in [
+        (["--connections", "0"], "0 is not in 1..=65535"),
+        (["--fault", "path"], "path=multi"),
+        (["--fault", "path=/v2/listen,no_final"], "no_final"),
+    ] {
+        let done = folder.run(
+            &[&["lab", "--port", "0", "--tls-port", "0", "--wyoming-port", "0"], &arguments[..]].concat(),
+        );
+        assert!(done.code == 2 && done.err.contains(told), "{told}: {done:?}");
+    }
 }
 
 #[test]

@@ -45,8 +45,13 @@ pub(super) struct Say {
 enum VoiceName {
     /// flite where it is installed, else espeak-ng
     Any,
-    /// flite's slt
-    Flite,
+    /// flite's slt; "flite" is the same
+    #[value(alias = "flite")]
+    Slt,
+    /// flite's rms
+    Rms,
+    /// flite's kal16, which is made fastest
+    Kal16,
     /// espeak-ng
     EspeakNg,
 }
@@ -59,7 +64,9 @@ impl Say {
         let wanted = match self.voice {
             None => speech.device_voice,
             Some(VoiceName::Any) => DeviceVoice::Auto,
-            Some(VoiceName::Flite) => DeviceVoice::Flite(FliteVoice::Slt),
+            Some(VoiceName::Slt) => DeviceVoice::Flite(FliteVoice::Slt),
+            Some(VoiceName::Rms) => DeviceVoice::Flite(FliteVoice::Rms),
+            Some(VoiceName::Kal16) => DeviceVoice::Flite(FliteVoice::Kal16),
             Some(VoiceName::EspeakNg) => DeviceVoice::EspeakNg,
         };
         let mut voice = match wanted {

@@ -75,6 +75,8 @@ pub struct Report {
     pub frames: u64,
     /// Sentences that were begun.
     pub sentences: u32,
+    /// Parts that the voice said.
+    pub spoken: u32,
     /// Parts that the voice could not say.
     pub unspeakable: u32,
     /// Whether the listener broke off.
@@ -93,6 +95,7 @@ pub struct Speaker<'v> {
     meter: RateMeter,
     joiner: Joiner,
     sentences: u32,
+    spoken: u32,
 }
 
 impl<'v> Speaker<'v> {
@@ -103,6 +106,7 @@ impl<'v> Speaker<'v> {
             meter: RateMeter::new(voice.normal_chars_per_s()),
             joiner: Joiner::new(voice.rate_hz()),
             sentences: 0,
+            spoken: 0,
             voice,
         }
     }
@@ -157,7 +161,10 @@ impl<'v> Speaker<'v> {
         }
         let (flow, heard) = self.joiner.end_phrase(&mut |samples| listener(Said::Audio(samples)));
         match spoke {
-            Ok(_) => self.meter.measured(text, self.span(heard)),
+            Ok(_) => {
+                self.spoken += 1;
+                self.meter.measured(text, self.span(heard));
+            }
             Err(VoiceError::Unspeakable) => return Ok(listener(Said::Unspeakable(text))),
             Err(error) => return Err(error),
         }
@@ -219,8 +226,8 @@ pub fn say(
         }
     }
     stopped = stopped || speaker.finish(&mut listener) == Spoke::Stopped;
-    let rate = speaker.rate().get();
-    Ok(Report { stopped, rate, ..report })
+    let (rate, spoken) = (speaker.rate().get(), speaker.spoken);
+    Ok(Report { stopped, rate, spoken, ..report })
 }
 
 /// Says all of `text` into a mono 16-bit WAV file; `listener` hears of it as it goes. This is `offhook say`.
@@ -241,7 +248,9 @@ pub fn say_to_wav(
         }
         listener(said)
     })?;
-    if report.frames == 0 && !report.stopped {
+    // Pauses and breaths alone are not the text that was to be said.
+    let says_nothing = report.frames == 0 || report.spoken == 0 && report.unspeakable > 0;
+    if says_nothing && !report.stopped {
         return Err(SayError::Voice(VoiceError::Unspeakable));
     }
     let frames = u32::try_from(samples.len()).unwrap_or(u32::MAX);

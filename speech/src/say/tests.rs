@@ -146,8 +146,14 @@ fn a_wav_file_comes_out_whole_or_not_at_all() {
     assert_eq!(wav::PcmStream::wav(16_000).put(&file, &mut samples), Ok(()));
     assert_eq!(samples.len() as u64, report.frames);
 
-    let mut nothing = Vec::new();
-    let error =
-        say_to_wav("你好。", &SaySettings::default(), &mut { TONES }, &mut nothing, listener).unwrap_err();
-    assert_eq!((error, nothing.len()), (SayError::Voice(VoiceError::Unspeakable), 0));
+    // With a rest between two parts, or a breath, still nothing of the text is said.
+    for text in ["你好。", "你好, 你好。", "[breath] 你好。"] {
+        let mut nothing = Vec::new();
+        let result = say_to_wav(text, &SaySettings::default(), &mut { TONES }, &mut nothing, listener);
+        let unspeakable = Err(SayError::Voice(VoiceError::Unspeakable));
+        assert_eq!((result.map(|_| ()), nothing.len()), (unspeakable, 0), "{text}");
+    }
+    // A breath alone is what was asked for.
+    let breath = say_to_wav("[breath]", &SaySettings::default(), &mut { TONES }, &mut Vec::new(), listener);
+    assert!(breath.is_ok(), "{breath:?}");
 }
