@@ -1,7 +1,7 @@
 //! The keys: what each is called, what it may be, and what it is when nobody says.
 
 use crate::text::Kind;
-use crate::value::Value;
+use crate::value::{NOTHING, Value};
 use crate::{
     Fault, audio, calls, chunks, http, jitter, log, media, pauses, secret, sip, sound, speech, speed, trunk,
 };
@@ -166,6 +166,10 @@ impl Key {
     pub(crate) fn advice(&self, value: &Value) -> Option<String> {
         let number = value.as_number();
         match &self.expects {
+            // Only where text may be empty must it be in quotes there.
+            _ if *value == NOTHING && self.check(&Value::Text(String::new())).is_ok() => {
+                Some(format!("for an empty text write {0}=\"\", and in a shell '{0}=\"\"'", self.path))
+            }
             Expects::Percent { smallest, .. } if number > 0.0 && number < *smallest => Some(format!(
                 "this is a percentage: for {number} as a fraction write {}",
                 round(number * 100.0)
@@ -175,7 +179,9 @@ impl Key {
                 let fits = (*from as f64..=*to as f64).contains(&ms);
                 fits.then(|| format!("this is in milliseconds: for {number} seconds write {ms}"))
             }
-            Expects::Text { kind: Kind::Url | Kind::SocketUrl, .. } if value.as_text().contains('@') => {
+            Expects::Text { kind: Kind::Url | Kind::WebUrl | Kind::SocketUrl, .. }
+                if value.as_text().contains('@') =>
+            {
                 Some("keys and passwords do not stand in an address; the service's key has a file".to_owned())
             }
             Expects::Choice { of, .. } => {

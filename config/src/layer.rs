@@ -3,7 +3,7 @@
 use crate::key::{Expects, Key, keys};
 use crate::nearest::nearest;
 use crate::secret;
-use crate::value::Value;
+use crate::value::{NOTHING, Value};
 use crate::{Fault, Problem};
 use std::fmt;
 use std::ops::Range;
@@ -270,7 +270,7 @@ fn unquoted(start: usize, text: &str) -> (Value, Range<usize>) {
     let start = start + (text.len() - text.trim_start().len());
     let span = start..start + value.len();
     if value.is_empty() {
-        return (Value::Other("nothing"), span);
+        return (NOTHING, span);
     }
     let parsed = DeValue::parse(value).map(|value| Value::of(value.get_ref()));
     (parsed.unwrap_or_else(|_| Value::Text(value.to_owned())), span)

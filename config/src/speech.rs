@@ -42,19 +42,19 @@ static EARS_PROTOCOL: Key =
 static EARS_URL: Key = text("speech.ears_url", Kind::Url, "");
 static EARS_KEY_FILE: Key = text("speech.ears_key_file", Kind::Path, "");
 static EARS_MODEL: Key = text("speech.ears_model", Kind::Name, "");
-static MIND_URL: Key = text("speech.mind_url", Kind::Url, "");
+static MIND_URL: Key = text("speech.mind_url", Kind::WebUrl, "");
 static MIND_KEY_FILE: Key = text("speech.mind_key_file", Kind::Path, "");
 static MIND_MODEL: Key = text("speech.mind_model", Kind::Name, "gpt-4o-mini");
 
 static ALL_IN_ONE: Key =
     choice("speech.all_in_one", &["auto", "truevoice", "openai-realtime", "none"], "auto");
-static REALTIME_URL: Key = text("speech.realtime_url", Kind::Url, "");
+static REALTIME_URL: Key = text("speech.realtime_url", Kind::WebUrl, "");
 static REALTIME_KEY_FILE: Key = text("speech.realtime_key_file", Kind::Path, "");
 static REALTIME_MODEL: Key = text("speech.realtime_model", Kind::Name, "gpt-realtime-2.1");
 static REALTIME_EARS_MODEL: Key = text("speech.realtime_ears_model", Kind::NameOrNone, "gpt-transcribe");
 static REALTIME_VOICE: Key = text("speech.realtime_voice", Kind::Name, "");
 static TRUEVOICE_URL: Key =
-    Key { variable: Some("TRUEVOICE_API_URL"), ..text("speech.truevoice_url", Kind::Url, "") };
+    Key { variable: Some("TRUEVOICE_API_URL"), ..text("speech.truevoice_url", Kind::WebUrl, "") };
 static TRUEVOICE_WS_URL: Key =
     Key { variable: Some("TRUEVOICE_WS_URL"), ..text("speech.truevoice_ws_url", Kind::SocketUrl, "") };
 static TRUEVOICE_KEY_FILE: Key = text("speech.truevoice_key_file", Kind::Path, "");

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Codec,
     /// Where a service is.
     Url,
+    /// The same of one that is asked over HTTP alone.
+    WebUrl,
     /// Where a service's WebSocket is.
     SocketUrl,
     /// A word that a service knows.
@@ -54,6 +56,7 @@ impl Kind {
             Self::Network => Network::from_str(text).is_ok(),
             Self::Codec => text.parse::<offhook_units::Codec>().is_ok(),
             Self::Url => is_url(text, &["https://", "http://", "tcp://"]),
+            Self::WebUrl => is_url(text, &["https://", "http://"]),
             Self::SocketUrl => is_url(text, &["wss://", "ws://"]),
             Self::Name => {
                 !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
@@ -77,6 +80,7 @@ impl fmt::Display for Kind {
             Self::Network => "addresses and networks, as in 192.0.2.7 and 192.0.2.0/24",
             Self::Codec => "codecs of opus, G722, PCMA and PCMU",
             Self::Url => "an address, as in https://api.example.com or tcp://192.0.2.7:10200",
+            Self::WebUrl => "an address, as in https://api.example.com",
             Self::SocketUrl => "an address, as in wss://api.example.com/ws/conversation",
             Self::Name => "a name",
             Self::NameOrNone => "a name or none (\"\")",
@@ -225,6 +229,9 @@ mod tests {
         ] {
             assert!(!Kind::Url.takes(bad), "{bad}");
         }
+        assert!(
+            Kind::WebUrl.takes("http://a") && !Kind::WebUrl.takes("tcp://a") && !Kind::WebUrl.takes("ws://a")
+        );
         assert!(Kind::SocketUrl.takes("wss://a.example/ws") && !Kind::SocketUrl.takes("https://a"));
     }
 

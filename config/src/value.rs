@@ -3,6 +3,9 @@
 use std::fmt;
 use toml::de::DeValue;
 
+/// What stands behind `KEY=` where nothing does.
+pub(crate) const NOTHING: Value = Value::Other("nothing");
+
 /// A value of any key.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {

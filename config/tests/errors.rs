@@ -189,3 +189,12 @@ fn an_address_that_its_protocol_does_not_run_over_is_shown_with_the_protocol() {
     let wrong = error("[speech]\nears_url = \"tcp://192.0.2.7:10300\"\n");
     assert!(wrong.contains("expected https:// or http://"), "{wrong}");
 }
+
+#[test]
+fn an_address_that_no_http_runs_over_is_refused_where_nothing_else_is_spoken() {
+    for key in ["mind_url", "realtime_url", "truevoice_url"] {
+        let wrong = error(&format!("[speech]\n{key} = \"tcp://192.0.2.7:10300\"\n"));
+        assert!(wrong.contains("offhook.toml:2:") && wrong.contains(&format!("speech.{key}")), "{wrong}");
+        assert!(wrong.contains("expected an address, as in https://api.example.com, default"), "{wrong}");
+    }
+}

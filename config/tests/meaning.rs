@@ -195,7 +195,7 @@ fn a_log_is_told_the_place_and_what_was_expected_and_no_number_of_a_person() {
 offhook.toml:1: unknown key; no such key; did you mean route?
 offhook.toml:4: trunk.user cannot be what stands there; expected a user name, default none (\"\")
 offhook.toml:6: jitter.min_ms 5 is out of range; expected whole milliseconds from 20 to 500, default 20
-offhook.toml:8: speech.mind_url cannot be \"https://*******@a\"; expected an address, as in https://api.example.com or tcp://192.0.2.7:10200, default none (\"\"); keys and passwords do not stand in an address; the service's key has a file
+offhook.toml:8: speech.mind_url cannot be \"https://*******@a\"; expected an address, as in https://api.example.com, default none (\"\"); keys and passwords do not stand in an address; the service's key has a file
 offhook.toml:10: a line of [route] can never be called; expected what is called, as in \"600\" or \"+49*\"; * at the end stands for anything
 offhook.toml:11: no call can go where a line of [route] leads; expected echo, tone, agent, handset, reject, or transfer and a number or a sip: address; ring or early and seconds may follow
 offhook.toml:12: this is not TOML"

@@ -208,3 +208,16 @@ fn v6_the_voice_on_the_device_is_chosen_and_a_commands_words_are_kept_apart() {
     let options = ["speech.device_voice=command", words, "speech.device_rate_hz=16000"];
     assert_eq!(voice(&options), DeviceVoice::Command(command));
 }
+
+#[test]
+fn nothing_behind_a_key_is_told_how_empty_text_is_written_where_that_is_possible() {
+    let told = |option: &str| read(&[], &[option]).unwrap_err().to_string();
+    for key in ["speech.greeting", "speech.mind_url"] {
+        let wrong = told(&format!("{key}="));
+        assert!(wrong.contains(&format!("in a shell '{key}=\"\"'")), "{wrong}");
+        assert!(read(&[], &[&format!("{key}=\"\"")]).is_ok(), "{key}");
+    }
+    for option in ["jitter.min_ms=", "speech.mind_model="] {
+        assert!(!told(option).contains("shell"), "{}", told(option));
+    }
+}
