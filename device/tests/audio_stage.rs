@@ -226,6 +226,36 @@ fn a_conversation_keeps_its_pitch_and_pace_when_its_call_changes_the_rate() {
     }
 }
 
+/// Whatever a service does, the line gets its packet each 20 ms: silence while there is nothing to say, and no faster
+/// what came all at once.
+#[test]
+fn pitfall_16_a_voice_that_comes_not_yet_or_all_at_once_leaves_at_the_pace_of_the_line() {
+    let mut house = House::new(1);
+    let rate = Codec::Pcmu.sample_rate();
+    let (mut speech, ends, prompter) = rings::conversation(rate);
+    let agent = Agent::new(rate, ends, Prompter::new(prompter, rate)).unwrap();
+    let mut call = house.open(1, Codec::Pcmu, 20, Route::Agent(Box::new(agent)));
+    let mut decoder = Decoder::new(Codec::Pcmu).unwrap();
+    let mut loud_ms = |house: &mut House, packets: usize| {
+        let loud = (0..packets).filter(|number| {
+            house.ticks_on(2);
+            let (pcm, came) = call.said(&mut decoder);
+            assert_eq!((pcm.len(), came), (160, 1), "packet {number} of {packets}");
+            pcm.iter().filter(|sample| sample.unsigned_abs() > 1_000).count() > 40
+        });
+        20 * loud.count()
+    };
+    assert_eq!(loud_ms(&mut house, 150), 0, "three seconds until the service begins");
+    speech.marks.push(Mark { at: 0, kind: MarkKind::Begin(Turn(1)) }).unwrap();
+    let tone = |n: u16| (8_000.0 * (f32::from(n) / 8_000.0 * 500.0 * std::f32::consts::TAU).sin()) as i16;
+    let all: Vec<i16> = (0..8_000).map(tone).collect();
+    assert_eq!(speech.samples.push_slice(&all), all.len(), "a second at once");
+    speech.marks.push(Mark { at: 8_000, kind: MarkKind::End }).unwrap();
+    let heard_ms = loud_ms(&mut house, 100);
+    assert!((940..=1_060).contains(&heard_ms), "{heard_ms} ms of a second");
+    assert_eq!(loud_ms(&mut house, 100), 0, "and goes on behind it");
+}
+
 #[test]
 fn the_limit_of_speed_acts_on_a_voice_that_speaks() {
     let rate = Codec::Pcmu.sample_rate();

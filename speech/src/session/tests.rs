@@ -208,6 +208,30 @@ fn v4_a_call_from_greeting_to_answer() {
     assert_eq!(turns, 2, "the greeting's and the answer's, whatever they are made of");
 }
 
+/// Who waited for the first sentence would have the caller wait for TCP, TLS and the upgrade.
+#[test]
+fn pitfall_17_the_sockets_are_opened_before_there_is_anything_to_say_and_stay_for_all_sentences() {
+    let mut session = Session::open(at(0), settings(), &Shared::default());
+    let mut opened = Vec::new();
+    while let Some(output) = session.poll_output() {
+        opened.extend(match output {
+            Output::Net(ToNet::Open(conn, _)) => Some(conn.part),
+            _ => None,
+        });
+    }
+    opened.sort_by_key(|part| *part as u8);
+    assert_eq!(opened, [Part::Voice, Part::Ears], "and nobody has answered yet");
+    let mut bed = Bed::new();
+    for text in ["One. ", "Two is here. ", "Three is, too. "] {
+        bed.voice_speaks();
+        bed.play(80_000);
+        bed.caller_says("And now?");
+        bed.model_writes(text);
+        bed.model_ends();
+    }
+    assert_eq!(bed.conns.iter().filter(|conn| conn.part == Part::Voice).count(), 1);
+}
+
 #[test]
 fn b1_v5_a_barge_in_stops_model_and_voice_and_keeps_what_was_heard() {
     let mut bed = Bed::new();

@@ -188,9 +188,19 @@ mod tests {
             target.starts_with("/v1/text-to-speech/v/multi-stream-input?output_format=ulaw_8000&"),
             "{target}"
         );
-        assert!(target.contains("inactivity_timeout=180") && target.contains("auto_mode=true"), "{target}");
         let wide = ElevenSettings { format: AudioFormat::Pcm16 { rate_hz: 16_000 }, ..narrow };
         assert!(wide.request("x", "").url.target().ends_with("/stream?output_format=pcm_16000"));
+    }
+
+    #[test]
+    fn pitfall_01_17_a_socket_lives_through_silences_and_waits_for_no_hundred_characters() {
+        for path in ["multi-stream-input", "stream-input"] {
+            let target = test_settings().socket(path).url.target().to_owned();
+            assert!(
+                target.contains("inactivity_timeout=180") && target.contains("auto_mode=true"),
+                "{target}"
+            );
+        }
     }
 
     proptest! {

@@ -77,7 +77,7 @@ fn a_sentence_comes_out_as_soon_as_it_is_certain() {
 }
 
 #[test]
-fn the_first_clause_comes_early_when_that_saves_time() {
+fn pitfall_17_the_first_clause_comes_early_when_that_saves_time() {
     let text = "Thank you very much for calling, I will look that up for you right away. One moment, please, and I am back.";
     let first: Vec<_> = Splitter::new().all(text).into_iter().map(|s| (s.text, s.end)).collect();
     assert_eq!(
