@@ -104,6 +104,7 @@ pub struct Speech {
     commands: SyncSender<Command>,
     waker: Arc<Waker>,
     device_voice: Result<String, VoiceError>,
+    says_parts: bool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -120,6 +121,7 @@ impl Speech {
     ) -> Result<Self, NetError> {
         let network = Network::new(settings.extra_roots_pem.as_deref())?;
         let waker = network.waker();
+        let says_parts = voice.as_ref().is_ok_and(|voice| voice.says_parts());
         let (device, device_voice) = match voice {
             Ok(voice) => {
                 let name = voice.name().to_owned();
@@ -133,7 +135,7 @@ impl Speech {
             .name("speech".to_owned())
             .spawn(move || run::Loop::new(network, device, clock, taken, pool).run())
             .map_err(NetError::Poll)?;
-        Ok(Self { commands, waker, device_voice, thread: Some(thread) })
+        Ok(Self { commands, waker, device_voice, says_parts, thread: Some(thread) })
     }
 
     /// The name of the voice on the device, or why there is none.
@@ -144,7 +146,7 @@ impl Speech {
         self.device_voice.as_deref()
     }
 
-    /// A call comes: connects to its services. `has_device_voice` is set by whether there is one.
+    /// A call comes: connects to its services. What the settings tell of the voice on the device is set by that.
     ///
     /// # Errors
     /// [`NotTaken`].
@@ -155,6 +157,7 @@ impl Speech {
         port: Box<dyn Port>,
     ) -> Result<(), NotTaken> {
         settings.has_device_voice = self.device_voice.is_ok();
+        settings.device_says_parts = self.says_parts;
         self.send(Command::Open(call, Box::new(settings), port))
     }
 

@@ -46,6 +46,8 @@ pub struct SessionSettings {
     pub voice: Option<VoiceSettings>,
     /// Whether the device has a voice for when the cloud is gone.
     pub has_device_voice: bool,
+    /// Whether that says any part of a sentence, and not whole ones alone.
+    pub device_says_parts: bool,
     /// Pauses and breaths.
     pub plan: PlanSettings,
     /// In which portions speech is handed out.
@@ -175,6 +177,7 @@ impl Session {
             conversation,
             voice,
             has_device_voice,
+            device_says_parts,
             plan,
             chunks,
             ears,
@@ -193,6 +196,7 @@ impl Session {
         let mut session = Self {
             conversation: Conversation::new(conversation),
             speaking: Speaking::new(cloud, has_device_voice, plan, chunks, rate_hz, seed)
+                .with_parts(device_says_parts)
                 .knowing(tells_no_end.then(|| shared.endings.clone())),
             ears: ears.map(|ears| ears.recogniser(shared.ears.clone(), seed ^ 1)),
             mind: mind.map(Chat::new),

@@ -67,6 +67,7 @@ impl Parts {
             voice,
             // The speech thread knows better.
             has_device_voice: false,
+            device_says_parts: false,
             plan: self.plan,
             chunks: self.chunks,
             ears,

@@ -33,6 +33,7 @@ fn settings() -> SessionSettings {
             format: AudioFormat::Mulaw8k,
         })),
         has_device_voice: false,
+        device_says_parts: false,
         plan: PlanSettings::default(),
         chunks: ChunkSettings::default(),
         ears: Some(EarsSettings::Deepgram(DeepgramSettings {

@@ -1,10 +1,12 @@
 //! Phrases are given to voices: which one says the next, and how much of an answer it has ahead of its playing.
 
+use super::script::{flow_end, joined};
 use super::stream::Stream;
 use super::turn::Turn;
 use super::{Cloud, Mark, MarkKind, Source, Speaking, SpeakingEvent, SpeakingOutput, ToDevice};
 use crate::tts::{HttpVoice, JobId};
 use offhook_units::{Moment, Span};
+use std::iter::repeat;
 
 /// So much speech may wait to be played before no more is asked for: a long answer is made as it is heard,
 const AHEAD_S: u64 = 30;
@@ -15,6 +17,8 @@ const UNTOLD_AHEAD_S: u64 = 10;
 /// Where the device stands in for a service less is made ahead, that the service may go on with the next sentence when it is
 /// back. A command that speaks needs a second or two to begin.
 const STANDS_IN_AHEAD_S: u64 = 3;
+/// A voice on the device that begins within this is quick: nobody takes it for more than the pause.
+const QUICK: Span = Span::from_millis(200);
 /// After it failed HTTP is left alone for so long.
 pub(super) const HTTP_REST: Span = Span::from_millis(10_000);
 
@@ -77,10 +81,11 @@ impl Speaking {
                     let job = stream.job;
                     while !ahead
                         && stream.unsaid(&turn.phrases) < UNSAID_MAX
-                        && let Some(phrase) = turn.phrases.get(stream.sent_to)
+                        && let to = flow_end(&turn.phrases, stream.sent_to)
+                        && let Some(phrases) = turn.phrases.get(stream.sent_to..to)
                     {
-                        cloud.socket.say(now, job, phrase.text());
-                        stream.give(phrase);
+                        cloud.socket.say(now, job, &joined(phrases));
+                        phrases.iter().for_each(|phrase| stream.give(phrase));
                         if !owed {
                             stream.asked = now;
                         }
@@ -114,28 +119,42 @@ impl Speaking {
                 (phrase.starts_sentence || goes_on) && turn.skip == 0 && turn.lost_at != Some(turn.next);
             let (at, skip) = (turn.next, turn.skip);
             let Some(source) = self.choose(now, may_use_socket) else {
-                self.pass_over();
+                self.pass_over(at + 1);
                 continue;
             };
             self.start(now, source, at, skip);
         }
     }
 
-    /// No voice can say the rest of the next phrase: it was never a part of the turn.
-    pub(super) fn pass_over(&mut self) {
+    /// No voice can say the rest of the next phrase and of those behind it until `to`: it was never a part of the turn.
+    pub(super) fn pass_over(&mut self, to: usize) {
         let Some(turn) = &mut self.turn else { return };
-        let unspoken = turn.phrases.get_mut(turn.next).map(|phrase| phrase.cut(turn.skip));
-        turn.next += 1;
+        let (next, skip) = (turn.next, turn.skip);
+        let passed = turn.phrases.iter_mut().take(to).skip(next).zip(std::iter::once(skip).chain(repeat(0)));
+        let unspoken: Vec<String> = passed.map(|(phrase, said)| phrase.cut(said)).collect();
+        turn.next = to;
         (turn.skip, turn.heard, turn.is_cut) = (0, None, true);
-        self.event(SpeakingEvent::Unspoken(unspoken.unwrap_or_default()));
+        self.event(SpeakingEvent::Unspoken(unspoken.join(" ")));
+    }
+
+    /// Behind the phrases that are asked for in one go with phrase `at`. A voice in the cloud gets the whole sentence, for
+    /// its melody. The one on the device says what is parted by a rest bit by bit, as `offhook say` does, unless it knows
+    /// whole sentences only, or takes so long to begin that the caller would wait at each comma.
+    fn asked_to(&self, now: Moment, source: Source, at: usize) -> usize {
+        let in_time = self.device_wait <= self.dry_at().since(now).max(QUICK);
+        if source == Source::Device && self.device_says_parts && in_time {
+            return at + 1;
+        }
+        self.turn.as_ref().map_or(at + 1, |turn| flow_end(&turn.phrases, at))
     }
 
     /// Starts a stream with phrase `at`, of which `skip` characters are over.
     fn start(&mut self, now: Moment, source: Source, at: usize, skip: u32) {
         self.last_job += 1;
         let job = JobId(self.last_job);
+        let to = self.asked_to(now, source, at);
         let Some(turn) = &mut self.turn else { return };
-        let (text, before) = turn.tail(at, skip);
+        let (text, before) = turn.tail_to(at, skip, to);
         let before_it = turn.last_source.replace(source);
         if turn.is_foreign {
             turn.own_voice_to.get_or_insert(self.mix.position());
@@ -143,7 +162,7 @@ impl Speaking {
         let moved = before_it.filter(|&from| from != source);
         let by_phrase =
             source != Source::Socket || self.cloud.as_ref().is_some_and(|cloud| !cloud.socket.takes_turns());
-        let sent_to = if by_phrase { at + 1 } else { at };
+        let sent_to = if by_phrase { to } else { at };
         let stream = Stream::new(job, source, (at, skip), sent_to, by_phrase, now)
             .going_on(turn.has_sounded)
             .behind(turn.heard.take());

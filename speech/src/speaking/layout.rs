@@ -65,7 +65,7 @@ pub(super) fn lay_out(turn: &mut Turn, stream: &Stream, end: u64) {
     let text = turn.phrases.get(last).map(script::Phrase::text).unwrap_or_default();
     let whole = count(text.get(..words_end(text, chars)).unwrap_or_default());
     let mut places: Vec<(usize, u32)> = (stream.first.0..last)
-        .map(|at| (at, turn.phrases.get(at).map_or(0, script::Phrase::chars)))
+        .flat_map(|at| [(at, turn.phrases.get(at).map_or(0, script::Phrase::chars)), (at + 1, 0)])
         .collect();
     places.extend([(last, whole), (last, chars)]);
     let before =
@@ -99,6 +99,9 @@ pub(super) fn spread(turn: &mut Turn, stream: &Stream, end: u64) -> Option<u32> 
         done += if at == stream.first.0 { own.saturating_sub(skipped) } else { own };
         let position = stream.starts + length * u64::from(done) / u64::from(all);
         turn.timeline.add(position, Place::new(at, own));
+        if at + 1 < stream.sent_to {
+            turn.timeline.add(position, Place::new(at + 1, 0));
+        }
     }
     Some(all)
 }

@@ -18,6 +18,7 @@ mod give;
 mod layout;
 mod mixdown;
 mod pace;
+mod parting;
 mod place;
 mod script;
 mod stream;
@@ -204,6 +205,10 @@ pub struct Speaking {
     played: (u64, Moment),
     /// When it was last told that the caller heard more.
     hears: Moment,
+    /// The voice on the device can say any part of a sentence.
+    device_says_parts: bool,
+    /// How long it last took to begin.
+    device_wait: Span,
     /// HTTP failed: not tried again before.
     no_http_before: Moment,
     /// The pace of a service that speaks by itself, as last measured.
@@ -242,6 +247,8 @@ impl Speaking {
             turn: None,
             played: (0, Moment::ZERO),
             hears: Moment::ZERO,
+            device_says_parts: true,
+            device_wait: Span::ZERO,
             no_http_before: Moment::ZERO,
             foreign_chars_per_s: Self::usual_foreign_pace(),
             endings: None,
@@ -255,6 +262,12 @@ impl Speaking {
     /// not tell that they do.
     pub fn knowing(mut self, endings: Option<Endings>) -> Self {
         self.endings = endings;
+        self
+    }
+
+    /// With a voice on the device that can say any part of a sentence, or whole ones only.
+    pub const fn with_parts(mut self, device_says_parts: bool) -> Self {
+        self.device_says_parts = device_says_parts;
         self
     }
 

@@ -14,11 +14,14 @@ pub(super) struct Phrase {
     /// Counted from 0 in the turn.
     pub(super) sentence: u32,
     pub(super) starts_sentence: bool,
+    /// Only a small rest parts it from the phrase before: a voice may be given both in one go, as one text. Where it tells
+    /// which word lies where, or says them one by one, that rest is made all the same.
+    pub(super) flows: bool,
 }
 
 impl Phrase {
     pub(super) fn new(text: String, rest: Option<Rest>, sentence: u32, starts_sentence: bool) -> Self {
-        Self { chars: count(&text), text, rest, sentence, starts_sentence }
+        Self { chars: count(&text), text, rest, sentence, starts_sentence, flows: false }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -77,8 +80,18 @@ pub(super) fn words_end(text: &str, chars: u32) -> usize {
     end
 }
 
-/// The phrases of the next sentence. A voice in the cloud makes its own small pauses: commas and emphasis stay inside
-/// of a phrase, unless a breath stands there.
+/// Behind the phrases that may be said in one go with phrase `at`, as one text.
+pub(super) fn flow_end(phrases: &[Phrase], at: usize) -> usize {
+    let more = phrases.iter().skip(at + 1).take_while(|phrase| phrase.flows);
+    at + 1 + more.count()
+}
+
+/// That text.
+pub(super) fn joined(phrases: &[Phrase]) -> String {
+    phrases.iter().map(Phrase::text).collect::<Vec<_>>().join(" ")
+}
+
+/// The phrases of the next sentence.
 pub(super) fn phrases(
     planner: &mut Planner,
     sentence: &Sentence,
@@ -96,34 +109,35 @@ pub(super) fn phrases(
                     None => rest,
                 });
             }
-            Step::Speak(text) => {
-                let rest = pending.take();
-                let small = rest.is_none_or(|rest| {
-                    rest.breath.is_none() && matches!(rest.kind, Some(PauseKind::Comma | PauseKind::Emphasis))
-                });
-                match phrases.last_mut() {
-                    Some(phrase) if small => {
-                        phrase.push(" ");
-                        phrase.push(&text);
-                    }
-                    last => {
-                        let starts_sentence = last.is_none();
-                        phrases.push(Phrase::new(text, rest, number, starts_sentence));
-                    }
+            Step::Speak(text) => match (phrases.last_mut(), pending.take()) {
+                // A table without a rest here leaves it to the voice.
+                (Some(phrase), None) => {
+                    phrase.push(" ");
+                    phrase.push(&text);
                 }
-            }
+                (last, rest) => {
+                    let starts_sentence = last.is_none();
+                    let flows = !starts_sentence && rest.as_ref().is_some_and(is_small);
+                    phrases.push(Phrase { flows, ..Phrase::new(text, rest, number, starts_sentence) });
+                }
+            },
         }
     }
     phrases
 }
 
+/// A voice makes such a rest by itself, in the melody of its sentence.
+fn is_small(rest: &Rest) -> bool {
+    rest.breath.is_none() && matches!(rest.kind, Some(PauseKind::Comma | PauseKind::Emphasis))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::{PlanSettings, Splitter};
+    use crate::text::{PauseRange, PauseTable, PlanSettings, Splitter};
 
     #[test]
-    fn commas_stay_inside_and_breaths_part() {
+    fn what_commas_and_emphasis_part_is_one_text_and_breaths_part_it() {
         let sentences = Splitter::new().all("Well, that is *very* good. Now [breath] the next, please.");
         let mut planner = Planner::new(PlanSettings::default(), 1);
         let all: Vec<Phrase> = (0..)
@@ -134,8 +148,33 @@ mod tests {
             all.iter().map(|p| (p.text(), p.rest.is_some(), p.sentence)).collect();
         assert_eq!(
             short,
-            [("Well, that is very good.", false, 0), ("Now", true, 1), ("the next, please.", true, 1)]
+            [
+                ("Well,", false, 0),
+                ("that is", true, 0),
+                ("very good.", true, 0),
+                ("Now", true, 1),
+                ("the next,", true, 1),
+                ("please.", true, 1)
+            ]
         );
+        let mut texts = Vec::new();
+        let mut at = 0;
+        while at < all.len() {
+            let to = flow_end(&all, at);
+            texts.push(joined(&all[at..to]));
+            at = to;
+        }
+        assert_eq!(texts, ["Well, that is very good.", "Now", "the next, please."]);
+    }
+
+    #[test]
+    fn without_a_rest_in_the_table_a_comma_parts_nothing() {
+        let none = PauseRange::new(0, 0).unwrap();
+        let pauses = PauseTable { comma: none, emphasis: none, ..PauseTable::default() };
+        let mut planner = Planner::new(PlanSettings { pauses, ..PlanSettings::default() }, 1);
+        let sentence = &Splitter::of_whole().all("Well, that is *very* good.")[0];
+        let all = phrases(&mut planner, sentence, SpeechRate::NORMAL, 0);
+        assert_eq!(all.iter().map(Phrase::text).collect::<Vec<_>>(), ["Well, that is very good."]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::ending::Tail;
 use super::give::HTTP_REST;
 use super::layout::{behind, came, lay_out, lay_out_heard, spread};
+use super::parting::{Next, quietest};
 use super::place::{Answer, Listening, Sound};
 use super::script::words_end;
 use super::timeline::Place;
@@ -51,7 +52,9 @@ pub(super) struct Stream {
     pub(super) last_audio: Option<Moment>,
     pub(super) first_audio: Option<Moment>,
     /// The rest before the phrase is in the stream.
-    begun: bool,
+    pub(super) begun: bool,
+    /// It went on with this phrase without one.
+    pub(super) flowed: bool,
     /// The service says where the characters are.
     pub(super) aligned: bool,
     pub(super) first: (usize, u32),
@@ -94,11 +97,11 @@ const ROUNDING_MS: u64 = 5;
 const LEAST_MS: u64 = 40;
 
 /// In a piece of audio all before `place` ends at sample `offset`.
-struct Ends {
-    offset: usize,
-    place: Place,
+pub(super) struct Ends {
+    pub(super) offset: usize,
+    pub(super) place: Place,
     /// A word ends there.
-    word: bool,
+    pub(super) word: bool,
 }
 
 /// Between the last word of one voice and the first of the next one in the same phrase.
@@ -125,6 +128,7 @@ impl Stream {
             last_audio: None,
             first_audio: None,
             begun: false,
+            flowed: false,
             aligned: false,
             first: (phrase, chars),
             starts: 0,
@@ -266,6 +270,9 @@ impl Speaking {
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = turn.stream.as_mut().filter(|stream| stream.job == job) else { return };
         let (first, asked) = (stream.last_audio.is_none(), stream.asked);
+        if first && stream.source == Source::Device {
+            self.device_wait = now.since(asked);
+        }
         stream.heard(now, samples, rate_hz, !chars.is_empty());
         if stream.heard.is_some() && chars.is_empty() && stream.left_out < samples.len() {
             return self.keep(now, samples, rate_hz);
@@ -302,11 +309,23 @@ impl Speaking {
                 self.word_is_whole(&mut ends, offset(time.at_ms));
                 continue;
             }
-            if self.phrase_is_full() {
-                let at = offset(time.at_ms).max(from);
-                self.put(samples.get(from..at).unwrap_or_default(), rate_hz, from, &mut ends);
-                from = at;
-                self.next_phrase();
+            match self.comes_next(time.c) {
+                Next::Same => {}
+                Next::Unparted => self.flow_on(&mut ends, offset(time.at_ms)),
+                next @ (Next::Phrase | Next::Part) => {
+                    let mut at = offset(time.at_ms);
+                    if next == Next::Part {
+                        at = quietest(samples, at, rate_hz);
+                    }
+                    let at = at.max(from);
+                    self.put(samples.get(from..at).unwrap_or_default(), rate_hz, from, &mut ends);
+                    from = at;
+                    self.next_phrase();
+                    if next == Next::Part {
+                        // There need not be silence between the two.
+                        self.mix.rise();
+                    }
+                }
             }
             let Some(stream) = self.turn.as_mut().and_then(|turn| turn.stream.as_mut()) else { return };
             let (phrase, number, heard) = (stream.phrase, stream.chars, stream.heard);
@@ -385,6 +404,7 @@ impl Speaking {
         self.mix.end_stream();
         let length = self.mix.end_phrase();
         if stream.aligned
+            && !stream.flowed
             && let Some(phrase) = turn.phrases.get(stream.phrase)
         {
             self.meter.measured(phrase.text(), length);
@@ -488,17 +508,10 @@ impl Speaking {
                 // It was asked for the sake of the part of a word alone, and fails: whoever can says the word whole.
                 turn.heard = None;
             } else if stream.source == Source::Device {
-                self.pass_over();
+                self.pass_over(stream.sent_to.max(phrase + 1));
             }
         }
         self.assign(now);
-    }
-
-    fn phrase_is_full(&self) -> bool {
-        let Some(turn) = &self.turn else { return false };
-        let Some(stream) = &turn.stream else { return false };
-        let chars = turn.phrases.get(stream.phrase).map_or(u32::MAX, script::Phrase::chars);
-        stream.chars >= chars && stream.phrase + 1 < stream.sent_to
     }
 
     /// Puts the rest before the phrase into the stream, once.
@@ -540,21 +553,6 @@ impl Speaking {
         for mark in marks {
             self.event(SpeakingEvent::Mark(mark));
         }
-    }
-
-    /// The next character belongs to the next phrase.
-    fn next_phrase(&mut self) {
-        let length = self.mix.end_phrase();
-        let Some(turn) = &mut self.turn else { return };
-        let Some(stream) = &mut turn.stream else { return };
-        if let Some(phrase) = turn.phrases.get(stream.phrase) {
-            self.meter.measured(phrase.text(), length);
-        }
-        turn.timeline.ends(self.mix.position());
-        stream.phrase += 1;
-        stream.chars = 0;
-        stream.begun = false;
-        self.begin_phrase();
     }
 
     /// Joins samples, the first of which is number `from` of its piece, and notes where their characters lie.

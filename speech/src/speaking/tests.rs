@@ -2,6 +2,7 @@
 //! Each word is a tone of its own pitch, so that what the caller heard can be read from the samples.
 
 mod by_ear;
+mod commas;
 mod endings;
 mod failing;
 mod follows;

@@ -104,6 +104,17 @@ impl Turn {
         (left.trim().to_owned(), before.get(from..).unwrap_or_default().trim().to_owned())
     }
 
+    /// What of phrase `at` is left behind its first `skip` characters, with those that follow it until `to`; and what was said
+    /// before that.
+    pub(super) fn tail_to(&self, at: usize, skip: u32, to: usize) -> (String, String) {
+        let (mut text, before) = self.tail(at, skip);
+        for phrase in self.phrases.iter().take(to).skip(at + 1) {
+            text.push(' ');
+            text.push_str(phrase.text());
+        }
+        (text.trim().to_owned(), before)
+    }
+
     /// What of it is heard when the stream is heard up to `position`.
     pub(super) fn spoken(&self, position: u64) -> Spoken {
         let heard = self.timeline.at(position);

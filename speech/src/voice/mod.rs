@@ -31,6 +31,11 @@ pub trait Voice: Send {
     /// Characters of text a second when it is not hurried.
     fn normal_chars_per_s(&self) -> f32;
 
+    /// Whether it says any part of a sentence, and not whole ones alone.
+    fn says_parts(&self) -> bool {
+        true
+    }
+
     /// Others wait: what it says from now on is made as quickly as it can be, be it less well, until this is taken back.
     /// A voice with one way to speak goes on with that.
     fn hurry(&mut self, _hurried: bool) {}

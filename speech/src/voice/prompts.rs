@@ -63,6 +63,10 @@ impl Voice for Prompts {
         14.0
     }
 
+    fn says_parts(&self) -> bool {
+        false
+    }
+
     fn speak(&mut self, text: &str, sink: Sink<'_>) -> Result<Spoke, VoiceError> {
         let (mut sounds, mut rest) = (Vec::new(), text);
         while letters(rest).next().is_some() {

@@ -45,6 +45,7 @@ fn settings() -> SessionSettings {
         },
         voice: None,
         has_device_voice: true,
+        device_says_parts: true,
         plan: PlanSettings::default(),
         chunks: ChunkSettings::default(),
         ears: None,

@@ -1,0 +1,165 @@
+//! C3 in mid-sentence: the pauses at commas and before emphasised words, as the caller hears them.
+
+use super::*;
+use crate::text::{PauseRange, PauseTable};
+
+/// Four parts: at two commas, and before an emphasised word. Its voice is silent for a character between any two words.
+const PARTS: &str = "one01, two02 three03, four04 *five05* six06.";
+
+/// The silences between the words of what was heard, in milliseconds.
+fn silences_ms(audio: &[i16]) -> Vec<u64> {
+    let loud: Vec<usize> = (0..audio.len()).filter(|&i| audio[i].unsigned_abs() > 500).collect();
+    let ms = |pair: &[usize]| (pair[1] - pair[0]) as u64 * 1000 / u64::from(RATE);
+    loud.windows(2).map(ms).filter(|ms| *ms >= 20).collect()
+}
+
+fn world(comma: (u32, u32), emphasis: (u32, u32)) -> World {
+    let mut world = World::new(true);
+    let range = |(low, high)| PauseRange::new(low, high).unwrap();
+    world.speaking.plan.pauses =
+        PauseTable { comma: range(comma), emphasis: range(emphasis), ..PauseTable::default() };
+    world
+}
+
+/// Which silences lie at commas and which at the emphasis; the others are the voice's own.
+fn assert_pauses(world: &World, comma: (u64, u64), emphasis: (u64, u64), whose: &str) {
+    assert_eq!(world.words(), [1, 2, 3, 4, 5, 6], "{whose}");
+    let silences = silences_ms(&world.heard);
+    let own = (CHAR_MS - 5, CHAR_MS + 5);
+    let expected = [comma, own, comma, emphasis, own];
+    assert_eq!(silences.len(), expected.len(), "{whose}: {silences:?}");
+    for (ms, (least, most)) in silences.iter().zip(expected) {
+        // Fades, and what is too soft to count here.
+        assert!((least.saturating_sub(3)..=most + 3).contains(ms), "{whose}: {silences:?}");
+    }
+    let marks = |kind| {
+        let is_it = |e: &&SpeakingEvent| matches!(e, SpeakingEvent::Mark(mark) if mark.kind == MarkKind::Pause(Some(kind)));
+        world.events.iter().filter(is_it).count()
+    };
+    assert_eq!((marks(PauseKind::Comma), marks(PauseKind::Emphasis)), (2, 1), "{whose}");
+    let whole = Spoken { text: "one01, two02 three03, four04 five05 six06.".to_owned(), whole: true };
+    assert_eq!(world.spoken(), [&whole], "{whose}");
+}
+
+/// The ways to speak that tell where their words are, or say them bit by bit.
+fn each_way(each: impl Fn(&str, &mut World)) {
+    for pace in [110, 300, 2_000] {
+        each(&format!("the socket at {pace} %"), &mut {
+            let mut world = world((100, 200), (150, 250));
+            world.pace = pace;
+            world
+        });
+    }
+    let mut http = world((100, 200), (150, 250));
+    http.kill_socket(Way::Refuses);
+    http.run(300);
+    each("HTTP", &mut http);
+    for tells in [true, false] {
+        let mut device = world((100, 200), (150, 250));
+        device.device_tells = tells;
+        device.kill_http(Way::Refuses);
+        device.kill_socket(Way::Refuses);
+        device.run(300);
+        each("the device", &mut device);
+    }
+}
+
+#[test]
+fn c3_pauses_at_commas_and_emphasis_lie_in_the_ranges_of_the_table() {
+    each_way(|whose, world| {
+        world.say(PARTS);
+        world.run(world.now_ms + 8_000);
+        assert_pauses(world, (100, 200), (150, 250), whose);
+    });
+}
+
+#[test]
+fn c3_another_table_makes_other_pauses_longer_ones_and_shorter_than_the_voices_own() {
+    for (comma, emphasis) in [((700, 700), (1_500, 1_500)), ((30, 30), (40, 40)), ((10, 20), (400, 420))] {
+        each_way(|whose, world| {
+            let range = |(low, high): (u64, u64)| PauseRange::new(low as u32, high as u32).unwrap();
+            world.speaking.plan.pauses.comma = range(comma);
+            world.speaking.plan.pauses.emphasis = range(emphasis);
+            world.say(PARTS);
+            world.run(world.now_ms + 12_000);
+            if comma.0 >= 20 {
+                assert_pauses(world, comma, emphasis, whose);
+            } else {
+                assert_eq!(world.words().first(), Some(&1), "{whose}");
+            }
+        });
+    }
+}
+
+#[test]
+fn c3_what_commas_part_goes_to_a_service_in_one_piece() {
+    let mut world = world((100, 200), (150, 250));
+    world.kill_socket(Way::Refuses);
+    world.run(300);
+    world.say(PARTS);
+    world.run(8_000);
+    assert_eq!(world.http_texts, ["one01, two02 three03, four04 five05 six06."]);
+}
+
+#[test]
+fn c3_a_service_that_tells_no_places_keeps_its_own_pauses_and_history_its_words() {
+    let mut world = world((700, 700), (700, 700));
+    world.aligned = false;
+    world.say(PARTS);
+    world.run(1_600);
+    let given = world.speaking.given();
+    let spoken = world.speaking.stop(at(world.now_ms), given).unwrap();
+    assert!(longest_silence_ms(&world.heard) <= CHAR_MS + 5);
+    assert!(!spoken.whole && spoken.text.split_whitespace().count() >= 2, "{spoken:?}");
+}
+
+#[test]
+fn v2_a_socket_that_dies_in_mid_sentence_is_followed_word_by_word_with_the_same_pauses() {
+    for after_ms in (200..2_000).step_by(90) {
+        let mut world = world((300, 320), (300, 320));
+        world.say("one01, two02 three03, four04 *five05* six06, seven07 eight08. nine09, ten10.");
+        world.run(100 + after_ms);
+        world.kill_socket(Way::Refuses);
+        world.run(14_000);
+        assert_eq!(world.words(), (1..=10).collect::<Vec<_>>(), "{after_ms} ms");
+        assert!(longest_silence_ms(&world.heard) <= 700, "{after_ms} ms");
+        let silences = silences_ms(&world.heard);
+        let long = silences.iter().filter(|ms| (295..=325).contains(*ms)).count();
+        assert!(long >= 4, "{after_ms} ms: {silences:?}");
+        let all = Spoken {
+            text: "one01, two02 three03, four04 five05 six06, seven07 eight08. nine09, ten10.".to_owned(),
+            whole: true,
+        };
+        assert_eq!(world.spoken(), [&all], "{after_ms} ms");
+    }
+}
+
+#[test]
+fn v2_the_socket_is_not_taken_again_at_a_comma() {
+    let mut world = world((100, 200), (150, 250));
+    world.kill_http(Way::Refuses);
+    world.kill_socket(Way::Refuses);
+    world.run(300);
+    let words: Vec<String> = (1..=40).map(|n| format!("w{n:02},")).collect();
+    world.say(&words.join(" "));
+    world.socket = Way::Works;
+    world.run(30_000);
+    assert_eq!(world.words(), (1..=40).collect::<Vec<_>>());
+    assert!(world.speaking.cloud.as_ref().is_some_and(|cloud| cloud.socket.is_ready()));
+    assert_eq!(world.moves(), [(Source::Http, Source::Device)]);
+}
+
+#[test]
+fn v6_a_voice_that_says_whole_sentences_only_gets_whole_sentences() {
+    for (says_parts, most) in [(false, CHAR_MS + 5), (true, 1_000)] {
+        let mut world = world((700, 700), (700, 700));
+        world.speaking.device_says_parts = says_parts;
+        world.kill_http(Way::Refuses);
+        world.kill_socket(Way::Refuses);
+        world.run(300);
+        world.say(PARTS);
+        world.device_tells = false;
+        world.run(8_000);
+        assert!(longest_silence_ms(&world.heard) <= most);
+    }
+}
