@@ -134,6 +134,10 @@ impl Voice for Flite {
             _ => Ok(Spoke::All),
         }
     }
+
+    fn tells_places(&self) -> bool {
+        true
+    }
 }
 
 /// The rate of all three voices.

@@ -55,6 +55,11 @@ pub trait Voice: Send {
     fn speak_placed(&mut self, text: &str, sink: PlacedSink<'_>) -> Result<Spoke, VoiceError> {
         self.speak(text, &mut |samples| sink(samples, &[]))
     }
+
+    /// Whether [`Voice::speak_placed`] tells them, of all but odd texts.
+    fn tells_places(&self) -> bool {
+        false
+    }
 }
 
 /// How speaking ended.

@@ -87,7 +87,7 @@ fn error(out: &mut Out, code: &str, message: &str) {
 
 /// A message with audio. `context` is none on the socket that has no contexts.
 fn audio_message(chunk: &Chunk, context: Option<&str>, settings: &Settings, keys: Keys) -> (Value, Audio) {
-    let letters = if settings.sync_alignment { Some(&chunk.letters) } else { chunk.piece.as_ref() };
+    let letters = chunk.aligned(settings.sync_alignment);
     let alignment = letters.map_or(Value::Null, |letters| alignment(letters, keys));
     let mut message = json!({
         "audio": STANDARD.encode(&chunk.audio),

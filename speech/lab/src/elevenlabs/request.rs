@@ -68,7 +68,7 @@ impl Source for Stream {
         if !self.timestamps {
             return Some(Piece { bytes: chunk.audio, units, audio_bytes });
         }
-        let letters = if self.sync_alignment { Some(&chunk.letters) } else { chunk.piece.as_ref() };
+        let letters = chunk.aligned(self.sync_alignment);
         let times = letters.map_or(Value::Null, |letters| seconds(&alignment(letters, self.keys)));
         let line = json!({
             "audio_base64": STANDARD.encode(&chunk.audio), "alignment": times, "normalized_alignment": times,

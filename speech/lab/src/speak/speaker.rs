@@ -2,6 +2,7 @@
 
 use super::resample::resample;
 use super::tones::Tones;
+use offhook_speech::tts::CharTime;
 use offhook_speech::voice::flite::{FliteSettings, FliteVoice};
 use offhook_speech::voice::{self, Voice, VoiceChoice};
 use std::collections::VecDeque;
@@ -33,12 +34,21 @@ pub enum LabVoice {
 /// Speaks for everybody.
 pub(crate) struct Speaker {
     name: String,
+    tells_places: bool,
     voice: Mutex<Box<dyn Voice>>,
     memory: Mutex<VecDeque<Remembered>>,
 }
 
 /// A text at a rate, and its sound.
-type Remembered = (String, u32, Arc<[i16]>);
+type Remembered = (String, u32, Arc<Sound>);
+
+/// What was said.
+#[derive(Debug, Default)]
+pub(crate) struct Sound {
+    pub(crate) samples: Vec<i16>,
+    /// Where the characters lie in it, if the voice told.
+    pub(crate) chars: Vec<CharTime>,
+}
 
 impl fmt::Debug for Speaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +67,8 @@ impl Speaker {
             LabVoice::Tones => None,
         };
         let voice = opened.unwrap_or_else(|| Box::new(Tones));
-        Self { name: voice.name().to_owned(), voice: Mutex::new(voice), memory: Mutex::default() }
+        let (name, tells_places) = (voice.name().to_owned(), voice.tells_places());
+        Self { name, tells_places, voice: Mutex::new(voice), memory: Mutex::default() }
     }
 
     /// What speaks, in words.
@@ -65,38 +76,62 @@ impl Speaker {
         &self.name
     }
 
+    /// Whether it knows where its characters are.
+    pub(crate) const fn tells_places(&self) -> bool {
+        self.tells_places
+    }
+
     /// `text` at `rate_hz`; nothing when there is nothing in it that can be said.
-    pub(crate) fn say(&self, text: &str, rate_hz: u32) -> Arc<[i16]> {
+    pub(crate) fn say(&self, text: &str, rate_hz: u32) -> Arc<Sound> {
         let text = text.trim();
         if let Some(known) = self.recall(text, rate_hz) {
             return known;
         }
-        let mut samples = Vec::new();
-        let voice_hz = {
+        let (mut sound, voice_hz) = {
             let mut voice = lock(&self.voice);
-            // What a voice cannot say stays unsaid, as with a service; half of it is better than nothing.
-            let _ = voice.speak(text, &mut |more| {
-                samples.extend_from_slice(more);
-                ControlFlow::Continue(())
-            });
-            voice.rate_hz()
+            (speak(&mut **voice, text), voice.rate_hz())
         };
-        let lead = samples.iter().position(|sample| sample.unsigned_abs() > SOFT).unwrap_or(0);
-        samples.drain(..lead.saturating_sub(LEAD_MS * voice_hz as usize / 1_000));
-        let audio: Arc<[i16]> = resample(&samples, voice_hz, rate_hz).into();
+        sound.samples = resample(&sound.samples, voice_hz, rate_hz);
+        let sound = Arc::new(sound);
         let mut memory = lock(&self.memory);
         if memory.len() >= REMEMBERED {
             memory.pop_front();
         }
-        memory.push_back((text.to_owned(), rate_hz, Arc::clone(&audio)));
-        audio
+        memory.push_back((text.to_owned(), rate_hz, Arc::clone(&sound)));
+        sound
     }
 
-    fn recall(&self, text: &str, rate_hz: u32) -> Option<Arc<[i16]>> {
+    fn recall(&self, text: &str, rate_hz: u32) -> Option<Arc<Sound>> {
         let memory = lock(&self.memory);
-        let (.., audio) = memory.iter().find(|(said, hz, _)| *hz == rate_hz && said == text)?;
-        Some(Arc::clone(audio))
+        let (.., sound) = memory.iter().find(|(said, hz, _)| *hz == rate_hz && said == text)?;
+        Some(Arc::clone(sound))
     }
+}
+
+/// What the voice says at its own rate. What it cannot say stays unsaid, as with a service; half of it is better than nothing.
+fn speak(voice: &mut dyn Voice, text: &str) -> Sound {
+    let rate_hz = voice.rate_hz().max(1) as usize;
+    let ms = |samples: usize| (samples * 1000 / rate_hz) as u32;
+    let Sound { mut samples, mut chars } = Sound::default();
+    let _ = voice.speak_placed(text, &mut |more, times| {
+        let from_ms = ms(samples.len());
+        let later = |time: &CharTime| CharTime {
+            at_ms: from_ms.saturating_add(time.at_ms),
+            end_ms: from_ms.saturating_add(time.end_ms),
+            ..*time
+        };
+        chars.extend(times.iter().map(later));
+        samples.extend_from_slice(more);
+        ControlFlow::Continue(())
+    });
+    let lead = samples.iter().position(|sample| sample.unsigned_abs() > SOFT).unwrap_or(0);
+    let left_out = lead.saturating_sub(LEAD_MS * rate_hz / 1_000);
+    samples.drain(..left_out);
+    for time in &mut chars {
+        time.at_ms = time.at_ms.saturating_sub(ms(left_out));
+        time.end_ms = time.end_ms.saturating_sub(ms(left_out));
+    }
+    Sound { samples, chars }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -111,8 +146,9 @@ mod tests {
     fn a_voices_own_silence_before_its_first_sound_is_left_out() {
         let speaker = Speaker::new(LabVoice::Flite(FliteVoice::Slt));
         assert!(speaker.name().contains("flite"), "scripts/setup installs it");
-        let first =
-            |rate_hz| speaker.say("Hello there.", rate_hz).iter().position(|x| x.unsigned_abs() > SOFT);
+        let first = |rate_hz| {
+            speaker.say("Hello there.", rate_hz).samples.iter().position(|x| x.unsigned_abs() > SOFT)
+        };
         assert!(first(8_000).is_some_and(|at| (100..=200).contains(&at)), "{:?}", first(8_000));
         assert!(first(16_000).is_some_and(|at| (200..=400).contains(&at)), "{:?}", first(16_000));
     }
@@ -122,9 +158,9 @@ mod tests {
         let speaker = Speaker::new(LabVoice::Tones);
         let first = speaker.say("Hello there.", 8_000);
         assert!(Arc::ptr_eq(&first, &speaker.say(" Hello there. ", 8_000)));
-        assert_eq!(first.len(), 12 * 480);
-        assert_eq!(speaker.say("Hello there.", 16_000).len(), 12 * 960);
-        assert!(speaker.say("...", 8_000).is_empty());
+        assert_eq!(first.samples.len(), 12 * 480);
+        assert_eq!(speaker.say("Hello there.", 16_000).samples.len(), 12 * 960);
+        assert!(speaker.say("...", 8_000).samples.is_empty());
         assert!(speaker.name().contains("tones"));
     }
 }

@@ -45,6 +45,10 @@ impl Voice for Tones {
         }
         Ok(Spoke::All)
     }
+
+    fn tells_places(&self) -> bool {
+        true
+    }
 }
 
 /// 60 ms of a letter; silence for what is none.

@@ -1,11 +1,12 @@
 //! One stream of speech: text is queued, audio comes out in chunks by the clock, each with the times of the
-//! characters that begin in it. Where a character is in the sound is an estimate: the sound of a piece is
-//! spread over its characters evenly, because no voice here tells more.
+//! characters that begin in it: those that the voice tells. Where it does not, the sound of a piece is spread over its
+//! characters evenly, which is an estimate.
 
 use super::format::Format;
 use super::pieces::pieces;
-use super::speaker::Speaker;
+use super::speaker::{Sound, Speaker};
 use crate::faults::Faults;
+use offhook_speech::tts::CharTime;
 use offhook_units::{Moment, Span};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,6 +33,17 @@ pub(crate) struct Chunk {
     pub(crate) letters: Vec<Timed>,
     /// With the first chunk of a piece: all of the piece, counted from its beginning.
     pub(crate) piece: Option<Vec<Timed>>,
+    /// The places of both are known, not estimated.
+    pub(crate) is_told: bool,
+}
+
+impl Chunk {
+    /// The letters that a service tells with this chunk which says where they are: those that begin in it, or all of a
+    /// piece with its first chunk. None where that is not known: a client is better off without times than with wrong ones.
+    pub(crate) fn aligned(&self, sync_alignment: bool) -> Option<&[Timed]> {
+        let letters = if sync_alignment { Some(&self.letters) } else { self.piece.as_ref() };
+        letters.filter(|_| self.is_told).map(Vec::as_slice)
+    }
 }
 
 /// The stream.
@@ -98,8 +110,10 @@ impl Track {
         }
         while self.playing.is_none() {
             let text = self.waiting.pop_front()?;
-            let audio = self.format.encode(&self.speaker.say(&text, self.format.rate_hz));
-            let letters = spread(&text, self.format.us_of(audio.len()));
+            let Sound { samples, chars } = &*self.speaker.say(&text, self.format.rate_hz);
+            let audio = self.format.encode(samples);
+            let us = self.format.us_of(audio.len());
+            let letters = told(&text, chars, us).unwrap_or_else(|| spread(&text, us));
             // A piece without a sound has nothing to send, and nobody waits for it.
             self.playing = (!audio.is_empty()).then_some(Playing { audio, letters, sent: 0 });
         }
@@ -113,6 +127,7 @@ impl Track {
             us,
             letters: within(&playing.letters, self.format.us_of(from), self.format.us_of(to)),
             piece: (from == 0).then(|| playing.letters.clone()),
+            is_told: self.speaker.tells_places(),
         };
         if to == playing.audio.len() {
             self.playing = None;
@@ -122,6 +137,26 @@ impl Track {
         self.due = self.due.max(now - Span::from_millis(500)) + Span::from_micros(wait_us as i64);
         Some(chunk)
     }
+}
+
+/// The characters of `text` where the voice tells them to be, if it told all of them: white space lies between its
+/// neighbours, and behind the last of them at the very end of the sound, which lasts `us` microseconds.
+fn told(text: &str, chars: &[CharTime], us: u64) -> Option<Vec<Timed>> {
+    let last_ms = (us / 1000).saturating_sub(1) as u32;
+    let mut times = chars.iter().filter(|time| !time.c.is_whitespace()).peekable();
+    let (mut all, mut end_ms) = (Vec::new(), 0);
+    for letter in text.chars() {
+        let next = times.peek().map(|time| (time.at_ms.min(last_ms), time.end_ms));
+        let (from_ms, to_ms) = match next {
+            Some((at_ms, _)) if letter.is_whitespace() => (end_ms, at_ms),
+            None if letter.is_whitespace() => (last_ms, last_ms + 1),
+            _ => (next?.0, times.next_if(|time| time.c == letter)?.end_ms),
+        };
+        let start_ms = from_ms.max(end_ms).min(last_ms);
+        end_ms = to_ms.max(start_ms);
+        all.push(Timed { letter, start_ms, length_ms: end_ms - start_ms });
+    }
+    times.next().is_none().then_some(all)
 }
 
 /// Spreads the characters of `text` evenly over `us` microseconds; the space behind them is not spoken, and lies at the
@@ -150,7 +185,8 @@ fn within(letters: &[Timed], from_us: u64, to_us: u64) -> Vec<Timed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::speak::LabVoice;
+    use crate::speak::{Encoding, LabVoice};
+    use offhook_speech::voice::flite::FliteVoice;
 
     fn track(faults: &str) -> Track {
         let speaker = Arc::new(Speaker::new(LabVoice::Tones));
@@ -190,6 +226,45 @@ mod tests {
         let places: Vec<_> =
             letters.iter().map(|timed| (timed.letter, timed.start_ms, timed.length_ms)).collect();
         assert_eq!(places, [('a', 0, 60), ('b', 60, 60), (' ', 120, 60), ('c', 180, 60), (' ', 239, 1)]);
+    }
+
+    #[test]
+    fn letters_lie_where_the_voice_tells_and_nowhere_where_it_tells_of_another_text() {
+        let time = |(c, at_ms, end_ms)| CharTime { c, at_ms, end_ms };
+        let chars = [('a', 20, 90), (',', 90, 90), ('b', 300, 410)].map(time);
+        let letters = told("a, b ", &chars, 500_000).unwrap();
+        let places: Vec<_> =
+            letters.iter().map(|timed| (timed.letter, timed.start_ms, timed.length_ms)).collect();
+        assert_eq!(places, [('a', 20, 70), (',', 90, 0), (' ', 90, 210), ('b', 300, 110), (' ', 499, 1)]);
+        for text in ["a, c", "a,", "a, b c"] {
+            assert_eq!(told(text, &chars, 500_000), None, "{text}");
+        }
+        assert_eq!(told("a", &[], 500_000), None);
+    }
+
+    #[test]
+    fn a_real_voice_is_silent_where_its_letters_say_that_it_is() {
+        let speaker = Arc::new(Speaker::new(LabVoice::Flite(FliteVoice::Slt)));
+        assert!(speaker.tells_places(), "scripts/setup installs it");
+        let mut track =
+            Track::new(&speaker, Format { encoding: Encoding::Pcm, rate_hz: 8_000 }, &"".parse().unwrap());
+        track.say(Moment::ZERO, "Well, this is one, and this is two. ");
+        let (chunks, _) = drain(&mut track, Moment::ZERO);
+        let letters = chunks[0].piece.as_ref().unwrap();
+        let audio: Vec<u8> = chunks.iter().flat_map(|chunk| chunk.audio.clone()).collect();
+        let loudest = |from_ms: u32, to_ms: u32| {
+            let part = &audio[from_ms as usize * 16..to_ms as usize * 16];
+            part.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]]).unsigned_abs()).max().unwrap()
+        };
+        let commas = letters.windows(2).filter(|pair| pair[0].letter == ',');
+        let gaps: Vec<_> = commas.map(|pair| (pair[1].start_ms, pair[1].length_ms)).collect();
+        assert_eq!(gaps.len(), 2, "{letters:?}");
+        for (at_ms, length_ms) in gaps {
+            assert!(length_ms > 60, "{length_ms} ms at a comma");
+            // Its sounds die away, and the next one is on its way.
+            let loud = loudest(at_ms + length_ms / 2, at_ms + length_ms - 20);
+            assert!(loud < 300, "{loud} in the middle of a pause");
+        }
     }
 
     #[test]
