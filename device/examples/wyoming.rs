@@ -122,6 +122,7 @@ fn settings(voice: &str, ears: &str, text: &str) -> Result<SessionSettings, Box<
         },
         voice: Some(VoiceSettings::Wyoming(voice)),
         has_device_voice: false,
+        device_says_parts: false,
         plan: PlanSettings::default(),
         chunks: ChunkSettings::default(),
         ears: Some(EarsSettings::Wyoming(ears)),

@@ -241,6 +241,7 @@ fn settings(call: &Call<'_>) -> SessionSettings {
             _ => None,
         },
         has_device_voice: call.voice & 8 == 0,
+        device_says_parts: call.voice & 16 == 0,
         plan: PlanSettings::default(),
         chunks: ChunkSettings::default(),
         ears: match call.ears % 4 {

@@ -371,6 +371,7 @@ pub(crate) fn settings(base: &str, greeting: &str) -> SessionSettings {
         },
         voice,
         has_device_voice: false,
+        device_says_parts: false,
         plan: PlanSettings::default(),
         chunks: ChunkSettings::default(),
         ears: Some(EarsSettings::Deepgram(DeepgramSettings {

@@ -63,6 +63,7 @@ pub(crate) fn session(greeting: &str, call: usize) -> SessionSettings {
         },
         voice: None,
         has_device_voice: false,
+        device_says_parts: false,
         plan: PlanSettings::default(),
         chunks: ChunkSettings::default(),
         ears: None,
