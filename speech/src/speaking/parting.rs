@@ -96,12 +96,13 @@ impl Speaking {
         let length = self.mix.end_phrase();
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = &mut turn.stream else { return };
+        let (at, is_aligned) = (stream.phrase, stream.aligned);
         let has_more = std::mem::take(&mut stream.flowed);
-        if stream.aligned
+        if is_aligned
             && !has_more
-            && let Some(phrase) = turn.phrases.get(stream.phrase)
+            && let Some((text, length)) = turn.sounded(at, length)
         {
-            self.meter.measured(phrase.text(), length);
+            self.meter.measured(&text, length);
         }
     }
 }

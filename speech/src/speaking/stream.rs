@@ -405,9 +405,9 @@ impl Speaking {
         let length = self.mix.end_phrase();
         if stream.aligned
             && !stream.flowed
-            && let Some(phrase) = turn.phrases.get(stream.phrase)
+            && let Some((text, length)) = turn.sounded(stream.phrase, length)
         {
-            self.meter.measured(phrase.text(), length);
+            self.meter.measured(&text, length);
         }
         let end = self.mix.position();
         if stream.aligned {

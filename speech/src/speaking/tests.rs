@@ -140,6 +140,8 @@ struct World {
     timed: usize,
     /// The voice on the device tells where its characters are.
     device_tells: bool,
+    /// It takes so long to begin.
+    device_ms: u64,
     /// It fails behind this word.
     device_fails: Option<&'static str>,
     ring: VecDeque<i16>,
@@ -182,6 +184,7 @@ impl World {
             ear_ms: None,
             timed: usize::MAX,
             device_tells: true,
+            device_ms: 60,
             device_fails: None,
             ring: VecDeque::new(),
             taken: 0,
@@ -287,7 +290,7 @@ impl World {
     }
 
     fn device_says(&mut self, job: JobId, text: &str) {
-        let mut ms = self.now_ms + 60;
+        let mut ms = self.now_ms + self.device_ms;
         // It is silent before its first word, and does not tell of white space.
         let silence = (' ', vec![0; 800]);
         let mut parts = [vec![silence], voice(text, CHAR_MS)].concat();

@@ -2,11 +2,12 @@
 
 use super::Source;
 use super::Spoken;
-use super::script::{Phrase, phrases, words_end};
+use super::script::{Phrase, joined, phrases, words_end};
 use super::stream::Stream;
 use super::timeline::{Place, Timeline};
 use crate::text::{End, PlanSettings, Planner, Sentence, SpeechRate, Splitter};
-use offhook_units::Moment;
+use offhook_units::{Moment, Span};
+use std::ops::Range;
 
 /// So much of what was said before is told to a service, for the melody.
 const BEFORE_MAX: usize = 300;
@@ -43,6 +44,8 @@ pub(super) struct Turn {
     pub(super) is_foreign: bool,
     /// and its own voice came to here before others went on.
     pub(super) own_voice_to: Option<u64>,
+    /// These phrases, which flow into one another, lasted so long with the rests between them.
+    flow: (Range<usize>, Span),
     /// Some of its audio came.
     pub(super) has_sounded: bool,
     /// Where in the stream of samples it starts.
@@ -70,6 +73,7 @@ impl Turn {
             last_source: None,
             is_foreign: false,
             own_voice_to: None,
+            flow: (0..0, Span::ZERO),
             has_sounded: false,
             starts,
         }
@@ -113,6 +117,21 @@ impl Turn {
             text.push_str(phrase.text());
         }
         (text.trim().to_owned(), before)
+    }
+
+    /// Phrase `at` lasted so long. Gives a text and how long that lasted once its last part is over: a pace is measured with
+    /// the pauses at commas, as people count it.
+    pub(super) fn sounded(&mut self, at: usize, length: Span) -> Option<(String, Span)> {
+        let phrase = self.phrases.get(at)?;
+        let (phrases, whole) = &mut self.flow;
+        if phrase.flows && phrases.end == at {
+            *whole = *whole + phrase.rest.map_or(Span::ZERO, |rest| rest.length) + length;
+        } else {
+            (phrases.start, *whole) = (at, length);
+        }
+        phrases.end = at + 1;
+        let is_last = self.phrases.get(at + 1).is_none_or(|next| !next.flows);
+        is_last.then(|| (joined(self.phrases.get(phrases.clone()).unwrap_or_default()), *whole))
     }
 
     /// What of it is heard when the stream is heard up to `position`.

@@ -163,3 +163,32 @@ fn v6_a_voice_that_says_whole_sentences_only_gets_whole_sentences() {
         assert!(longest_silence_ms(&world.heard) <= most);
     }
 }
+
+#[test]
+fn v6_a_voice_that_takes_long_to_begin_makes_nobody_wait_at_each_comma() {
+    let mut world = world((100, 200), (150, 250));
+    world.device_ms = 1_000;
+    world.kill_http(Way::Refuses);
+    world.kill_socket(Way::Refuses);
+    world.run(300);
+    world.say("one01, two02, three03, four04, five05, six06. seven07, eight08, nine09, ten10, eleven11.");
+    world.run(16_000);
+    assert_eq!(world.words(), (1..=11).collect::<Vec<_>>());
+    let waits = silences_ms(&world.heard).into_iter().filter(|ms| *ms > 650).count();
+    assert!(waits <= 1, "it was not known before the second part");
+}
+
+#[test]
+fn c3_a_voice_at_its_usual_pace_keeps_the_ranges_however_many_commas_it_says() {
+    let mut world = world((150, 150), (150, 150));
+    for _ in 0..16 {
+        world.say("w01, w02, w03, w04, w05, w06.");
+        world.run(world.now_ms + 4_000);
+    }
+    world.heard.clear();
+    world.say("w01, w02, w03, w04, w05, w06.");
+    world.run(world.now_ms + 4_000);
+    let silences = silences_ms(&world.heard);
+    // Its sound alone would be four tenths quicker than people speak; with the pauses in it is not.
+    assert!(silences.len() == 5 && silences.iter().all(|ms| (147..=153).contains(ms)), "{silences:?}");
+}
