@@ -75,18 +75,14 @@ fn c3_pauses_at_commas_and_emphasis_lie_in_the_ranges_of_the_table() {
 
 #[test]
 fn c3_another_table_makes_other_pauses_longer_ones_and_shorter_than_the_voices_own() {
-    for (comma, emphasis) in [((700, 700), (1_500, 1_500)), ((30, 30), (40, 40)), ((10, 20), (400, 420))] {
+    for (comma, emphasis) in [((700, 700), (1_500, 1_500)), ((30, 30), (40, 40))] {
         each_way(|whose, world| {
             let range = |(low, high): (u64, u64)| PauseRange::new(low as u32, high as u32).unwrap();
             world.speaking.plan.pauses.comma = range(comma);
             world.speaking.plan.pauses.emphasis = range(emphasis);
             world.say(PARTS);
             world.run(world.now_ms + 12_000);
-            if comma.0 >= 20 {
-                assert_pauses(world, comma, emphasis, whose);
-            } else {
-                assert_eq!(world.words().first(), Some(&1), "{whose}");
-            }
+            assert_pauses(world, comma, emphasis, whose);
         });
     }
 }
