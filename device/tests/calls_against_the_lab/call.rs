@@ -91,6 +91,11 @@ impl TestCall {
         self.shared().caller.extend(tone.chain(std::iter::repeat_n(0, 8_000)));
     }
 
+    /// And is silent for so much longer.
+    pub(crate) fn caller_waits(&self, ms: usize) {
+        self.shared().caller.extend(std::iter::repeat_n(0, ms * 8));
+    }
+
     /// The caller breaks in: the play-out throws away what it holds.
     pub(crate) fn break_in(&self) {
         let mut shared = self.shared();
@@ -175,14 +180,14 @@ pub(crate) fn turns(events: &[SessionEvent]) -> Vec<Spoken> {
 impl Port for TestCall {
     fn news(&mut self) -> PortNews {
         let mut shared = self.shared();
-        let caller_speaks = shared.caller.front().is_some_and(|sample| *sample != 0);
+        let caller_speaks = shared.caller.front().is_some_and(|&sample| sample != 0);
         PortNews { caller_speaks, heard: shared.taken, barge_in: shared.barge_in.take() }
     }
 
     fn caller(&mut self, into: &mut Vec<i16>) {
         let mut shared = self.shared();
-        // A real caller is silent when not speaking, and the line goes on.
-        let count = shared.caller.len().min(80);
+        // A real caller is silent when not speaking, and the line goes on. The port is asked each 5 ms.
+        let count = shared.caller.len().min(40);
         into.extend(shared.caller.drain(..count));
     }
 
