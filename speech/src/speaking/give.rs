@@ -25,14 +25,14 @@ pub(super) const HTTP_REST: Span = Span::from_millis(10_000);
 impl Speaking {
     /// The way in which the next phrase is spoken. A word of which a part was heard goes on with a voice that tells where
     /// its characters are.
-    fn choose(&self, now: Moment, may_use_socket: bool) -> Option<Source> {
+    fn choose(&self, now: Moment, may_use_socket: bool, may_use_http: bool) -> Option<Source> {
         if let Some(cloud) = &self.cloud {
             if may_use_socket && (cloud.socket.is_ready() || cloud.socket.is_starting()) {
                 return Some(Source::Socket);
             }
             let in_a_word = self.has_device && self.turn.as_ref().is_some_and(|turn| turn.heard.is_some());
             let serves = |http: &HttpVoice| !in_a_word || http.tells_places();
-            if cloud.http.as_ref().is_some_and(serves) && now >= self.no_http_before {
+            if may_use_http && cloud.http.as_ref().is_some_and(serves) && now >= self.no_http_before {
                 return Some(Source::Http);
             }
         }
@@ -117,8 +117,12 @@ impl Speaking {
                 && self.cloud.as_ref().is_some_and(|cloud| !cloud.socket.takes_turns());
             let may_use_socket =
                 (phrase.starts_sentence || goes_on) && turn.skip == 0 && turn.lost_at != Some(turn.next);
+            // The device does not hand a sentence back in its middle, unless it breaks off itself.
+            let may_use_http = phrase.starts_sentence
+                || turn.last_source != Some(Source::Device)
+                || turn.lost_at == Some(turn.next);
             let (at, skip) = (turn.next, turn.skip);
-            let Some(source) = self.choose(now, may_use_socket) else {
+            let Some(source) = self.choose(now, may_use_socket, may_use_http) else {
                 self.pass_over(at + 1);
                 continue;
             };
