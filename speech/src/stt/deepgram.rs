@@ -109,6 +109,8 @@ const FINALIZED: Span = Span::from_millis(1_000);
 const HEARD: Span = Span::from_millis(500);
 /// within so long after its end, or it hears nothing any more.
 const DEAF: Span = Span::from_millis(4_000);
+/// So many connections are given up for the same words: a service need not say anything of what are none.
+const DEAF_MOST: u8 = 2;
 /// The longest utterance; then what there is goes out.
 const LONGEST: Span = Span::from_millis(30_000);
 /// A transcript beyond this is cut off.
@@ -172,6 +174,8 @@ pub struct Deepgram {
     spoke: Option<Moment>,
     /// The caller has ended, and the service has not said a word about it.
     unanswered: Option<Moment>,
+    /// So many connections were given up for that.
+    deaf: u8,
     /// The caller was heard to speak while there was no connection.
     missed: bool,
     out: VecDeque<SttOutput>,
@@ -192,6 +196,7 @@ impl Deepgram {
             speaking: false,
             spoke: None,
             unanswered: None,
+            deaf: 0,
             missed: false,
             out: VecDeque::new(),
         }
@@ -229,7 +234,7 @@ impl Recogniser for Deepgram {
     fn caller_speaks(&mut self, now: Moment, speaks: bool) {
         self.speaking = speaks;
         if speaks {
-            self.spoke = Some(now);
+            (self.spoke, self.deaf) = (Some(now), 0);
             return;
         }
         let was_long = self.spoke.take().is_some_and(|began| now >= began + HEARD);
@@ -270,7 +275,7 @@ impl Recogniser for Deepgram {
                 }
                 self.sent.clear();
                 (self.sent_to, self.told, self.missed) = (0, None, false);
-                self.unanswered = self.unanswered.map(|_| now);
+                self.unanswered = self.unanswered.filter(|_| self.deaf < DEAF_MOST).map(|_| now);
                 self.hear(now, &[]);
             }
             FromNet::Text(text) => self.message(now, &text),
@@ -284,6 +289,7 @@ impl Recogniser for Deepgram {
             Some(Due::Connect) => self.connect(now),
             Some(Due::GiveUp) => self.failed(now, Fault::Passing(Passing::Silent)),
             None if self.deaf_at().is_some_and(|at| now >= at) => {
+                self.deaf += 1;
                 self.failed(now, Fault::Passing(Passing::Silent));
             }
             None if self.line.open().is_some() && now >= self.last_sent + KEEP_ALIVE => self.keep_alive(now),
@@ -323,7 +329,7 @@ impl Deepgram {
 
     /// The service has a word about what the caller says.
     const fn answered(&mut self) {
-        (self.spoke, self.unanswered) = (None, None);
+        (self.spoke, self.unanswered, self.deaf) = (None, None, 0);
     }
 
     /// When our own clock ends the utterance.

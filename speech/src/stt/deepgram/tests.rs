@@ -476,6 +476,9 @@ fn v4_a_service_that_says_nothing_of_what_the_caller_said_is_asked_anew_and_hear
         assert_eq!(bed.faults, 2, "{dialect:?}");
         bed.until(32_500);
         assert_eq!((bed.opened.len(), bed.faults), (3, 2), "{dialect:?}");
+        bed.up(32_500);
+        bed.until(60_000);
+        assert_eq!((bed.opened.len(), bed.faults), (3, 2), "it may have been no words, {dialect:?}");
     }
 }
 
