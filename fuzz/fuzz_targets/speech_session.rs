@@ -107,7 +107,7 @@ impl World {
             match output {
                 Output::Net(ToNet::Open(conn, _)) => self.open.push(conn),
                 Output::Net(ToNet::Close(conn)) => self.open.retain(|open| *open != conn),
-                Output::Net(ToNet::Text(conn, _) | ToNet::Binary(conn, _)) => {
+                Output::Net(ToNet::Text(conn, _) | ToNet::Binary(conn, _) | ToNet::Probe(conn)) => {
                     assert!(self.open.contains(&conn), "said into no connection");
                 }
                 Output::Device(ToDevice::Say(job, _)) => self.jobs.push(job),
