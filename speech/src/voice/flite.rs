@@ -15,7 +15,7 @@ use crate::tts::CharTime;
 use libloading::Library;
 use std::any::Any;
 use std::collections::VecDeque;
-use std::ffi::{CStr, CString, c_char, c_float, c_int, c_short, c_void};
+use std::ffi::{CStr, CString, c_char, c_float, c_int, c_short, c_uint, c_void};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, PoisonError};
@@ -177,6 +177,11 @@ struct StreamingInfo {
     userdata: *mut c_void,
 }
 
+unsafe extern "C" {
+    /// Of the C library, whose random numbers are the noise in flite's voices.
+    safe fn srand(seed: c_uint);
+}
+
 type FnRegister = unsafe extern "C" fn(*const c_char) -> *mut CstVoice;
 type FnTextToWave = unsafe extern "C" fn(*const c_char, *mut CstVoice) -> *mut CstWave;
 type FnDeleteWave = unsafe extern "C" fn(*mut CstWave);
@@ -331,6 +336,8 @@ impl Engine {
         let stretch = 1.0 / settings.speed.clamp(0.5, 2.0);
         let (outcome, items, ahead) = (Outcome::default(), self.items, VecDeque::new());
         let mut call = Call { sink, outcome, text, items, came: 0, ahead };
+        // The same words are the same samples each time: a preview is what callers hear.
+        srand(1);
         // SAFETY: the voice and its streaming info are valid for the life of the process and ours alone, under the
         // lock. `call` outlives the only function that can call back with it, and `userdata` is cleared before
         // `call` goes. The callback does not unwind. The wave is ours to free.
