@@ -365,15 +365,20 @@ fn v2_pitfall_02_interruptions_that_pile_up_ask_for_no_sixth_context() {
     }
 }
 
+/// Of whoever calls it hears the question, and it answers, as far as the faults let it.
+fn asked(faults: &str, with: With) -> Bed {
+    let lab = Options { utterances: vec![ASKED.to_owned()], replies: vec![ANSWER.to_owned()], ..options() };
+    let bed = Bed::new(lab, with);
+    bed.fail(faults);
+    bed
+}
+
 #[test]
 fn v4_no_switch_on_recognition_costs_the_answer() {
     let rows: Vec<(Dialect, &str)> =
         [Dialect::V1, Dialect::Flux].into_iter().flat_map(|dialect| EARS.map(|row| (dialect, row))).collect();
     all(&rows, |&(dialect, faults)| {
-        let lab =
-            Options { utterances: vec![ASKED.to_owned()], replies: vec![ANSWER.to_owned()], ..options() };
-        let bed = Bed::new(lab, With::default());
-        bed.fail(faults);
+        let bed = asked(faults, With::default());
         let mut settings = settings(&bed.base(), "");
         if let Some(EarsSettings::Deepgram(ears)) = &mut settings.ears {
             ears.dialect = dialect;
@@ -394,10 +399,7 @@ fn v4_no_switch_on_recognition_costs_the_answer() {
 #[test]
 fn v4_pitfall_14_an_end_that_is_missing_or_early_costs_no_word_of_the_question() {
     all(&ENDS, |faults| {
-        let lab =
-            Options { utterances: vec![ASKED.to_owned()], replies: vec![ANSWER.to_owned()], ..options() };
-        let bed = Bed::new(lab, With::default());
-        bed.fail(faults);
+        let bed = asked(faults, With::default());
         let call = bed.call(1, settings(&bed.base(), ""));
         // Long enough for the words to come one after the other, and then for our own clock to run out.
         call.caller_speaks(1_900);
@@ -424,10 +426,7 @@ fn utterance(event: &SessionEvent) -> Option<String> {
 #[test]
 fn v4_a_model_that_fails_is_apologised_for_and_one_that_is_odd_is_understood() {
     all(&MIND, |(faults, said)| {
-        let lab =
-            Options { utterances: vec![ASKED.to_owned()], replies: vec![ANSWER.to_owned()], ..options() };
-        let bed = Bed::new(lab, With::default());
-        bed.fail(faults);
+        let bed = asked(faults, With::default());
         let call = bed.call(1, settings(&bed.base(), ""));
         call.caller_speaks(900);
         call.run(&Timer::start(), 30_000, ended(1));
@@ -438,10 +437,7 @@ fn v4_a_model_that_fails_is_apologised_for_and_one_that_is_odd_is_understood() {
 #[test]
 fn v3_no_switch_on_truevoice_costs_the_answer() {
     all(&ALL_IN_ONE, |faults| {
-        let lab =
-            Options { utterances: vec![ASKED.to_owned()], replies: vec![ANSWER.to_owned()], ..options() };
-        let bed = Bed::new(lab, With { device: true, ..With::default() });
-        bed.fail(faults);
+        let bed = asked(faults, With { device: true, ..With::default() });
         let all_in_one = Some(truevoice(&bed.lab).into());
         let call = bed.call(1, SessionSettings { all_in_one, ..settings(&bed.base(), "") });
         // Who is asked to say it again does.

@@ -365,6 +365,12 @@ impl World {
         self.kill(Part::VoiceHttp, way);
     }
 
+    /// Nobody but the device speaks.
+    fn lose_cloud(&mut self) {
+        self.kill_http(Way::Refuses);
+        self.kill_socket(Way::Refuses);
+    }
+
     fn kill(&mut self, part: Part, way: Way) {
         let is_of_it = |what: &Happens| matches!(what, Happens::Net(conn, _) if conn.part == part);
         let conn = self.queue.values().find_map(|what| match what {
@@ -416,6 +422,15 @@ impl World {
         self.add(text);
         self.speaking.complete(at(self.now_ms));
         self.poll();
+    }
+
+    /// Says it until the pace of the voice is known.
+    fn learn_pace(&mut self, text: &str) {
+        for _ in 0..16 {
+            self.say(text);
+            self.run(self.now_ms + 4_000);
+        }
+        self.heard.clear();
     }
 
     fn add(&mut self, text: &str) {

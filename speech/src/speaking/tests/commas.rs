@@ -57,8 +57,7 @@ fn each_way(each: impl Fn(&str, &mut World)) {
     for tells in [true, false] {
         let mut device = world((100, 200), (150, 250));
         device.device_tells = tells;
-        device.kill_http(Way::Refuses);
-        device.kill_socket(Way::Refuses);
+        device.lose_cloud();
         device.run(300);
         each("the device", &mut device);
     }
@@ -133,8 +132,7 @@ fn v2_a_socket_that_dies_in_mid_sentence_is_followed_word_by_word_with_the_same_
 #[test]
 fn v2_the_socket_is_not_taken_again_at_a_comma() {
     let mut world = world((100, 200), (150, 250));
-    world.kill_http(Way::Refuses);
-    world.kill_socket(Way::Refuses);
+    world.lose_cloud();
     world.run(300);
     let words: Vec<String> = (1..=40).map(|n| format!("w{n:02},")).collect();
     world.say(&words.join(" "));
@@ -150,8 +148,7 @@ fn v6_a_voice_that_says_whole_sentences_only_gets_whole_sentences() {
     for (says_parts, most) in [(false, CHAR_MS + 5), (true, 1_000)] {
         let mut world = world((700, 700), (700, 700));
         world.speaking.device_says_parts = says_parts;
-        world.kill_http(Way::Refuses);
-        world.kill_socket(Way::Refuses);
+        world.lose_cloud();
         world.run(300);
         world.say(PARTS);
         world.device_tells = false;
@@ -164,8 +161,7 @@ fn v6_a_voice_that_says_whole_sentences_only_gets_whole_sentences() {
 fn v6_a_voice_that_takes_long_to_begin_makes_nobody_wait_at_each_comma() {
     let mut world = world((100, 200), (150, 250));
     world.device_ms = 1_000;
-    world.kill_http(Way::Refuses);
-    world.kill_socket(Way::Refuses);
+    world.lose_cloud();
     world.run(300);
     world.say("one01, two02, three03, four04, five05, six06. seven07, eight08, nine09, ten10, eleven11.");
     world.run(16_000);
@@ -177,11 +173,7 @@ fn v6_a_voice_that_takes_long_to_begin_makes_nobody_wait_at_each_comma() {
 #[test]
 fn c3_a_voice_at_its_usual_pace_keeps_the_ranges_however_many_commas_it_says() {
     let mut world = world((150, 150), (150, 150));
-    for _ in 0..16 {
-        world.say("w01, w02, w03, w04, w05, w06.");
-        world.run(world.now_ms + 4_000);
-    }
-    world.heard.clear();
+    world.learn_pace("w01, w02, w03, w04, w05, w06.");
     world.say("w01, w02, w03, w04, w05, w06.");
     world.run(world.now_ms + 4_000);
     let silences = silences_ms(&world.heard);

@@ -39,8 +39,7 @@ fn v2_the_whole_cloud_dies_anywhere_and_the_device_goes_on_from_the_unspoken_wor
         let mut world = World::new(true);
         world.say(TEXT);
         world.run(died_at);
-        world.http = Way::Refuses;
-        world.kill_socket(Way::Refuses);
+        world.lose_cloud();
         world.run(12_000);
         assert_eq!(world.words(), all_words(), "died at {died_at}");
         let silence = longest_silence_ms(&world.heard);
@@ -148,8 +147,7 @@ fn pitfall_10_the_voice_returns_to_the_socket_at_the_start_of_a_sentence() {
     let mut world = World::new(true);
     world.say("one01 two02 three03 four04. five05 six06 seven07. eight08 nine09. ten10 eleven11. twelve12.");
     world.run(400);
-    world.http = Way::Refuses;
-    world.kill_socket(Way::Refuses);
+    world.lose_cloud();
     world.run(500);
     world.socket = Way::Works;
     world.run(15_000);
@@ -165,8 +163,7 @@ fn pitfall_10_the_voice_returns_within_an_answer_though_the_device_could_have_sa
     (world.char_ms, world.piece) = (200, 2);
     world.say("one01 two02. three03 four04. five05 six06. seven07 eight08. nine09 ten10. eleven11 twelve12.");
     world.run(1_500);
-    world.http = Way::Refuses;
-    world.kill_socket(Way::Refuses);
+    world.lose_cloud();
     world.run(2_000);
     world.socket = Way::Works;
     // The sentence that is heard, and one that was made already.

@@ -5,13 +5,6 @@ use super::splices::{judge, sounds};
 use super::*;
 
 impl World {
-    /// As in a call of such a service: there is no other voice than the device's.
-    fn is_alone(&mut self) {
-        self.kill_socket(Way::Refuses);
-        self.kill_http(Way::Refuses);
-        self.run(self.now_ms + 10);
-    }
-
     /// The rest of a turn that ends at byte `to` of [`TEXT`] is said by others, and the turn behind it begins.
     fn is_followed(&mut self, to: usize) {
         self.speaking.foreign_break(at(self.now_ms));
@@ -41,7 +34,8 @@ fn v2_v3_the_turn_behind_one_that_others_say_is_said_whenever_it_begins() {
     {
         let mut world = begun(&TEXT[..TO]);
         world.ear_ms = Some(ear_ms);
-        world.is_alone();
+        world.lose_cloud();
+        world.run(world.now_ms + 10);
         world.sends(TEXT, 0, 905, 150);
         world.run(world.now_ms + 80);
         world.speaking.foreign_break(at(world.now_ms));
@@ -113,7 +107,8 @@ fn v3_who_speaks_by_himself_or_has_been_heard_out_is_not_stood_in_for() {
     // Nobody can say the rest: it is no use to leave more to them.
     let mut world = begun(TEXT);
     world.device_fails = Some("six06");
-    world.is_alone();
+    world.lose_cloud();
+    world.run(world.now_ms + 10);
     world.sends(TEXT, 0, 905, 150);
     world.speaking.foreign_break(at(world.now_ms));
     world.poll();

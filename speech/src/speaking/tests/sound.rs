@@ -99,11 +99,7 @@ fn c5_the_first_sound_leaves_in_the_frame_after_it_came() {
 fn c3_the_pauses_of_a_voice_that_was_measured_to_be_slow_are_longer() {
     let mut world = World::new(true);
     world.char_ms = 2 * CHAR_MS;
-    for _ in 0..16 {
-        world.say("one01 two02 three03.");
-        world.run(world.now_ms + 4_000);
-    }
-    world.heard.clear();
+    world.learn_pace("one01 two02 three03.");
     world.say("one01 two02 three03. four04 five05.");
     world.run(world.now_ms + 6_000);
     assert_eq!(world.words(), [1, 2, 3, 4, 5]);

@@ -34,7 +34,8 @@ fn every_voice_speaks_the_sentence_in_about_its_time() {
 fn the_same_words_give_the_same_samples_each_time() {
     for which in FliteVoice::ALL {
         let mut voice = voice(which);
-        let [first, other, again] = [SENTENCE, "Another one.", SENTENCE].map(|text| speak(&mut voice, text).1);
+        let [first, other, again] =
+            [SENTENCE, "Another one.", SENTENCE].map(|text| speak(&mut voice, text).1);
         assert!(first == again && first != other, "{which:?}");
     }
 }
