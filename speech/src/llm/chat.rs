@@ -3,6 +3,7 @@
 
 use super::Role;
 use super::read::{Piece, piece};
+use super::thoughts::Thoughts;
 use crate::failure::{Fault, Passing};
 use crate::transport::{Closed, ConnId, FromNet, Part, Request, ToNet};
 use crate::wire::sse::SseParser;
@@ -51,6 +52,7 @@ pub enum ChatEvent {
 struct Running {
     conn: ConnId,
     parser: SseParser,
+    thoughts: Thoughts,
     /// When patience ends.
     due: Moment,
 }
@@ -89,7 +91,8 @@ impl Chat {
         }
         self.last = self.last.next();
         let due = now + Span::from_millis(i64::from(self.settings.first_word_ms));
-        self.running = Some(Running { conn: self.last, parser: SseParser::new(), due });
+        self.running =
+            Some(Running { conn: self.last, parser: SseParser::new(), thoughts: Thoughts::default(), due });
         self.out.push_back(ChatOutput::Net(ToNet::Open(self.last, request)));
     }
 
@@ -115,6 +118,7 @@ impl Chat {
             FromNet::Opened | FromNet::Text(_) => {}
             FromNet::Binary(bytes) => self.bytes(now, &bytes),
             FromNet::Closed(closed) => {
+                self.rest();
                 self.running = None;
                 self.event(match closed {
                     // An end without `[DONE]` or a reason to finish is a failure of the server.
@@ -149,12 +153,7 @@ impl Chat {
         for event in events {
             match piece(&event.name, &event.data) {
                 Piece::Text { text, is_last } => {
-                    if let Some(running) = &mut self.running {
-                        running.due = now + GAP;
-                    }
-                    if !text.is_empty() {
-                        self.event(ChatEvent::Text(text));
-                    }
+                    self.text(now, &text);
                     // Nothing to speak follows, and some servers leave the connection open behind it.
                     if is_last {
                         return self.end(ChatEvent::Finished);
@@ -173,7 +172,26 @@ impl Chat {
         }
     }
 
+    /// Words of the model; its thoughts among them do not come out.
+    fn text(&mut self, now: Moment, text: &str) {
+        let Some(running) = &mut self.running else { return };
+        let text = running.thoughts.put(text);
+        if !text.is_empty() {
+            running.due = now + GAP;
+            self.event(ChatEvent::Text(text));
+        }
+    }
+
+    /// No more words come: what looked like the beginning of a mark was none.
+    fn rest(&mut self) {
+        let rest = self.running.as_mut().map(|running| running.thoughts.finish()).unwrap_or_default();
+        if !rest.is_empty() {
+            self.event(ChatEvent::Text(rest));
+        }
+    }
+
     fn end(&mut self, event: ChatEvent) {
+        self.rest();
         if let Some(running) = self.running.take() {
             self.out.push_back(ChatOutput::Net(ToNet::Close(running.conn)));
         }
@@ -248,6 +266,24 @@ mod tests {
         let text = |text: &str| ChatEvent::Text(text.to_owned());
         assert_eq!(events(&mut chat), [text("Grüß "), text("Gott."), ChatEvent::Finished]);
         assert!(!chat.is_busy() && chat.poll_timeout().is_none());
+    }
+
+    #[test]
+    fn thoughts_in_the_text_are_never_spoken_and_give_the_model_no_more_time() {
+        let mut chat = asked();
+        for piece in ["<th", "ink>The caller", " seems odd.</thi", "nk>\n\nYes", ". 5 <"] {
+            feed(&mut chat, delta(piece).as_bytes());
+        }
+        feed(&mut chat, b"data: [DONE]\n\n");
+        let events = events(&mut chat);
+        let said = events.iter().map(|event| if let ChatEvent::Text(text) = event { text } else { "" });
+        assert_eq!(said.collect::<String>(), "\n\nYes. 5 <");
+        assert_eq!(events.last(), Some(&ChatEvent::Finished));
+
+        let mut chat = asked();
+        let thought = FromNet::Binary(delta("<think>Well").into_bytes());
+        chat.handle_net(Moment::from_millis(3_000), CONN, thought);
+        assert_eq!(chat.poll_timeout(), Some(Moment::from_millis(4_000)));
     }
 
     #[test]

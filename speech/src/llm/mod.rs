@@ -2,6 +2,7 @@
 
 mod chat;
 mod read;
+mod thoughts;
 
 pub use chat::{Chat, ChatEvent, ChatOutput, ChatSettings};
 

@@ -1,5 +1,6 @@
 //! One event of a stream of chat completions. Servers differ: what is not understood is passed over, and what a
-//! model thinks aloud (`reasoning`, `reasoning_content`) is not looked at, so that it cannot be spoken.
+//! model thinks aloud (`reasoning`, `reasoning_content`) is not looked at, so that it cannot be spoken; thoughts in the text
+//! itself are taken out by `thoughts`.
 
 use serde_json::Value;
 
