@@ -401,6 +401,11 @@ impl Session {
                 self.conversation.utterance(&text);
                 self.event(SessionEvent::Utterance(Pii::new(text)));
             }
+            SttOutput::Event(SttEvent::Unheard) => {
+                if !self.speaking.is_speaking() {
+                    self.conversation.not_understood();
+                }
+            }
             SttOutput::Event(SttEvent::Fault(fault)) => self.event(SessionEvent::Fault(Part::Ears, fault)),
         }
     }

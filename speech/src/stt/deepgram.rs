@@ -6,7 +6,7 @@
 //! that nothing new has come for too long, or it is longer than anybody talks.
 
 use super::read::{Heard, message};
-use super::{Recogniser, SttEvent, SttOutput};
+use super::{Recogniser, SttEvent, SttOutput, Unheard};
 use crate::failure::{Breaker, Fault, Passing};
 use crate::lifeline::{Due, Lifeline};
 use crate::transport::{ConnId, FromNet, Part, Request, ToNet};
@@ -111,6 +111,8 @@ const HEARD: Span = Span::from_millis(500);
 const DEAF: Span = Span::from_millis(4_000);
 /// So many connections are given up for the same words: a service need not say anything of what are none.
 const DEAF_MOST: u8 = 2;
+/// A caller whom nobody hears is told so after this: a new connection would hear what was said.
+const AWAY: Span = Span::from_millis(3_000);
 /// The longest utterance; then what there is goes out.
 const LONGEST: Span = Span::from_millis(30_000);
 /// A transcript beyond this is cut off.
@@ -178,6 +180,7 @@ pub struct Deepgram {
     deaf: u8,
     /// The caller was heard to speak while there was no connection.
     missed: bool,
+    unheard: Unheard,
     out: VecDeque<SttOutput>,
 }
 
@@ -198,6 +201,7 @@ impl Deepgram {
             unanswered: None,
             deaf: 0,
             missed: false,
+            unheard: Unheard::new(AWAY),
             out: VecDeque::new(),
         }
     }
@@ -233,7 +237,11 @@ impl Recogniser for Deepgram {
 
     fn caller_speaks(&mut self, now: Moment, speaks: bool) {
         self.speaking = speaks;
+        self.unheard.caller_speaks(now, speaks);
         if speaks {
+            if self.line.open().is_none() {
+                self.unheard.lost(now);
+            }
             (self.spoke, self.deaf) = (Some(now), 0);
             return;
         }
@@ -264,6 +272,7 @@ impl Recogniser for Deepgram {
         match message {
             FromNet::Opened => {
                 self.line.opened(now);
+                self.unheard.heard();
                 self.last_sent = now;
                 // What the last connection has not answered for good is heard again, if words were on their way.
                 if self.utterance.began.is_some() || self.speaking || self.unanswered.is_some() {
@@ -295,6 +304,9 @@ impl Recogniser for Deepgram {
             None if self.line.open().is_some() && now >= self.last_sent + KEEP_ALIVE => self.keep_alive(now),
             None => {}
         }
+        if self.unheard.tell(now) {
+            self.event(SttEvent::Unheard);
+        }
         if self.stale_at().is_some_and(|at| now >= at) {
             if self.utterance.asked || self.line.open().is_none() {
                 self.end_utterance();
@@ -308,7 +320,10 @@ impl Recogniser for Deepgram {
 
     fn poll_timeout(&self) -> Option<Moment> {
         let alive = self.line.open().map(|_| self.last_sent + KEEP_ALIVE);
-        [self.line.poll_timeout(), alive, self.stale_at(), self.deaf_at()].into_iter().flatten().min()
+        [self.line.poll_timeout(), alive, self.stale_at(), self.deaf_at(), self.unheard.due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn poll_output(&mut self) -> Option<SttOutput> {
@@ -330,6 +345,7 @@ impl Deepgram {
     /// The service has a word about what the caller says.
     const fn answered(&mut self) {
         (self.spoke, self.unanswered, self.deaf) = (None, None, 0);
+        self.unheard.heard();
     }
 
     /// When our own clock ends the utterance.
@@ -471,6 +487,7 @@ impl Deepgram {
         }
         let text = utterance.text();
         if !text.is_empty() {
+            self.unheard.heard();
             self.event(SttEvent::Utterance(text));
         }
     }
@@ -489,6 +506,9 @@ impl Deepgram {
         let held = self.line.failed(now, fault);
         self.close(held);
         self.event(SttEvent::Fault(fault));
+        if self.speaking || self.unanswered.is_some() {
+            self.unheard.lost(now);
+        }
     }
 
     fn event(&mut self, event: SttEvent) {

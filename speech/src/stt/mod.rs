@@ -2,8 +2,10 @@
 
 mod deepgram;
 mod read;
+mod unheard;
 
 pub use deepgram::{Deepgram, DeepgramSettings, Dialect};
+pub(crate) use unheard::Unheard;
 
 use crate::failure::{Breaker, Fault};
 use crate::transport::{ConnId, FromNet, ToNet};
@@ -83,6 +85,8 @@ pub enum SttEvent {
     Interim(String),
     /// The utterance is over, and this is all of it.
     Utterance(String),
+    /// The caller said something, and nobody hears it.
+    Unheard,
     /// The service failed; it is tried again by itself.
     Fault(Fault),
 }

@@ -3,7 +3,7 @@
 
 use super::event::{Event, Reader, encode};
 use crate::failure::{Backoff, Breaker, Fault, Passing};
-use crate::stt::{Recogniser, SttEvent, SttOutput};
+use crate::stt::{Recogniser, SttEvent, SttOutput, Unheard};
 use crate::transport::{ConnId, FromNet, Part, Request, ToNet};
 use crate::wire::audio::to_bytes;
 use crate::wire::resample::Resampler;
@@ -39,6 +39,8 @@ const LONGEST: Span = Span::from_millis(30_000);
 const ANSWER: Span = Span::from_millis(15_000);
 /// Utterances that wait for their words; the caller goes on talking while the server thinks.
 const WAITING_MAX: usize = 4;
+/// A caller whom nobody hears is told so after this: the caller may go on.
+const AWAY: Span = Span::from_millis(500);
 /// A transcript beyond this is cut off.
 const TEXT_MAX: usize = 8_000;
 
@@ -74,6 +76,7 @@ pub struct WyomingEars {
     breaker: Breaker,
     /// Nobody is asked before.
     rests_until: Moment,
+    unheard: Unheard,
     out: VecDeque<SttOutput>,
 }
 
@@ -93,6 +96,7 @@ impl WyomingEars {
             backoff: Backoff::new(seed),
             breaker,
             rests_until: Moment::ZERO,
+            unheard: Unheard::new(AWAY),
             out: VecDeque::new(),
         }
     }
@@ -104,6 +108,7 @@ impl WyomingEars {
 
     fn begin(&mut self, now: Moment) {
         if now < self.rests_until || self.utterances.len() >= WAITING_MAX || !self.breaker.allows(now) {
+            self.unheard.lost(now);
             return;
         }
         let conn = self.connect();
@@ -176,6 +181,7 @@ impl WyomingEars {
                 self.out.push_back(SttOutput::Net(ToNet::Close(conn)));
                 self.backoff.worked();
                 self.breaker.worked();
+                self.unheard.heard();
                 self.tell();
             }
             "transcript-chunk" if utterance.partial.len() < TEXT_MAX => {
@@ -222,6 +228,7 @@ impl WyomingEars {
             return;
         }
         self.utterances.remove(at);
+        self.unheard.lost(now);
         self.rests_until = now + self.backoff.failed(fault.at_least());
         self.tell();
     }
@@ -271,6 +278,7 @@ impl Recogniser for WyomingEars {
     }
 
     fn caller_speaks(&mut self, now: Moment, speaks: bool) {
+        self.unheard.caller_speaks(now, speaks);
         match (self.current(), speaks) {
             (Some(utterance), true) => utterance.quiet = None,
             (Some(utterance), false) => utterance.quiet = utterance.quiet.or(Some(now)),
@@ -316,6 +324,9 @@ impl Recogniser for WyomingEars {
     }
 
     fn handle_timeout(&mut self, now: Moment) {
+        if self.unheard.tell(now) {
+            self.event(SttEvent::Unheard);
+        }
         let is_due = |it: &Self, utterance: &Utterance| it.due(utterance).is_some_and(|due| now >= due);
         while let Some(at) = self.utterances.iter().position(|utterance| is_due(self, utterance)) {
             let Some(utterance) = self.utterances.get_mut(at) else { return };
@@ -335,7 +346,8 @@ impl Recogniser for WyomingEars {
     }
 
     fn poll_timeout(&self) -> Option<Moment> {
-        self.utterances.iter().filter_map(|utterance| self.due(utterance)).min()
+        let utterances = self.utterances.iter().filter_map(|utterance| self.due(utterance));
+        utterances.chain(self.unheard.due()).min()
     }
 
     fn poll_output(&mut self) -> Option<SttOutput> {
@@ -485,6 +497,40 @@ mod tests {
     }
 
     #[test]
+    fn v2_a_caller_whom_no_server_hears_is_told_so_once() {
+        let mut bed = Bed::new();
+        let unheard = |bed: &Bed| bed.told.iter().filter(|event| **event == SttEvent::Unheard).count();
+        bed.speaks(0, true);
+        let lost = || FromNet::Closed(Closed::Lost(Lost::Broken));
+        bed.net(1, bed.opened[0], lost());
+        bed.net(2, bed.opened[1], lost());
+        bed.speaks(1_000, false);
+        bed.time(1_499);
+        assert_eq!(unheard(&bed), 0, "the caller may go on");
+        bed.time(1_500);
+        bed.time(9_000);
+        assert_eq!((unheard(&bed), bed.ears.poll_timeout()), (1, None));
+        // A cough is not worth it.
+        bed.speaks(10_000, true);
+        bed.net(10_001, bed.opened[2], lost());
+        bed.net(10_002, bed.opened[3], lost());
+        bed.speaks(10_200, false);
+        bed.time(20_000);
+        assert_eq!(unheard(&bed), 1);
+        // What breaks when the caller has ended is told, too.
+        let mut bed = Bed::new();
+        bed.hear(0, 600);
+        bed.speaks(0, true);
+        bed.net(1, bed.opened[0], FromNet::Opened);
+        bed.speaks(1_000, false);
+        bed.time(1_300);
+        bed.net(1_400, bed.opened[0], lost());
+        bed.net(1_401, bed.opened[1], lost());
+        bed.time(1_901);
+        assert_eq!(unheard(&bed), 1);
+    }
+
+    #[test]
     fn a_server_that_never_answers_and_a_caller_who_never_stops_have_an_end() {
         let mut bed = Bed::new();
         bed.speaks(0, true);
@@ -497,6 +543,7 @@ mod tests {
         assert_eq!(bed.told, [SttEvent::Fault(Fault::Passing(Passing::Silent))]);
         bed.net(45_001, bed.opened[1], FromNet::Opened);
         bed.time(60_000);
+        bed.time(60_500);
         assert_eq!((bed.ears.poll_timeout(), bed.closed.len()), (None, 2));
     }
 

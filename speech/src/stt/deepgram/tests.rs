@@ -15,6 +15,7 @@ struct Bed {
     utterances: Vec<String>,
     interims: Vec<String>,
     faults: usize,
+    unheard: usize,
 }
 
 impl Bed {
@@ -41,6 +42,7 @@ impl Bed {
             utterances: Vec::new(),
             interims: Vec::new(),
             faults: 0,
+            unheard: 0,
         };
         bed.ears.open(at(0));
         bed.poll();
@@ -72,6 +74,7 @@ impl Bed {
                 SttOutput::Event(SttEvent::Interim(text)) => self.interims.push(text),
                 SttOutput::Event(SttEvent::Utterance(text)) => self.utterances.push(text),
                 SttOutput::Event(SttEvent::Fault(_)) => self.faults += 1,
+                SttOutput::Event(SttEvent::Unheard) => self.unheard += 1,
             }
         }
     }
@@ -487,4 +490,55 @@ fn heard(dialect: Dialect, text: &str) -> Value {
         Dialect::V1 => json!({"type": "Results", "channel": {"alternatives": [{"transcript": text}]}}),
         Dialect::Flux => json!({"type": "TurnInfo", "event": "Update", "turn_index": 1, "transcript": text}),
     }
+}
+
+#[test]
+fn v2_a_caller_whom_nobody_hears_is_told_so_once_and_not_where_somebody_yet_does() {
+    let lost = || FromNet::Closed(Closed::Lost(Lost::Broken));
+    let says = |bed: &mut Bed, from: u64, to: u64| {
+        bed.ears.caller_speaks(at(from), true);
+        bed.ears.caller_speaks(at(to), false);
+        bed.poll();
+    };
+    let refuse = |bed: &mut Bed, until: u64| {
+        while let Some(due) = bed.ears.poll_timeout().filter(|&due| due <= at(until)) {
+            bed.ears.handle_timeout(due);
+            bed.poll();
+            bed.ears.handle_net(due, bed.conn(), lost());
+            bed.poll();
+        }
+    };
+    let mut bed = Bed::open();
+    bed.ears.handle_net(at(0), bed.conn(), lost());
+    bed.poll();
+    says(&mut bed, 1_000, 2_000);
+    refuse(&mut bed, 4_999);
+    assert_eq!(bed.unheard, 0, "a new connection would hear it");
+    refuse(&mut bed, 5_000);
+    refuse(&mut bed, 20_000);
+    assert_eq!(bed.unheard, 1);
+    says(&mut bed, 20_000, 20_200);
+    refuse(&mut bed, 30_000);
+    assert_eq!(bed.unheard, 1, "a cough");
+    says(&mut bed, 30_000, 31_000);
+    bed.until(33_000);
+    while bed.ears.line.held().is_none() {
+        let due = bed.ears.poll_timeout().unwrap();
+        bed.ears.handle_timeout(due);
+        bed.poll();
+        assert!(due < at(80_000));
+    }
+    let told = bed.unheard;
+    bed.up(80_000);
+    bed.until(81_000);
+    assert_eq!(bed.unheard, told, "heard by the new connection");
+
+    let mut bed = Bed::open();
+    says(&mut bed, 0, 1_000);
+    bed.ears.handle_net(at(1_100), bed.conn(), lost());
+    bed.poll();
+    bed.until(1_500);
+    bed.up(1_500);
+    bed.until(4_400);
+    assert_eq!(bed.unheard, 0);
 }
