@@ -126,6 +126,15 @@ const EARS: [&str; 12] = [
     "path=listen,close=1000,times=1",
 ];
 
+/// What becomes of one that stays like that: nobody hears the question, and the caller is told so.
+const DEAF: [&str; 5] = [
+    "path=listen,refuse=401",
+    "path=listen,close=1011",
+    "path=listen,half_open",
+    "path=listen,stall=http",
+    "path=listen,mute",
+];
+
 /// A recogniser that does not say when the caller has done, or says so too early.
 const ENDS: [&str; 6] = [
     "path=listen,no_final",
@@ -373,17 +382,26 @@ fn asked(faults: &str, with: With) -> Bed {
     bed
 }
 
+/// Each row with both of the recogniser's protocols.
+fn each_dialect(rows: &[&'static str]) -> Vec<(Dialect, &'static str)> {
+    [Dialect::V1, Dialect::Flux]
+        .into_iter()
+        .flat_map(|dialect| rows.iter().map(move |row| (dialect, *row)))
+        .collect()
+}
+
+fn heard_by(dialect: Dialect, mut settings: SessionSettings) -> SessionSettings {
+    if let Some(EarsSettings::Deepgram(ears)) = &mut settings.ears {
+        ears.dialect = dialect;
+    }
+    settings
+}
+
 #[test]
 fn v4_no_switch_on_recognition_costs_the_answer() {
-    let rows: Vec<(Dialect, &str)> =
-        [Dialect::V1, Dialect::Flux].into_iter().flat_map(|dialect| EARS.map(|row| (dialect, row))).collect();
-    all(&rows, |&(dialect, faults)| {
+    all(&each_dialect(&EARS), |&(dialect, faults)| {
         let bed = asked(faults, With::default());
-        let mut settings = settings(&bed.base(), "");
-        if let Some(EarsSettings::Deepgram(ears)) = &mut settings.ears {
-            ears.dialect = dialect;
-        }
-        let call = bed.call(1, settings);
+        let call = bed.call(1, heard_by(dialect, settings(&bed.base(), "")));
         // A line that is lost while the caller speaks loses some of it, and the caller says it again.
         for _ in 0..3 {
             call.caller_speaks(900);
@@ -392,6 +410,17 @@ fn v4_no_switch_on_recognition_costs_the_answer() {
             }
         }
         judge(&format!("{dialect:?} {faults}"), &call, 0, ANSWER)
+    });
+}
+
+#[test]
+fn v4_a_caller_whom_no_recogniser_hears_is_told_so() {
+    all(&each_dialect(&DEAF), |&(dialect, faults)| {
+        let bed = asked(faults, With { device: true, ..With::default() });
+        let call = bed.call(1, heard_by(dialect, settings(&bed.base(), "")));
+        call.caller_speaks(900);
+        call.run(&Timer::start(), 15_000, ended(1));
+        judge(&format!("{dialect:?} {faults}"), &call, 0, SORRY)
     });
 }
 

@@ -6,7 +6,7 @@
 //! that nothing new has come for too long, or it is longer than anybody talks.
 
 use super::read::{Heard, message};
-use super::{Recogniser, SttEvent, SttOutput, Unheard};
+use super::{HEARD, Recogniser, SttEvent, SttOutput, Unheard};
 use crate::failure::{Breaker, Fault, Passing};
 use crate::lifeline::{Due, Lifeline};
 use crate::transport::{ConnId, FromNet, Part, Request, ToNet};
@@ -105,13 +105,11 @@ const REPLAY_WORDS_MS: u32 = 15_000;
 const STALE: Span = Span::from_millis(2_000);
 /// A `Finalize` is answered within this.
 const FINALIZED: Span = Span::from_millis(1_000);
-/// Speech of so long, by the appliance's own ears, is no cough: the service says something of it,
-const HEARD: Span = Span::from_millis(500);
-/// within so long after its end, or it hears nothing any more.
+/// The service says something of speech within so long after its end, or it hears nothing any more.
 const DEAF: Span = Span::from_millis(4_000);
 /// So many connections are given up for the same words: a service need not say anything of what are none.
 const DEAF_MOST: u8 = 2;
-/// A caller whom nobody hears is told so after this: a new connection would hear what was said.
+/// A caller whom nobody hears is told so after this: a new connection may hear what was said.
 const AWAY: Span = Span::from_millis(3_000);
 /// The longest utterance; then what there is goes out.
 const LONGEST: Span = Span::from_millis(30_000);
@@ -272,7 +270,7 @@ impl Recogniser for Deepgram {
         match message {
             FromNet::Opened => {
                 self.line.opened(now);
-                self.unheard.heard();
+                self.unheard.may_hear(now);
                 self.last_sent = now;
                 // What the last connection has not answered for good is heard again, if words were on their way.
                 if self.utterance.began.is_some() || self.speaking || self.unanswered.is_some() {

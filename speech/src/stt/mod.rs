@@ -5,7 +5,7 @@ mod read;
 mod unheard;
 
 pub use deepgram::{Deepgram, DeepgramSettings, Dialect};
-pub(crate) use unheard::Unheard;
+pub(crate) use unheard::{HEARD, Unheard};
 
 use crate::failure::{Breaker, Fault};
 use crate::transport::{ConnId, FromNet, ToNet};

@@ -3,7 +3,9 @@
 use offhook_units::{Moment, Span};
 
 /// Speech of so long, by the appliance's own ears, is no cough.
-const HEARD: Span = Span::from_millis(500);
+pub(crate) const HEARD: Span = Span::from_millis(500);
+/// Who is there again hears what was kept, and soon has a word about it.
+const ANSWERS: Span = Span::from_millis(1_500);
 
 /// What is known of it.
 #[derive(Debug)]
@@ -37,6 +39,14 @@ impl Unheard {
     pub(crate) fn lost(&mut self, now: Moment) {
         self.is_lost = true;
         self.settle(now);
+    }
+
+    /// Somebody is there again, and is told what was said.
+    pub(crate) fn may_hear(&mut self, now: Moment) {
+        match self.due {
+            Some(due) => self.due = Some(due.max(now + ANSWERS)),
+            None => self.heard(),
+        }
     }
 
     /// Somebody does.

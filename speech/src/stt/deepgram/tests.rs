@@ -482,6 +482,7 @@ fn v4_a_service_that_says_nothing_of_what_the_caller_said_is_asked_anew_and_hear
         bed.up(32_500);
         bed.until(60_000);
         assert_eq!((bed.opened.len(), bed.faults), (3, 2), "it may have been no words, {dialect:?}");
+        assert_eq!(bed.unheard, 1, "{dialect:?}");
     }
 }
 
@@ -533,12 +534,20 @@ fn v2_a_caller_whom_nobody_hears_is_told_so_once_and_not_where_somebody_yet_does
     bed.until(81_000);
     assert_eq!(bed.unheard, told, "heard by the new connection");
 
-    let mut bed = Bed::open();
-    says(&mut bed, 0, 1_000);
-    bed.ears.handle_net(at(1_100), bed.conn(), lost());
-    bed.poll();
-    bed.until(1_500);
-    bed.up(1_500);
-    bed.until(4_400);
-    assert_eq!(bed.unheard, 0);
+    // A new connection alone is not yet an ear.
+    for (hears, told) in [(true, 0), (false, 1)] {
+        let mut bed = Bed::open();
+        says(&mut bed, 0, 1_000);
+        bed.ears.handle_net(at(1_100), bed.conn(), lost());
+        bed.poll();
+        bed.until(1_500);
+        bed.up(1_500);
+        if hears {
+            bed.words(2_000, "yes", true, true);
+        }
+        bed.until(4_099);
+        assert_eq!(bed.unheard, 0);
+        bed.until(9_000);
+        assert_eq!(bed.unheard, told, "hears: {hears}");
+    }
 }
