@@ -16,8 +16,8 @@ pub(super) enum Next {
     Phrase,
     /// A phrase that was given with the one before as one text.
     Part,
-    /// The same by the count of characters, but it is not the one that the phrase begins with: this service counts otherwise,
-    /// and a rest could lie within a word.
+    /// The same by the count of characters, but not by the characters before and behind: this service counts otherwise, and
+    /// a rest could lie within a word.
     Unparted,
 }
 
@@ -54,12 +54,16 @@ impl Speaking {
     pub(super) fn comes_next(&self, c: char) -> Next {
         let Some(turn) = &self.turn else { return Next::Same };
         let Some(stream) = &turn.stream else { return Next::Same };
-        let chars = turn.phrases.get(stream.phrase).map_or(u32::MAX, script::Phrase::chars);
+        let before = turn.phrases.get(stream.phrase);
+        let chars = before.map_or(u32::MAX, script::Phrase::chars);
+        let ends = |text: &str| stream.last.is_some_and(|last| text.ends_with(last));
         let next = turn.phrases.get(stream.phrase + 1).filter(|_| stream.phrase + 1 < stream.sent_to);
         match next.filter(|_| stream.chars >= chars) {
             None => Next::Same,
             Some(next) if !next.flows => Next::Phrase,
-            Some(next) if next.text().starts_with(c) => Next::Part,
+            Some(next) if next.text().starts_with(c) && before.is_some_and(|before| ends(before.text())) => {
+                Next::Part
+            }
             Some(_) => Next::Unparted,
         }
     }
@@ -86,7 +90,7 @@ impl Speaking {
         let Some(stream) = &mut turn.stream else { return };
         stream.phrase += 1;
         stream.chars = 0;
-        stream.flowed = true;
+        stream.is_mixed = true;
         turn.begun = Some(stream.phrase);
         ends.push(Ends { offset: at, place: Place::new(stream.phrase, 0), word: false });
     }
@@ -97,9 +101,9 @@ impl Speaking {
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = &mut turn.stream else { return };
         let (at, is_aligned) = (stream.phrase, stream.aligned);
-        let has_more = std::mem::take(&mut stream.flowed);
+        let is_mixed = std::mem::take(&mut stream.is_mixed);
         if is_aligned
-            && !has_more
+            && !is_mixed
             && let Some((text, length)) = turn.sounded(at, length)
         {
             self.meter.measured(&text, length);

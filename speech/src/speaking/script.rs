@@ -2,6 +2,10 @@
 //! which words are over.
 
 use crate::text::{PauseKind, Planner, Rest, Sentence, SpeechRate, Step, count};
+use offhook_units::Span;
+
+/// So much of a rest is made although the caller has waited for longer.
+const LEAST_REST: Span = Span::from_millis(40);
 
 /// What is spoken in one go.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +35,14 @@ impl Phrase {
     /// Its characters, white space left out: services write that as they like.
     pub(super) const fn chars(&self) -> u32 {
         self.chars
+    }
+
+    /// The rest before it where the caller has heard nothing for so long: one within a sentence is over sooner then, but for
+    /// what is soft of the sounds around it.
+    pub(super) fn rest_behind(&self, silence: Span) -> Option<Rest> {
+        let rest = self.rest?;
+        let least = LEAST_REST.min(rest.length);
+        Some(if self.flows { Rest { length: (rest.length - silence).max(least), ..rest } } else { rest })
     }
 
     /// It ends behind the whole words of its first `chars` characters. Gives the rest.

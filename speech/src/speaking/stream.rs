@@ -41,6 +41,8 @@ pub(super) struct Stream {
     /// Whose audio comes now, and how many of its characters came.
     pub(super) phrase: usize,
     pub(super) chars: u32,
+    /// The last of them.
+    pub(super) last: Option<char>,
     /// The first phrase that it was not given.
     pub(super) sent_to: usize,
     /// It says that phrase and nothing else.
@@ -53,8 +55,8 @@ pub(super) struct Stream {
     pub(super) first_audio: Option<Moment>,
     /// The rest before the phrase is in the stream.
     pub(super) begun: bool,
-    /// It went on with this phrase without one.
-    pub(super) flowed: bool,
+    /// What it says of this phrase is not known to be all of it and nothing else.
+    pub(super) is_mixed: bool,
     /// The service says where the characters are.
     pub(super) aligned: bool,
     pub(super) first: (usize, u32),
@@ -121,6 +123,7 @@ impl Stream {
             source,
             phrase,
             chars,
+            last: None,
             sent_to,
             by_phrase,
             ended: false,
@@ -128,7 +131,7 @@ impl Stream {
             last_audio: None,
             first_audio: None,
             begun: false,
-            flowed: false,
+            is_mixed: false,
             aligned: false,
             first: (phrase, chars),
             starts: 0,
@@ -332,6 +335,7 @@ impl Speaking {
             let range = place_of(time.at_ms)..place_of(time.end_ms);
             let new_from = stream.new_from(range.clone());
             stream.chars += 1;
+            stream.last = Some(time.c);
             let Some(new_from) = new_from else { continue };
             if heard.is_some() {
                 from = new_from.min(samples.len());
@@ -404,7 +408,7 @@ impl Speaking {
         self.mix.end_stream();
         let length = self.mix.end_phrase();
         if stream.aligned
-            && !stream.flowed
+            && !stream.is_mixed
             && let Some((text, length)) = turn.sounded(stream.phrase, length)
         {
             self.meter.measured(&text, length);
@@ -516,6 +520,7 @@ impl Speaking {
 
     /// Puts the rest before the phrase into the stream, once.
     pub(super) fn begin_phrase(&mut self) {
+        let silence = self.silence();
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = &mut turn.stream else { return };
         if std::mem::replace(&mut stream.begun, true) {
@@ -527,13 +532,15 @@ impl Speaking {
         if phrase.starts_sentence && is_new && phrase.sentence > 0 {
             marks.push(Mark { at: self.mix.position(), kind: MarkKind::SentenceEnds(phrase.sentence - 1) });
         }
+        // Another voice said what is before.
+        stream.is_mixed |= stream.chars > 0 || stream.heard.is_some();
         if stream.heard.is_some() {
             // In the middle of a word.
         } else if stream.chars > 0 {
             // In the middle of a phrase that another voice began.
             self.mix.rest(&Rest { kind: None, length: WORD_GAP, breath: None });
-        } else if let Some(rest) = phrase.rest.as_ref().filter(|_| is_new) {
-            let (at, breath_at) = self.mix.rest(rest);
+        } else if let Some(rest) = phrase.rest_behind(silence).filter(|_| is_new) {
+            let (at, breath_at) = self.mix.rest(&rest);
             marks.push(Mark { at, kind: MarkKind::Pause(rest.kind) });
             if let (Some(at), Some(breath)) = (breath_at, rest.breath) {
                 marks.push(Mark { at, kind: MarkKind::Breath(breath.kind) });

@@ -9,6 +9,9 @@ use crate::text::{End, PlanSettings, Planner, Sentence, SpeechRate, Splitter};
 use offhook_units::{Moment, Span};
 use std::ops::Range;
 
+/// A pause within a sentence, when a pace is measured: the middle of C3's range, whatever the table has. Measured with its
+/// own pauses a table of long ones would take the voice for a slow one, and lengthen them again.
+const USUAL_PAUSE: Span = Span::from_millis(150);
 /// So much of what was said before is told to a service, for the melody.
 const BEFORE_MAX: usize = 300;
 
@@ -44,7 +47,7 @@ pub(super) struct Turn {
     pub(super) is_foreign: bool,
     /// and its own voice came to here before others went on.
     pub(super) own_voice_to: Option<u64>,
-    /// These phrases, which flow into one another, lasted so long with the rests between them.
+    /// These phrases, which flow into one another, lasted so long with usual pauses between them.
     flow: (Range<usize>, Span),
     /// Some of its audio came.
     pub(super) has_sounded: bool,
@@ -125,7 +128,7 @@ impl Turn {
         let phrase = self.phrases.get(at)?;
         let (phrases, whole) = &mut self.flow;
         if phrase.flows && phrases.end == at {
-            *whole = *whole + phrase.rest.map_or(Span::ZERO, |rest| rest.length) + length;
+            *whole = *whole + USUAL_PAUSE + length;
         } else {
             (phrases.start, *whole) = (at, length);
         }

@@ -32,6 +32,9 @@ const LONGEST: Span = Span::from_millis(450);
 /// Or the ear has just been asked.
 const ANSWERS: Span = Span::from_millis(100);
 
+/// So much of a sound is held back until it is known how it goes on.
+const FADE_MS: u64 = 5;
+
 const fn patience(source: Source) -> Option<Patience> {
     match source {
         Source::Socket => {
@@ -116,6 +119,14 @@ impl Speaking {
     /// From when on the caller hears nothing, be that over already.
     pub(super) fn hears_nothing_from(&self) -> Moment {
         self.hears + self.left()
+    }
+
+    /// How long the caller has heard nothing, if nothing but a fade is left to be played: the quiet within a sentence that
+    /// a voice makes, or its being late, while what came was played.
+    pub(super) fn silence(&self) -> Span {
+        let left = self.mix.made().saturating_sub(self.played.0);
+        let is_dry = left <= u64::from(self.mix.rate_hz()) * FADE_MS / 1000;
+        if is_dry { self.played.1.since(self.hears).max(Span::ZERO) } else { Span::ZERO }
     }
 
     fn left(&self) -> Span {

@@ -92,7 +92,9 @@ impl Planner {
                 let next_chars = sentence.text.chars().count() as u32;
                 self.rest_before(next_chars, &place.breaths, rate, &mut steps);
             } else {
-                self.rest(place.kind, None, &place.breaths, rate, &mut steps);
+                // Marks without a word between them, or before the first, make one pause.
+                let kind = place.kind.filter(|_| matches!(steps.last(), Some(Step::Speak(_))));
+                self.rest(kind, None, &place.breaths, rate, &mut steps);
             }
         }
         self.speak(sentence.text.get(from..).unwrap_or_default(), &mut steps);
@@ -235,6 +237,10 @@ mod tests {
             short(&plan("Well, yes. Is it? Go! Item one\n\nSo... maybe (here), it is *very* late.")),
             "Well, (comma) yes. (full stop) Is it? (question) Go! (sentence) Item one (sentence) So... (comma) maybe \
              (here), (comma) it is (emphasis) very late."
+        );
+        assert_eq!(
+            short(&plan("— Well, , yes. … so it is, — no. One, [sigh] — two, , *three*.")),
+            "Well, (comma) yes. (full stop) so it is, (comma) no. (full stop) One, (comma + sigh) two, (comma) three."
         );
         assert_eq!(short(&plan("你好，世界。再见")), "你好， (comma) 世界。 (full stop) 再见");
     }

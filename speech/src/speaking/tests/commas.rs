@@ -180,3 +180,86 @@ fn c3_a_voice_at_its_usual_pace_keeps_the_ranges_however_many_commas_it_says() {
     // Its sound alone would be four tenths quicker than people speak; with the pauses in it is not.
     assert!(silences.len() == 5 && silences.iter().all(|ms| (147..=153).contains(ms)), "{silences:?}");
 }
+
+#[test]
+fn c3_a_table_of_long_pauses_does_not_lengthen_itself() {
+    let mut world = world((1_500, 1_500), (1_500, 1_500));
+    for _ in 0..8 {
+        world.heard.clear();
+        world.say("hello01, there02 my03 friend04, how05 goes06, it07.");
+        world.run(world.now_ms + 12_000);
+        let long: Vec<u64> = silences_ms(&world.heard).into_iter().filter(|ms| *ms > 100).collect();
+        assert!(long.len() == 3 && long.iter().all(|ms| (1_497..=1_503).contains(ms)), "{long:?}");
+    }
+}
+
+#[test]
+fn v2_the_end_of_a_sentence_that_another_voice_began_is_not_taken_for_a_fast_one() {
+    let words: Vec<String> = (1..=16).map(|n| format!("words{n:02}")).collect();
+    for died_at in (5_000..7_000).step_by(90) {
+        let mut world = world((150, 150), (150, 150));
+        (world.pace, world.piece) = (120, 2);
+        world.say(&format!("{}.", words.join(" ")));
+        world.run(died_at);
+        world.kill_socket(Way::Refuses);
+        world.run(14_000);
+        world.heard.clear();
+        world.say("one01, two02 three03, four04 five05, six06.");
+        world.run(22_000);
+        let long =
+            silences_ms(&world.heard).into_iter().filter(|ms| !(CHAR_MS - 5..=CHAR_MS + 5).contains(ms));
+        let long: Vec<u64> = long.collect();
+        assert!(long.len() == 3 && long.iter().all(|ms| (147..=153).contains(ms)), "{died_at} ms: {long:?}");
+    }
+}
+
+#[test]
+fn c3_a_number_that_is_written_out_is_not_parted_at_the_letter_with_which_the_next_part_begins() {
+    let mut plan = PlanSettings::default();
+    plan.breath_level.level_db = -90.0;
+    let mut speaking = Speaking::new(None, true, plan, ChunkSettings::default(), RATE, 1).with_parts(false);
+    speaking.begin(at(0));
+    speaking.say(at(0), &Splitter::of_whole().all("It is 7, very nice.")[0]);
+    speaking.complete(at(0));
+    let (mut samples, mut chars) = (Vec::new(), Vec::new());
+    for (c, sound) in voice("It is seven, very nice.", CHAR_MS) {
+        let at_ms = (samples.len() * 1000 / RATE as usize) as u32;
+        samples.extend(sound);
+        chars.push(CharTime { c, at_ms, end_ms: at_ms + CHAR_MS as u32 });
+    }
+    speaking.handle_device(at(100), JobId(1), FromDevice::Audio { samples, rate_hz: RATE, chars });
+    speaking.handle_device(at(100), JobId(1), FromDevice::Finished);
+    let mut heard = vec![0; 40_000];
+    let count = speaking.read(&mut heard);
+    let silences = silences_ms(&heard[..count]);
+    assert_eq!(silences.len(), 4, "between words, and not in seven: {silences:?}");
+}
+
+/// The voice comes in real time and is silent for 600 ms at the comma, while what came before it is played.
+#[test]
+fn c3_what_the_caller_has_waited_at_a_comma_is_a_part_of_its_pause() {
+    let mut world = world((150, 150), (150, 150));
+    world.lose_cloud();
+    world.run(300);
+    world.speaking.device_says_parts = false;
+    world.speaking.begin(at(300));
+    world.speaking.say(at(300), &Splitter::of_whole().all("one01, two02.")[0]);
+    world.speaking.complete(at(300));
+    while world.speaking.poll_output().is_some() {}
+    let (mut ms, job) = (300, JobId(1));
+    for (c, sound) in voice("one01, two02.", CHAR_MS) {
+        let samples = if c == ' ' { vec![0; 4_800] } else { sound };
+        let mut chars = vec![CharTime { c, at_ms: 0, end_ms: samples.len() as u32 / 8 }];
+        for part in samples.chunks(160) {
+            let (samples, chars) = (part.to_vec(), std::mem::take(&mut chars));
+            world.later(ms, Happens::Device(job, FromDevice::Audio { samples, rate_hz: RATE, chars }));
+            ms += 20;
+        }
+    }
+    world.later(ms, Happens::Device(job, FromDevice::Finished));
+    world.run(4_000);
+    assert_eq!(world.words(), [1, 2]);
+    let silences = silences_ms(&world.heard);
+    // A fade that was held back lies between what it has waited and the rest.
+    assert!(silences.iter().take(2).sum::<u64>() <= 700, "{silences:?}");
+}
