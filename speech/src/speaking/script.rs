@@ -116,8 +116,12 @@ pub(super) fn phrases(
         match step {
             Step::Rest(rest) => {
                 pending = Some(match pending {
-                    // Two rests in a row make one; the breath of the longer one stays.
-                    Some(before) => Rest { length: before.length + rest.length, ..rest },
+                    // Two rests in a row make one, with one breath.
+                    Some(before) => Rest {
+                        length: before.length + rest.length,
+                        breath: rest.breath.or(before.breath),
+                        ..rest
+                    },
                     None => rest,
                 });
             }
