@@ -294,6 +294,7 @@ impl Recogniser for WyomingEars {
             }
         }
         self.before.clear();
+        self.unheard.heard();
     }
 
     fn handle_net(&mut self, now: Moment, conn: ConnId, message: FromNet) {
@@ -528,6 +529,14 @@ mod tests {
         bed.net(1_401, bed.opened[1], lost());
         bed.time(1_901);
         assert_eq!(unheard(&bed), 1);
+        // Whose call is over waits for nothing.
+        bed.speaks(3_000, true);
+        bed.net(3_001, bed.opened[2], lost());
+        bed.net(3_002, bed.opened[3], lost());
+        bed.speaks(4_000, false);
+        assert!(bed.ears.poll_timeout().is_some());
+        bed.ears.shut();
+        assert_eq!(bed.ears.poll_timeout(), None);
     }
 
     #[test]
