@@ -178,6 +178,7 @@ impl WyomingEars {
                 utterance.text = Some(text.chars().take(TEXT_MAX).collect());
                 utterance.over = utterance.over.or(Some(now));
                 utterance.audio = Vec::new();
+                utterance.open = false;
                 self.out.push_back(SttOutput::Net(ToNet::Close(conn)));
                 self.backoff.worked();
                 self.breaker.worked();
@@ -394,6 +395,7 @@ mod tests {
                     SttOutput::Net(ToNet::Close(conn)) => self.closed.push(conn),
                     SttOutput::Net(ToNet::Text(..) | ToNet::Probe(_)) => panic!("text"),
                     SttOutput::Net(ToNet::Binary(conn, bytes)) => {
+                        assert!(!self.closed.contains(&conn), "said into no connection");
                         let mut reader = Reader::default();
                         reader.put(&bytes);
                         let event = reader.next().unwrap().unwrap();
@@ -495,6 +497,22 @@ mod tests {
         bed.speaks(1_620, false);
         bed.speaks(3_000, true);
         assert_eq!(bed.opened.len(), 3);
+    }
+
+    #[test]
+    fn a_server_that_answers_before_the_caller_has_ended_is_told_nothing_more() {
+        let mut bed = Bed::new();
+        bed.speaks(0, true);
+        bed.net(1, bed.opened[0], FromNet::Opened);
+        bed.hear(600, 600);
+        bed.speaks(700, false);
+        bed.time(1_000);
+        bed.speaks(2_000, true);
+        bed.net(2_001, bed.opened[1], FromNet::Opened);
+        bed.answer(2_500, bed.opened[1], "two");
+        bed.hear(3_000, 600);
+        bed.answer(3_100, bed.opened[0], "one");
+        assert_eq!(bed.told, ["one", "two"].map(|text| SttEvent::Utterance(text.to_owned())));
     }
 
     #[test]
