@@ -510,8 +510,10 @@ mod tests {
         bed.speaks(2_000, true);
         bed.net(2_001, bed.opened[1], FromNet::Opened);
         bed.answer(2_500, bed.opened[1], "two");
-        bed.hear(3_000, 600);
-        bed.answer(3_100, bed.opened[0], "one");
+        bed.speaks(3_000, false);
+        bed.speaks(3_100, true);
+        bed.net(3_101, bed.opened[2], FromNet::Opened);
+        bed.answer(3_200, bed.opened[0], "one");
         assert_eq!(bed.told, ["one", "two"].map(|text| SttEvent::Utterance(text.to_owned())));
     }
 
