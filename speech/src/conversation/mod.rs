@@ -98,9 +98,8 @@ impl Conversation {
             self.acts.push_back(Act::StopAsking);
         }
         self.splitter.clear();
-        let mut sentences = self.splitter.all(text);
-        sentences.retain(Sentence::is_speakable);
-        if sentences.is_empty() {
+        let sentences = self.splitter.all(text);
+        if !sentences.iter().any(Sentence::is_speakable) {
             self.state = State::Listening;
             return;
         }
@@ -269,8 +268,10 @@ impl Conversation {
     }
 
     fn sentences(&mut self, sentences: Vec<Sentence>) {
-        for sentence in sentences.into_iter().filter(Sentence::is_speakable) {
+        for sentence in sentences {
             match self.state {
+                // Marks, or a breath, with nothing that they follow.
+                State::Thinking if !sentence.is_speakable() => continue,
                 // What comes after a cut is nobody's.
                 State::Listening => return,
                 State::Thinking => {

@@ -53,6 +53,21 @@ fn v4_the_model_is_asked_and_each_sentence_is_said_while_it_still_writes() {
 }
 
 #[test]
+fn c4_a_breath_at_the_end_is_a_part_of_the_answer_and_alone_it_is_none() {
+    for (answer, expected) in [
+        ("I see. [sigh]", &["begin", "say 'I see.'", "say ''", "complete"][..]),
+        ("[sigh]", &["begin", "say 'Sorry, please say that again.'", "complete"]),
+    ] {
+        let mut it = greeted();
+        it.utterance("Hello?");
+        acts(&mut it);
+        it.token(answer);
+        it.model_finished();
+        assert_eq!(acts(&mut it), expected);
+    }
+}
+
+#[test]
 fn v5_an_answer_that_was_cut_off_is_kept_up_to_the_cut() {
     let mut it = greeted();
     it.utterance("Tell me everything.");

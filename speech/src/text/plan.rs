@@ -8,6 +8,8 @@ use offhook_units::Span;
 
 /// Silence at each side of a breath, so that it does not touch the words.
 const MARGIN_MS: i64 = 30;
+/// So much of a rest is made although the caller has waited for longer.
+const LEAST_MS: i64 = 40;
 
 /// One step of the plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +37,13 @@ impl Rest {
         let breath = self.breath.map_or(Span::ZERO, |breath| breath.length);
         let spare = (self.length - breath).as_micros().max(0);
         Span::from_micros(spare - (spare * 2 / 5).clamp(0, 80_000))
+    }
+
+    /// What is left of it where the caller has heard nothing for so long: its breath all the same, and room for what is soft
+    /// of the sounds around it.
+    pub fn behind(self, silence: Span) -> Self {
+        let least = self.breath.map_or(Span::from_millis(LEAST_MS), |breath| with_margins(breath.length));
+        Self { length: (self.length - silence).max(least.min(self.length)), ..self }
     }
 }
 
@@ -81,9 +90,12 @@ impl Planner {
     }
 
     /// The steps of the next sentence, at the speech rate measured so far. The pause that the sentence
-    /// before it leaves comes first, so that none stands at the end of the answer.
+    /// before it leaves comes first, so that none stands at the end of the answer. Marks alone are nothing.
     pub fn plan(&mut self, sentence: &Sentence, rate: SpeechRate) -> Vec<Step> {
         let mut steps = Vec::new();
+        if !sentence.is_speakable() && sentence.cues.is_empty() {
+            return steps;
+        }
         let mut from = 0;
         for place in places(sentence) {
             self.speak(sentence.text.get(from..place.at).unwrap_or_default(), &mut steps);
@@ -92,13 +104,15 @@ impl Planner {
                 let next_chars = sentence.text.chars().count() as u32;
                 self.rest_before(next_chars, &place.breaths, rate, &mut steps);
             } else {
-                // Marks without a word between them, or before the first, make one pause.
-                let kind = place.kind.filter(|_| matches!(steps.last(), Some(Step::Speak(_))));
+                // Marks without a word between them make one pause, and none before the first or behind the last word.
+                let follows = is_speakable(sentence.text.get(place.at..).unwrap_or_default());
+                let kind = place.kind.filter(|_| follows && matches!(steps.last(), Some(Step::Speak(_))));
                 self.rest(kind, None, &place.breaths, rate, &mut steps);
             }
         }
         self.speak(sentence.text.get(from..).unwrap_or_default(), &mut steps);
-        self.before = Some(sentence.end);
+        // A breath alone takes the pause before it.
+        self.before = Some(if sentence.is_speakable() { sentence.end } else { End::Cut });
         steps
     }
 
@@ -131,14 +145,13 @@ impl Planner {
         rate: SpeechRate,
         steps: &mut Vec<Step>,
     ) {
-        let margins = Span::from_millis(2 * MARGIN_MS);
         let pause = kind.map_or(Span::ZERO, |kind| self.settings.pauses.draw(kind, rate, &mut self.random));
         let natural = match (natural, kind) {
             (None, Some(PauseKind::Comma)) => self.spoken.within_sentence(),
             (natural, _) => natural,
         };
         let Some((&first, more)) = tags.split_first() else {
-            let room = pause - margins;
+            let room = pause - with_margins(Span::ZERO);
             let fits = |kind: &BreathKind| room.as_millis_f32() >= kind.length_ms().0;
             let breath = natural.filter(fits).map(|kind| self.breath(kind, room));
             if pause > Span::ZERO {
@@ -148,11 +161,11 @@ impl Planner {
         };
         // A breath that was asked for is taken in full: the pause grows to hold it.
         let breath = self.breath(first, Span::from_millis(300));
-        let length = pause.max(breath.length + margins);
+        let length = pause.max(with_margins(breath.length));
         steps.push(Step::Rest(Rest { kind, length, breath: Some(breath) }));
         for &tag in more {
             let breath = self.breath(tag, Span::from_millis(300));
-            let length = breath.length + margins;
+            let length = with_margins(breath.length);
             steps.push(Step::Rest(Rest { kind: None, length, breath: Some(breath) }));
         }
     }
@@ -161,6 +174,11 @@ impl Planner {
         self.spoken.breathed(&mut self.random);
         Breath::drawn(kind, self.settings.breath_level, longest, &mut self.random)
     }
+}
+
+/// What a breath of this length needs.
+fn with_margins(breath: Span) -> Span {
+    breath + Span::from_millis(2 * MARGIN_MS)
 }
 
 /// The pause that a sentence leaves behind it.
@@ -242,6 +260,10 @@ mod tests {
             short(&plan("— Well, , yes. … so it is, — no. One, [sigh] — two, , *three*.")),
             "Well, (comma) yes. (full stop) so it is, (comma) no. (full stop) One, (comma + sigh) two, (comma) three."
         );
+        assert_eq!(
+            short(&plan("… One. … Two! [sigh] … Three. [sigh]... Four — … ... ?")),
+            "One. (full stop) Two! (sentence + sigh) Three. (full stop + sigh) Four —"
+        );
         assert_eq!(short(&plan("你好，世界。再见")), "你好， (comma) 世界。 (full stop) 再见");
     }
 
@@ -263,6 +285,25 @@ mod tests {
                     "{rest:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn of_a_rest_that_was_waited_for_its_breath_is_left() {
+        for step in plan("One, two. [breath] Three. Four.") {
+            let Step::Rest(rest) = step else { continue };
+            let least = rest.breath.map_or(40, |breath| breath.length.as_micros() / 1000 + 60);
+            for (waited, left) in [(0, rest.length), (10_000, Span::from_millis(least))] {
+                let behind = rest.behind(Span::from_millis(waited));
+                assert!(
+                    (behind.length - left).as_micros().abs() <= 1_000,
+                    "{rest:?} after {waited} ms: {behind:?}"
+                );
+                assert_eq!((behind.kind, behind.breath), (rest.kind, rest.breath));
+            }
+            let short = Rest { length: Span::from_millis(7), kind: rest.kind, breath: None };
+            assert_eq!(short.behind(Span::ZERO), short);
+            assert_eq!(short.behind(Span::from_millis(600)), short);
         }
     }
 

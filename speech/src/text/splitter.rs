@@ -249,7 +249,9 @@ impl Splitter {
         let head = self.text.get(..end).unwrap_or(&self.text).trim_end();
         let tail = self.text.get(head.len()..).unwrap_or_default().trim_start();
         let (head_len, kept) = (head.len(), self.text.len() - tail.len());
-        let later = self.cues.iter().position(|cue| cue.at >= head_len).unwrap_or(self.cues.len());
+        // A cue among marks without a word is for the words behind them.
+        let is_earlier = |cue: &Cue| cue.at < head_len && is_speakable(head);
+        let later = self.cues.iter().position(|cue| !is_earlier(cue)).unwrap_or(self.cues.len());
         let mut rest = self.cues.split_off(later);
         for cue in &mut rest {
             cue.at = cue.at.saturating_sub(kept);

@@ -112,6 +112,20 @@ fn tags_and_emphasis_become_cues_at_their_place() {
 }
 
 #[test]
+fn a_breath_among_marks_without_a_word_is_for_the_words_behind_them() {
+    for text in ["[sigh]... I see.", "—[sigh]— ... I see.", "[sigh]\n\n---\n\n…\n\nI see."] {
+        let mut all = Splitter::new().all(text);
+        all.retain(Sentence::is_speakable);
+        let sigh = Cue { at: 0, kind: CueKind::Breath(BreathKind::Sigh) };
+        assert_eq!(
+            all.iter().map(|sentence| sentence.cues.as_slice()).collect::<Vec<_>>(),
+            [[sigh]],
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn text_without_an_end_is_cut_at_a_sane_length() {
     for unit in ["word ", "clause, ", "x", "e\u{301}", "\u{301}", "中", "etc. \""] {
         let mut splitter = Splitter::of_whole();
