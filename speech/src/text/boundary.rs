@@ -27,6 +27,8 @@ pub(super) enum Condition {
     Starter,
     /// A capital word that is no day, month or time zone.
     NotCalendar,
+    /// Anything but a small letter, a dash or a month: the number before it may be a day, as in "am 3. Oktober".
+    NotMonth,
 }
 
 /// Full stops, question and exclamation marks of the scripts that put no space after them.
@@ -85,6 +87,9 @@ fn full_stop(core: &str, softly: Ending) -> Ending {
         // The number of a list item, "1. Open the door".
         return Ending::No;
     }
+    if softly == Ending::Yes && matches!(word.len(), 1..=2) && word.bytes().all(|c| c.is_ascii_digit()) {
+        return Ending::If(Condition::NotMonth);
+    }
     if let Some(class) = words::class_of(word) {
         return match class {
             Class::Never => Ending::No,
@@ -122,6 +127,8 @@ pub(super) fn settle(condition: Condition, after: &str) -> Option<bool> {
     let dash = matches!(first, '-' | '–' | '—');
     match condition {
         Condition::NotLower => Some(!first.is_lowercase() && !dash),
+        Condition::NotMonth if first.is_lowercase() || dash => Some(false),
+        Condition::NotMonth => Some(!words::is_month(whole_word(word)?)),
         Condition::NotDigit => Some(!first.is_ascii_digit()),
         Condition::Upper => Some(is_capital(first)),
         Condition::Starter | Condition::NotCalendar if !is_capital(first) => Some(false),
@@ -169,6 +176,8 @@ mod tests {
         assert_eq!(ends("on Main St.", " Louis "), Some(false));
         assert_eq!(ends("on Main St.", " Th"), None, "the word is not whole yet");
         assert_eq!(ends("see fig.", " 3"), Some(false));
+        assert_eq!(ends("el núm.", " 5"), Some(false));
+        assert_eq!(ends("i morgen kl.", " 10"), Some(false));
         assert_eq!(ends("the mfg.", " date"), Some(false));
     }
 
@@ -181,6 +190,11 @@ mod tests {
         assert_eq!(ends("at 5 p.m.", " Monday,"), Some(false));
         assert_eq!(ends("at 5 p.m.", " Bring "), Some(true));
         assert_eq!(ends("at 5 p.m.", " on"), Some(false));
+        assert_eq!(ends("am 3.", " Oktober "), Some(false));
+        assert_eq!(ends("den 24.", " desember"), Some(false));
+        assert_eq!(ends("Am 3.", " Okt"), None, "the word is not whole yet");
+        assert_eq!(ends("You are number 3.", " May "), Some(true));
+        assert_eq!(ends("Press 1 or 2.", " 3 is"), Some(true));
     }
 
     #[test]

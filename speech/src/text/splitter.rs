@@ -249,8 +249,8 @@ impl Splitter {
         let head = self.text.get(..end).unwrap_or(&self.text).trim_end();
         let tail = self.text.get(head.len()..).unwrap_or_default().trim_start();
         let (head_len, kept) = (head.len(), self.text.len() - tail.len());
-        // A cue among marks without a word is for the words behind them.
-        let is_earlier = |cue: &Cue| cue.at < head_len && is_speakable(head);
+        // A cue behind the last word is for the words that follow.
+        let is_earlier = |cue: &Cue| head.get(cue.at..).is_some_and(is_speakable);
         let later = self.cues.iter().position(|cue| !is_earlier(cue)).unwrap_or(self.cues.len());
         let mut rest = self.cues.split_off(later);
         for cue in &mut rest {

@@ -46,6 +46,11 @@ pub(super) fn is_calendar(word: &str) -> bool {
     CALENDAR.contains(&word.to_lowercase().as_str())
 }
 
+/// Whether `word` is a month in a language that writes the day before it with a dot, and months with a capital.
+pub(super) fn is_month(word: &str) -> bool {
+    MONTHS.contains(&word.to_lowercase().as_str())
+}
+
 const NEVER: &[&str] = &[
     "mr", "mrs", "ms", "mx", "dr", "prof", "rev", "hon", "capt", "lt", "col", "gen", "sgt", "cpl", "cmdr",
     "adm", "gov", "sen", "rep", "pres", "supt", "messrs", "mme", "mlle", "fr", "herr", "sra", "srta", "mt",
@@ -58,7 +63,8 @@ const STARTER: &[&str] = &[
     "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "jan", "feb", "apr", "jun", "jul", "aug", "sep",
     "sept", "oct", "nov", "dec", "hrs", "lb", "lbs", "oz", "ft", "yd", "mi", "km", "qty", "ref", "tel",
     "min", "max", "avg", "misc", "p", "pp", "fig", "figs", "vol", "vols", "ch", "sec", "eq", "ver", "nr",
-    "para", "pt", "orig", "govt", "univ", "assn", "intl", "natl", "temp", "incl", "excl",
+    "para", "pt", "orig", "govt", "univ", "assn", "intl", "natl", "temp", "incl", "excl", "núm", "num", "kl",
+    "tlf", "tél",
 ];
 
 const UPPER: &[&str] = &["etc", "al", "usw", "ff"];
@@ -135,4 +141,20 @@ const CALENDAR: &[&str] = &[
     "today",
     "tomorrow",
     "tonight",
+];
+
+const MONTHS: &[&str] = &[
+    "januar",
+    "jänner",
+    "februar",
+    "märz",
+    "april",
+    "mai",
+    "juni",
+    "juli",
+    "august",
+    "september",
+    "oktober",
+    "november",
+    "dezember",
 ];

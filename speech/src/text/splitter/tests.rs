@@ -37,6 +37,7 @@ fn sentences_end_at_stops_and_nowhere_else() {
             &["Bring pens, paper, etc.", "The test starts at 9 a.m.", "Good luck."],
         ),
         ("e.g. this, i.e. that, No. 5 and no. Seven", &["e.g. this, i.e. that, No. 5 and no.", "Seven"]),
+        ("Am 3. Oktober um 9. Bis dann. 5. Mai", &["Am 3. Oktober um 9.", "Bis dann.", "5. Mai"]),
         ("no stop at all", &["no stop at all"]),
     ] {
         assert_eq!(texts(text), expected, "{text}");
@@ -112,7 +113,7 @@ fn tags_and_emphasis_become_cues_at_their_place() {
 }
 
 #[test]
-fn a_breath_among_marks_without_a_word_is_for_the_words_behind_them() {
+fn a_breath_behind_the_last_word_of_a_sentence_is_for_the_words_that_follow() {
     for text in ["[sigh]... I see.", "—[sigh]— ... I see.", "[sigh]\n\n---\n\n…\n\nI see."] {
         let mut all = Splitter::new().all(text);
         all.retain(Sentence::is_speakable);
