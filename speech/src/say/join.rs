@@ -65,13 +65,15 @@ pub(crate) struct Joiner {
     /// Frames of this phrase that are not out yet: before its first sound the lead, afterwards what may be
     /// its end.
     held: Vec<i16>,
-    /// How many of `held` come after the last sound.
+    /// How many frames come after the last sound: the end of `held`, or all of it and some that are out.
     quiet: usize,
     /// Where in the stream this phrase made its first sound.
     first_sound: Option<u64>,
     /// The end of the phrase before, and how much of that comes after its last sound.
     tail: Vec<i16>,
     tail_quiet: usize,
+    /// How much of the quiet after that sound is out already.
+    quiet_out: usize,
     /// After a rest: zeros of it that the next phrase's lead replaces.
     owed: Option<usize>,
 }
@@ -92,13 +94,33 @@ impl Joiner {
             first_sound: None,
             tail: Vec::new(),
             tail_quiet: 0,
+            quiet_out: 0,
             owed: None,
         }
     }
 
     /// Between two phrases: the frame just after the last sound.
     pub(crate) const fn after_sound(&self) -> u64 {
-        self.out + (self.tail.len() - self.tail_quiet) as u64
+        self.out + (self.tail.len() - self.tail_quiet) as u64 - self.quiet_out as u64
+    }
+
+    /// Between two phrases: how much of the rest is out already, as quiet that was let out behind the last sound.
+    pub(crate) const fn quiet_out(&self) -> usize {
+        self.quiet_out
+    }
+
+    /// Between two phrases: nothing is left to come of the last one but quiet. That is dropped.
+    pub(crate) fn drop_quiet(&mut self) {
+        if self.tail_quiet == self.tail.len() {
+            (self.tail, self.tail_quiet) = (Vec::new(), 0);
+        }
+    }
+
+    /// Lets out so many frames of the quiet behind a sound, while nothing else is there to be heard: the caller waits anyway.
+    pub(crate) fn let_quiet_out(&mut self, frames: usize, sink: Sink<'_>) -> ControlFlow<()> {
+        let is_quiet = self.first_sound.is_some() && self.quiet >= self.held.len();
+        let most = if is_quiet { self.held.len().saturating_sub(self.fade) } else { 0 };
+        self.send_held(frames.min(most), sink)
     }
 
     /// Where in the stream the last sample that was put will stand, once it is out.
@@ -130,14 +152,15 @@ impl Joiner {
         self.send_certain(sink)
     }
 
-    /// Of sounds, only what a fade may need stays back; of silence, what may be the end of the phrase.
+    /// Of sounds, only what a fade may need stays back; of quiet, what may be the end of the phrase.
     fn send_certain(&mut self, sink: Sink<'_>) -> ControlFlow<()> {
         if self.quiet > self.held_max {
             let kept = self.margin_max.max(self.fade);
             return self.send_held(self.held.len().saturating_sub(kept), sink);
         }
         let sounds = self.held.len().saturating_sub(self.quiet);
-        self.send_held(sounds.saturating_sub(self.fade), sink)
+        // Quiet behind it is enough to fade in.
+        self.send_held(sounds.saturating_sub(self.fade.saturating_sub(self.quiet)), sink)
     }
 
     /// The first sound of a phrase comes: its lead goes out, over the tail before it or at the end of the rest. Behind it
@@ -165,6 +188,7 @@ impl Joiner {
         joined.truncate(from);
         joined.append(&mut lead);
         self.send(&joined, sink)?;
+        self.quiet_out = 0;
         self.first_sound = Some(self.out);
         ControlFlow::Continue(())
     }
@@ -196,13 +220,15 @@ impl Joiner {
     pub(crate) fn end_phrase(&mut self, sink: Sink<'_>) -> (ControlFlow<()>, u64) {
         self.loudness.reset();
         let mut tail = std::mem::take(&mut self.held);
-        let quiet = std::mem::take(&mut self.quiet).min(tail.len());
+        let after_sound = std::mem::take(&mut self.quiet);
+        let quiet = after_sound.min(tail.len());
         let Some(first) = self.first_sound.take() else {
             // Not a sound: as if it had not been.
             return (ControlFlow::Continue(()), 0);
         };
         let sounds = tail.len() - quiet;
-        let frames = self.out + sounds as u64 - first;
+        self.quiet_out = after_sound - quiet;
+        let frames = self.out + sounds as u64 - self.quiet_out as u64 - first;
         let after = tail.get(sounds..).unwrap_or_default();
         let soft =
             after.iter().take(self.margin_max).rposition(|x| x.unsigned_abs() > SOFT).map_or(0, |at| at + 1);
@@ -224,6 +250,7 @@ impl Joiner {
         // What is quiet of the tail is the first part of the rest, and the next lead its last.
         // A breath keeps some zeros on both sides.
         let apart = if breath.is_empty() { 0 } else { self.fade };
+        self.quiet_out = 0;
         let room = if breath.is_empty() { frames / 2 } else { breath_at.saturating_sub(apart) };
         let quiet = self.tail_quiet.min(room);
         let tail = self.take_tail(room);

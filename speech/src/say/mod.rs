@@ -121,16 +121,18 @@ impl<'v> Speaker<'v> {
     /// # Errors
     /// [`VoiceError`]: what of the sentence was not said is lost; the speaker may go on.
     pub fn say(&mut self, sentence: &Sentence, listener: Listener<'_>) -> Result<Spoke, VoiceError> {
-        self.sentences += 1;
         let steps = self.planner.plan(sentence, self.meter.rate());
         let mut announced = false;
         for step in steps {
             let flow = match step {
                 Step::Rest(rest) => self.rest(&rest, listener),
                 Step::Speak(text) => {
-                    let announcement = Said::Sentence { number: self.sentences, text: &sentence.text };
-                    if !std::mem::replace(&mut announced, true) && listener(announcement).is_break() {
-                        return Ok(Spoke::Stopped);
+                    if !std::mem::replace(&mut announced, true) {
+                        self.sentences += 1;
+                        let announcement = Said::Sentence { number: self.sentences, text: &sentence.text };
+                        if listener(announcement).is_break() {
+                            return Ok(Spoke::Stopped);
+                        }
                     }
                     self.phrase(&text, listener)?
                 }
@@ -172,11 +174,12 @@ impl<'v> Speaker<'v> {
     }
 
     fn rest(&mut self, rest: &Rest, listener: Listener<'_>) -> ControlFlow<()> {
-        let sound = RestSound::new(rest, self.voice.rate_hz());
+        let quiet_out = self.joiner.quiet_out() as u64;
+        let sound = RestSound::new(&rest.behind(self.span(quiet_out)), self.voice.rate_hz());
         let placed = Placed {
             kind: rest.kind,
             at_frame: self.joiner.after_sound(),
-            frames: sound.frames as u64,
+            frames: quiet_out + sound.frames as u64,
             breath: rest.breath.map(|b| (b.kind, sound.breath.len() as u64)),
         };
         listener(Said::Rest(placed))?;

@@ -99,13 +99,7 @@ impl Speaking {
             }
             let Some(phrase) = turn.phrases.get(turn.next) else {
                 if turn.complete && !std::mem::replace(&mut turn.is_made, true) {
-                    self.mix.finish();
-                    if let Some(number) = turn.sentences.checked_sub(1) {
-                        let mark = Mark { at: self.mix.made(), kind: MarkKind::SentenceEnds(number) };
-                        self.event(SpeakingEvent::Mark(mark));
-                    }
-                    let heard = self.played.0;
-                    self.played(now, heard);
+                    self.all_is_said(now);
                 }
                 return;
             };
@@ -128,6 +122,23 @@ impl Speaking {
             };
             self.start(now, source, at, skip);
         }
+    }
+
+    /// All words of the turn are in the stream: what is left of it comes out.
+    fn all_is_said(&mut self, now: Moment) {
+        self.mix.end_stream();
+        self.mix.end_phrase();
+        let over = self.rested();
+        let Some(turn) = &mut self.turn else { return };
+        let ends = turn.sentences.checked_sub(1).map(MarkKind::SentenceEnds);
+        let ends = ends.map(|kind| Mark { at: self.mix.after_sound(), kind });
+        let breath = turn.breath_behind.take().map(|rest| self.mix.rest(&rest, over));
+        self.mix.finish();
+        for mark in ends.into_iter().chain(breath.into_iter().flatten()) {
+            self.event(SpeakingEvent::Mark(mark));
+        }
+        let heard = self.played.0;
+        self.played(now, heard);
     }
 
     /// No voice can say the rest of the next phrase and of those behind it until `to`: it was never a part of the turn.

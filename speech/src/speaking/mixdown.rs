@@ -1,6 +1,7 @@
 //! The stream that the caller hears: what voices deliver, joined with rests and breaths, at the call's rate; handed
 //! out in any portions, counted to the sample.
 
+use super::{Mark, MarkKind};
 use crate::say::join::{Joiner, RestSound, fade, rising};
 use crate::text::Rest;
 use crate::wire::resample::Resampler;
@@ -25,6 +26,8 @@ pub(super) struct Mixdown {
     /// Frames before those that the joiner counts: a new joiner starts at 0 for each turn.
     before: u64,
     in_phrase: bool,
+    /// How many of the frames before those are quiet, behind the last sound.
+    quiet: u64,
     /// Frames that are still to be faded in.
     rises: usize,
     dropped: u64,
@@ -40,6 +43,7 @@ impl Mixdown {
             given: 0,
             before: 0,
             in_phrase: false,
+            quiet: 0,
             rises: 0,
             dropped: 0,
         }
@@ -53,6 +57,11 @@ impl Mixdown {
     /// Where the next sample would stand, counting those that are held back.
     pub(super) const fn position(&self) -> u64 {
         self.before + self.joiner.end()
+    }
+
+    /// Between two phrases: where the last sound ends.
+    pub(super) const fn after_sound(&self) -> u64 {
+        self.before + self.joiner.after_sound() - self.quiet
     }
 
     /// Frames that were made so far.
@@ -73,7 +82,7 @@ impl Mixdown {
 
     /// The next samples of the phrase, at `rate_hz`. Gives where the last of them will stand in the stream.
     pub(super) fn put(&mut self, samples: &[i16], rate_hz: u32) -> u64 {
-        self.in_phrase = true;
+        (self.in_phrase, self.quiet) = (true, 0);
         let mut converted = self.convert(samples, rate_hz);
         let count = self.cut_frames();
         for x in converted.iter_mut().take(self.rises) {
@@ -131,13 +140,32 @@ impl Mixdown {
         }
     }
 
-    /// A rest before the next phrase. Gives where it starts and its breath.
-    pub(super) fn rest(&mut self, rest: &Rest) -> (u64, Option<u64>) {
-        let sound = RestSound::new(rest, self.rate_hz);
-        let starts = self.before + self.joiner.after_sound();
+    /// Between two phrases: how much quiet was let out behind the last sound.
+    pub(super) fn quiet(&self) -> Span {
+        self.span(self.quiet + self.joiner.quiet_out() as u64)
+    }
+
+    /// A rest behind the last phrase, of which so much is over. Gives where it starts and its breath.
+    pub(super) fn rest(&mut self, rest: &Rest, over: Span) -> Vec<Mark> {
+        let at = self.after_sound();
+        let quiet = std::mem::take(&mut self.quiet) + self.joiner.quiet_out() as u64;
+        let rest = rest.behind(over);
+        let sound = RestSound::new(&rest, self.rate_hz);
         let Self { joiner, ready, .. } = self;
         let _ = joiner.rest(&sound, &mut |samples| take(ready, samples));
-        (starts, rest.breath.map(|_| starts + sound.breath_at as u64))
+        let pause = Mark { at, kind: MarkKind::Pause(rest.kind) };
+        let breath = rest.breath.map(|breath| Mark {
+            at: at + quiet + sound.breath_at as u64,
+            kind: MarkKind::Breath(breath.kind),
+        });
+        std::iter::once(pause).chain(breath).collect()
+    }
+
+    /// The quiet behind a sound comes out up to `position`: nobody waits for what is silent.
+    pub(super) fn let_quiet_out(&mut self, position: u64) {
+        let frames = usize::try_from(position.saturating_sub(self.made())).unwrap_or(usize::MAX);
+        let Self { joiner, ready, .. } = self;
+        let _ = joiner.let_quiet_out(frames, &mut |samples| take(ready, samples));
     }
 
     /// Everything that is held back comes out.
@@ -164,6 +192,11 @@ impl Mixdown {
     pub(super) fn cut(&mut self, position: u64) -> u64 {
         self.resampler = None;
         self.rises = 0;
+        self.end_phrase();
+        let sound_ends = self.after_sound();
+        if self.ready.is_empty() {
+            self.joiner.drop_quiet();
+        }
         self.finish();
         let faded = self.cut_frames();
         let kept = position.checked_sub(self.given).unwrap_or(faded as u64);
@@ -174,13 +207,14 @@ impl Mixdown {
             fade(self.ready.make_contiguous().get_mut(from..).unwrap_or_default(), false);
         }
         self.before = self.made();
+        self.quiet = self.before.saturating_sub(sound_ends);
         self.before
     }
 
     /// Drops everything that was not handed out.
     pub(super) fn clear(&mut self) {
         self.resampler = None;
-        self.in_phrase = false;
+        (self.in_phrase, self.quiet) = (false, 0);
         self.rises = 0;
         self.joiner = Joiner::new(self.rate_hz);
         self.ready.clear();

@@ -43,6 +43,7 @@ use layout::lay_out;
 use mixdown::Mixdown;
 use offhook_units::{Moment, Span};
 use std::collections::VecDeque;
+use stream::LEAST_MS;
 use turn::Turn;
 
 /// A way to speak.
@@ -354,6 +355,8 @@ impl Speaking {
     pub fn read(&mut self, into: &mut [i16]) -> usize {
         let up_to = [self.handed_out_to(), self.in_hand_to()].into_iter().flatten().min().unwrap_or(u64::MAX);
         let complete = self.turn.as_ref().is_none_or(|turn| turn.is_made);
+        let least = self.played.0 + u64::from(self.mix.rate_hz()) * LEAST_MS / 1000;
+        self.mix.let_quiet_out(least.min(up_to));
         let mut filled = 0;
         while let Some(rest) = into.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             let given = self.mix.given();

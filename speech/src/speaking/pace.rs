@@ -1,5 +1,6 @@
 //! How a stream comes: whether the play-out can rely on more of it.
 
+use super::Source;
 use super::stream::Stream;
 use offhook_units::{Moment, Span};
 
@@ -7,6 +8,8 @@ use offhook_units::{Moment, Span};
 const AHEAD_PERCENT: u64 = 100;
 /// and a service whose last audio is no older is sending.
 const SENDS: Span = Span::from_millis(150);
+/// One that comes so much faster stays ahead, however little there is of it at first.
+const CALM_PERCENT: u64 = 250;
 /// One that comes so much faster is ahead by a word within a word's time,
 const FAST_PERCENT: u64 = 400;
 /// unless it sent nothing for so long.
@@ -16,6 +19,19 @@ impl Stream {
     /// Whether it is sending, no slower than it is played.
     pub(super) fn sends(&self, now: Moment) -> bool {
         self.gets_ahead(AHEAD_PERCENT) && self.last_audio.is_some_and(|last| now.since(last) < SENDS)
+    }
+
+    /// Something of it comes. While it was asked for nothing it was not slow.
+    pub(super) fn comes(&mut self, now: Moment) {
+        let idle =
+            self.last_audio.filter(|last| *last <= self.asked).map_or(Span::ZERO, |last| now.since(last));
+        self.first_audio = Some(self.first_audio.map_or(now, |first| first + idle));
+        self.last_audio = Some(now);
+    }
+
+    /// Whether it needs no pause to get ahead of its playing.
+    pub(super) fn keeps_ahead(&self) -> bool {
+        self.source == Source::Device || self.came_before_us > 0 && self.gets_ahead(CALM_PERCENT)
     }
 
     /// Whether it is sending so fast that the play-out never comes to what has not come.
@@ -35,7 +51,6 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::speaking::Source;
     use crate::tts::JobId;
 
     #[test]

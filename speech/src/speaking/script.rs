@@ -2,10 +2,6 @@
 //! which words are over.
 
 use crate::text::{PauseKind, Planner, Rest, Sentence, SpeechRate, Step, count};
-use offhook_units::Span;
-
-/// So much of a rest is made although the caller has waited for longer.
-const LEAST_REST: Span = Span::from_millis(40);
 
 /// What is spoken in one go.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,14 +31,6 @@ impl Phrase {
     /// Its characters, white space left out: services write that as they like.
     pub(super) const fn chars(&self) -> u32 {
         self.chars
-    }
-
-    /// The rest before it where the caller has heard nothing for so long: one within a sentence is over sooner then, but for
-    /// what is soft of the sounds around it.
-    pub(super) fn rest_behind(&self, silence: Span) -> Option<Rest> {
-        let rest = self.rest?;
-        let least = LEAST_REST.min(rest.length);
-        Some(if self.flows { Rest { length: (rest.length - silence).max(least), ..rest } } else { rest })
     }
 
     /// It ends behind the whole words of its first `chars` characters. Gives the rest.
@@ -103,24 +91,25 @@ pub(super) fn joined(phrases: &[Phrase]) -> String {
     phrases.iter().map(Phrase::text).collect::<Vec<_>>().join(" ")
 }
 
-/// The phrases of the next sentence.
+/// The phrases of the next sentence. A `pending` rest is the one that no word has followed yet: one with a breath is kept for
+/// what comes.
 pub(super) fn phrases(
     planner: &mut Planner,
     sentence: &Sentence,
     rate: SpeechRate,
     number: u32,
+    pending: &mut Option<Rest>,
 ) -> Vec<Phrase> {
     let mut phrases: Vec<Phrase> = Vec::new();
-    let mut pending: Option<Rest> = None;
     for step in planner.plan(sentence, rate) {
         match step {
             Step::Rest(rest) => {
-                pending = Some(match pending {
+                *pending = Some(match *pending {
                     // Two rests in a row make one, with one breath.
                     Some(before) => Rest {
+                        kind: before.kind.or(rest.kind),
                         length: before.length + rest.length,
                         breath: rest.breath.or(before.breath),
-                        ..rest
                     },
                     None => rest,
                 });
@@ -139,6 +128,7 @@ pub(super) fn phrases(
             },
         }
     }
+    *pending = pending.filter(|rest| rest.breath.is_some());
     phrases
 }
 
@@ -158,7 +148,7 @@ mod tests {
         let mut planner = Planner::new(PlanSettings::default(), 1);
         let all: Vec<Phrase> = (0..)
             .zip(&sentences)
-            .flat_map(|(i, s)| phrases(&mut planner, s, SpeechRate::NORMAL, i))
+            .flat_map(|(i, s)| phrases(&mut planner, s, SpeechRate::NORMAL, i, &mut None))
             .collect();
         let short: Vec<(&str, bool, u32)> =
             all.iter().map(|p| (p.text(), p.rest.is_some(), p.sentence)).collect();
@@ -189,7 +179,7 @@ mod tests {
         let pauses = PauseTable { comma: none, emphasis: none, ..PauseTable::default() };
         let mut planner = Planner::new(PlanSettings { pauses, ..PlanSettings::default() }, 1);
         let sentence = &Splitter::of_whole().all("Well, that is *very* good.")[0];
-        let all = phrases(&mut planner, sentence, SpeechRate::NORMAL, 0);
+        let all = phrases(&mut planner, sentence, SpeechRate::NORMAL, 0, &mut None);
         assert_eq!(all.iter().map(Phrase::text).collect::<Vec<_>>(), ["Well, that is very good."]);
     }
 

@@ -96,7 +96,7 @@ pub(super) struct Stream {
 const ROUNDING_MS: u64 = 5;
 
 /// While a service is sending, so much of it is in the play-out's hand, if it has come: two packets.
-const LEAST_MS: u64 = 40;
+pub(super) const LEAST_MS: u64 = 40;
 
 /// In a piece of audio all before `place` ends at sample `offset`.
 pub(super) struct Ends {
@@ -181,8 +181,7 @@ impl Stream {
             self.sound.put(samples, rate_hz);
             self.tail.put(samples, rate_hz);
         }
-        self.last_audio = Some(now);
-        self.first_audio.get_or_insert(now);
+        self.comes(now);
         self.came_before_us = self.came_us;
         let length_us = samples.len() as u64 * 1_000_000 / u64::from(rate_hz.max(1));
         self.came_us += length_us;
@@ -520,7 +519,7 @@ impl Speaking {
 
     /// Puts the rest before the phrase into the stream, once.
     pub(super) fn begin_phrase(&mut self) {
-        let silence = self.silence();
+        let (over, unplayed) = (self.rested(), self.unplayed_quiet());
         let Some(turn) = &mut self.turn else { return };
         let Some(stream) = &mut turn.stream else { return };
         if std::mem::replace(&mut stream.begun, true) {
@@ -530,7 +529,8 @@ impl Speaking {
         let is_new = turn.begun.replace(stream.phrase) != Some(stream.phrase);
         let mut marks = Vec::new();
         if phrase.starts_sentence && is_new && phrase.sentence > 0 {
-            marks.push(Mark { at: self.mix.position(), kind: MarkKind::SentenceEnds(phrase.sentence - 1) });
+            marks
+                .push(Mark { at: self.mix.after_sound(), kind: MarkKind::SentenceEnds(phrase.sentence - 1) });
         }
         // Another voice said what is before.
         stream.is_mixed |= stream.chars > 0 || stream.heard.is_some();
@@ -538,16 +538,14 @@ impl Speaking {
             // In the middle of a word.
         } else if stream.chars > 0 {
             // In the middle of a phrase that another voice began.
-            self.mix.rest(&Rest { kind: None, length: WORD_GAP, breath: None });
-        } else if let Some(rest) = phrase.rest_behind(silence).filter(|_| is_new) {
-            let (at, breath_at) = self.mix.rest(&rest);
-            marks.push(Mark { at, kind: MarkKind::Pause(rest.kind) });
-            if let (Some(at), Some(breath)) = (breath_at, rest.breath) {
-                marks.push(Mark { at, kind: MarkKind::Breath(breath.kind) });
-            }
+            self.mix.rest(&Rest { kind: None, length: WORD_GAP, breath: None }, Span::ZERO);
+        } else if let Some(rest) = phrase.rest.filter(|_| is_new) {
+            // Where it may need the pause to get ahead, it is made all the same.
+            let over = if phrase.flows || stream.keeps_ahead() { over } else { unplayed };
+            marks.extend(self.mix.rest(&rest, over));
         } else if is_new && stream.phrase > 0 && stream.source != Source::AllInOne {
             // It goes on with a sentence that was cut between two words.
-            self.mix.rest(&Rest { kind: None, length: WORD_GAP, breath: None });
+            self.mix.rest(&Rest { kind: None, length: WORD_GAP, breath: None }, Span::ZERO);
         }
         let position = self.mix.position();
         if stream.last_audio.is_some() && stream.starts == 0 {

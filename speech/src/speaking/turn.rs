@@ -5,7 +5,7 @@ use super::Spoken;
 use super::script::{Phrase, joined, phrases, words_end};
 use super::stream::Stream;
 use super::timeline::{Place, Timeline};
-use crate::text::{End, PlanSettings, Planner, Sentence, SpeechRate, Splitter};
+use crate::text::{End, PlanSettings, Planner, Rest, Sentence, SpeechRate, Splitter};
 use offhook_units::{Moment, Span};
 use std::ops::Range;
 
@@ -20,6 +20,8 @@ pub(super) struct Turn {
     planner: Planner,
     pub(super) phrases: Vec<Phrase>,
     pub(super) sentences: u32,
+    /// A breath that no words have followed yet.
+    pub(super) breath_behind: Option<Rest>,
     /// No text follows.
     pub(super) complete: bool,
     /// A part of it was said by no voice.
@@ -61,6 +63,7 @@ impl Turn {
             planner: Planner::new(plan, seed),
             phrases: Vec::new(),
             sentences: 0,
+            breath_behind: None,
             complete: false,
             is_cut: false,
             is_made: false,
@@ -83,7 +86,7 @@ impl Turn {
     }
 
     pub(super) fn add(&mut self, sentence: &Sentence, rate: SpeechRate) {
-        let more = phrases(&mut self.planner, sentence, rate, self.sentences);
+        let more = phrases(&mut self.planner, sentence, rate, self.sentences, &mut self.breath_behind);
         if !more.is_empty() {
             self.sentences += 1;
         }

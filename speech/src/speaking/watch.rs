@@ -33,7 +33,7 @@ const LONGEST: Span = Span::from_millis(450);
 const ANSWERS: Span = Span::from_millis(100);
 
 /// So much of a sound is held back until it is known how it goes on.
-const FADE_MS: u64 = 5;
+const FADE_MS: i64 = 5;
 
 const fn patience(source: Source) -> Option<Patience> {
     match source {
@@ -121,17 +121,29 @@ impl Speaking {
         self.hears + self.left()
     }
 
-    /// How long the caller has heard nothing, if nothing but a fade is left to be played: the quiet within a sentence that
-    /// a voice makes, or its being late, while what came was played.
-    pub(super) fn silence(&self) -> Span {
-        let left = self.mix.made().saturating_sub(self.played.0);
-        let is_dry = left <= u64::from(self.mix.rate_hz()) * FADE_MS / 1000;
-        if is_dry { self.played.1.since(self.hears).max(Span::ZERO) } else { Span::ZERO }
+    /// Between two phrases: how much of a rest is over. The quiet behind the last sound that was let out, and how long the
+    /// caller has heard nothing, if nothing but a fade is left to be played.
+    pub(super) fn rested(&self) -> Span {
+        let is_dry = self.unplayed() <= Span::from_millis(FADE_MS);
+        let silence = if is_dry { self.played.1.since(self.hears).max(Span::ZERO) } else { Span::ZERO };
+        self.mix.quiet() + silence
+    }
+
+    /// Between two phrases: how much of that quiet is still to be played.
+    pub(super) fn unplayed_quiet(&self) -> Span {
+        self.mix.quiet().min(self.unplayed())
+    }
+
+    fn unplayed(&self) -> Span {
+        self.span(self.mix.made().saturating_sub(self.played.0))
     }
 
     fn left(&self) -> Span {
         let end = self.handed_out_to().map_or(self.mix.made(), |to| to.min(self.mix.made()));
-        let left = end.saturating_sub(self.played.0);
-        Span::from_micros((left * 1_000_000 / u64::from(self.mix.rate_hz().max(1))) as i64)
+        self.span(end.saturating_sub(self.played.0))
+    }
+
+    fn span(&self, frames: u64) -> Span {
+        Span::from_micros((frames * 1_000_000 / u64::from(self.mix.rate_hz().max(1))) as i64)
     }
 }

@@ -261,8 +261,8 @@ mod tests {
             "Well, (comma) yes. (full stop) so it is, (comma) no. (full stop) One, (comma + sigh) two, (comma) three."
         );
         assert_eq!(
-            short(&plan("… One. … Two! [sigh] … Three. [sigh]... Four — … ... ?")),
-            "One. (full stop) Two! (sentence + sigh) Three. (full stop + sigh) Four —"
+            short(&plan("… One. … Two! [sigh] … Three[sigh]. Five. [sigh]... Four — … ... ?")),
+            "One. (full stop) Two! (sentence + sigh) Three. (full stop + sigh) Five. (full stop + sigh) Four —"
         );
         assert_eq!(short(&plan("你好，世界。再见")), "你好， (comma) 世界。 (full stop) 再见");
     }

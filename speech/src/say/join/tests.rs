@@ -139,6 +139,39 @@ fn a_breath_lies_inside_of_its_rest() {
 }
 
 #[test]
+fn quiet_that_is_let_out_is_a_part_of_the_rest_that_follows_and_of_no_sound() {
+    let mut out = Vec::new();
+    let mut sink = |samples: &[i16]| {
+        out.extend_from_slice(samples);
+        ControlFlow::Continue(())
+    };
+    let mut joiner = Joiner::new(RATE_HZ);
+    // While it sounds there is nothing to let out.
+    let _ = joiner.put(&phrase(0, 1_000, 0), &mut sink);
+    let before = joiner.end();
+    let _ = joiner.let_quiet_out(500, &mut sink);
+    let _ = joiner.put(&phrase(0, 1_000, 1_600), &mut sink);
+    for frames in [0, 100, 900, 20_000] {
+        let _ = joiner.let_quiet_out(frames, &mut sink);
+    }
+    // More of it comes, and a fade stays back.
+    let _ = joiner.put(&phrase(0, 0, 400), &mut sink);
+    let _ = joiner.let_quiet_out(20_000, &mut sink);
+    let (_, frames) = joiner.end_phrase(&mut sink);
+    let quiet = joiner.quiet_out();
+    assert!((2_000..=2_000 + WINDOW as u64).contains(&frames), "{frames}");
+    assert_eq!((joiner.after_sound(), before), (frames, 1_000));
+    assert!((1_900..2_000).contains(&quiet), "{quiet}");
+    let _ = joiner.let_quiet_out(500, &mut sink);
+    let _ = joiner.rest(&RestSound { frames: 640, breath_at: 0, breath: Vec::new() }, &mut sink);
+    let _ = joiner.put(&phrase(100, 1_000, 0), &mut sink);
+    let _ = joiner.end_phrase(&mut sink);
+    assert_eq!(joiner.quiet_out(), 0);
+    let _ = joiner.finish(&mut sink);
+    assert_near(&runs(&out)[..2], &[2_000, quiet + 640], "sound and rest");
+}
+
+#[test]
 fn pauses_of_the_voice_inside_a_phrase_stay() {
     let mut two = phrase(100, 2_000, 4_800);
     two.extend(phrase(0, 1_000, 50));

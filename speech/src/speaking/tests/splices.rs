@@ -10,20 +10,23 @@ pub(super) const LONG: &str = "a01 unfortunately02 incomprehensibly03 misunderst
 pub(super) fn sounds(audio: &[i16]) -> Vec<(u32, u64)> {
     let loud: Vec<usize> = (0..audio.len()).filter(|&i| audio[i].unsigned_abs() > 500).collect();
     let mut heard: Vec<(u32, u64)> = Vec::new();
+    let mut short_ms = 0;
     for part in loud.chunk_by(|before, after| after - before < 40) {
         let (first, last) = (part[0], part[part.len() - 1]);
         let ms = (last - first + 1) as u64 * 1000 / u64::from(RATE);
-        // Of less the pitch cannot be told.
+        // Of less the pitch cannot be told: it is of the word on both sides of it, if that is one.
         if ms < 20 {
+            short_ms += ms;
             continue;
         }
         let crossings = audio[first..=last].windows(2).filter(|pair| (pair[0] < 0) != (pair[1] < 0)).count();
         let hz = crossings as f32 / 2.0 * RATE as f32 / (last - first) as f32;
         let word = ((hz - 400.0) / 60.0).round() as u32;
         match heard.last_mut() {
-            Some((same, so_far)) if *same == word => *so_far += ms,
+            Some((same, so_far)) if *same == word => *so_far += short_ms + ms,
             _ => heard.push((word, ms)),
         }
+        short_ms = 0;
     }
     heard
 }
