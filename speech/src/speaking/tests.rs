@@ -424,6 +424,15 @@ impl World {
         self.poll();
     }
 
+    /// The model thinks before the rest of its answer, until then.
+    fn say_with_a_thought(&mut self, text: &str, until_ms: u64, rest: &str) {
+        self.speaking.begin(at(self.now_ms));
+        self.add(text);
+        self.run(until_ms);
+        self.add(rest);
+        self.speaking.complete(at(self.now_ms));
+    }
+
     /// Says it until the pace of the voice is known.
     fn learn_pace(&mut self, text: &str) {
         for _ in 0..16 {

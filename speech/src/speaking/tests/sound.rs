@@ -84,11 +84,7 @@ fn c5_a_long_word_of_which_only_a_part_has_come_makes_no_gap_while_the_service_s
 #[test]
 fn c1_a_model_that_thinks_in_mid_turn_does_not_make_the_service_slow() {
     let mut world = World::new(true);
-    world.speaking.begin(at(world.now_ms));
-    world.add("one01 two02 three03.");
-    world.run(9_000);
-    world.add("four04 five05.");
-    world.speaking.complete(at(world.now_ms));
+    world.say_with_a_thought("one01 two02 three03.", 9_000, "four04 five05.");
     world.run(14_000);
     let latency = world.chunks().last().unwrap().latency;
     let told = Span::from_millis(100)..Span::from_millis(400);
@@ -183,11 +179,7 @@ fn c4_a_breath_by_tag_is_marked_and_heard_where_the_words_have_room_for_it() {
 fn c4_a_breath_that_is_written_late_waits_for_no_pause_that_is_over() {
     let mut world = World::new(true);
     world.speaking.plan.pauses.full_stop = PauseRange::new(600, 600).unwrap();
-    world.speaking.begin(at(world.now_ms));
-    world.add("one01 two02.");
-    world.run(3_000);
-    world.add("[sigh]");
-    world.speaking.complete(at(world.now_ms));
+    world.say_with_a_thought("one01 two02.", 3_000, "[sigh]");
     // The service tells after 150 ms that it has said all.
     world.run(3_580);
     assert_eq!(world.spoken(), [&Spoken { text: "one01 two02.".to_owned(), whole: true }]);
